@@ -1,0 +1,48 @@
+"""The one error a user is meant to see: what is wrong, where, and what to do about it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """Something the user wrote cannot be used.
+
+    The command line prints it as one message and exits with code 2.
+
+    Args:
+        problem: what is wrong, in one sentence without a full stop.
+        file: the file that holds it, if there is one.
+        field: the dotted path of the field, or a line of the file.
+        remedy: what would make it right.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: object | None = None,
+        field: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.field = field
+        self.remedy = remedy
+        super().__init__(self.__str__())
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.field) if part)
+        text = f"{where}: {self.problem}" if where else self.problem
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """Suggest the known names closest to ``name`` as a sentence for an error message."""
+    known = sorted(set(known))
+    close = get_close_matches(name.lower(), known, n=count, cutoff=0.5)
+    if not close:
+        close = [k for k in known if name.lower() in k or k in name.lower()][:count]
+    if close:
+        return "did you mean " + " or ".join(close) + "?"
+    shown = ", ".join(known[:12])
+    return f"known: {shown}" + (", …" if len(known) > 12 else "")

@@ -1,0 +1,1 @@
+"""What is computed and moved: a model as operators, for any step and any sharding."""

@@ -1,0 +1,182 @@
+"""The vocabulary of a step: few kinds of operators, each with shapes, datatypes and bytes.
+
+An operator says what is computed and moved; how long that takes is the roofline's business.
+``count`` is how often the operator runs in one step (usually once a layer).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.specs.precision import Precision
+
+FloatArray = NDArray[np.float64]
+
+Rows = Literal["tokens", "logits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which earlier entries a query attends to, and how many that makes.
+
+    ``window`` keeps the last entries, ``chunk`` those of the query's own chunk, ``top_k`` the
+    best so many; ``compression`` is how many tokens one entry stands for.
+    """
+
+    window: int | None = None
+    chunk: int | None = None
+    top_k: int | None = None
+    compression: int = 1
+
+    def entries(self, context: ArrayLike) -> FloatArray:
+        """Entries one query reads behind ``context`` tokens (itself included)."""
+        length = np.asarray(context, dtype=np.float64)
+        if self.chunk is not None:
+            # A position is anywhere in its chunk: before the first boundary exactly, later on
+            # average half a chunk.
+            length = np.where(length <= self.chunk, length, (self.chunk + 1) / 2)
+        if self.window is not None:
+            length = np.minimum(length, self.window)
+        length = length / self.compression
+        if self.top_k is not None:
+            length = np.minimum(length, self.top_k)
+        return length
+
+    def pairs(self, tokens: ArrayLike, past: ArrayLike) -> FloatArray:
+        """Sum of ``entries`` over ``tokens`` new positions behind ``past`` earlier ones."""
+        new = np.asarray(tokens, dtype=np.float64)
+        before = np.asarray(past, dtype=np.float64)
+        limits = [float(x) for x in (self.window, self.chunk) if x is not None]
+        if self.top_k is not None:
+            limits.append(float(self.top_k * self.compression))
+        if not limits:
+            return new * (before + (new + 1) / 2) / self.compression
+        limit = min(limits)
+        growing = np.clip(limit - before, 0.0, new)
+        level = (limit + 1) / 2 if limit == self.chunk else limit
+        return (growing * (before + (growing + 1) / 2) + (new - growing) * level) / self.compression
+
+    def kept(self, context: ArrayLike) -> FloatArray:
+        """Entries that must stay cached for a sequence of ``context`` tokens."""
+        length = np.asarray(context, dtype=np.float64)
+        limit = self.window if self.window is not None else self.chunk
+        return (length if limit is None else np.minimum(length, limit)) / self.compression
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul:
+    """``rows`` × k times k × n, with weights of ``precision``; ``groups`` independent products."""
+
+    name: str
+    n: int
+    k: int
+    precision: Precision
+    count: int = 1
+    rows: Rows = "tokens"
+    groups: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Weights of one instance."""
+        return self.groups * self.n * self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """The routed experts of a mixture: gate, up and down products over the experts touched."""
+
+    name: str
+    experts: int
+    top_k: int
+    hidden: int
+    width: int
+    gated: bool
+    precision: Precision
+    count: int = 1
+    expert_parallel: int = 1
+    data_parallel: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Weights of all experts of one instance."""
+        return self.experts * (3 if self.gated else 2) * self.hidden * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionCore:
+    """Scores, softmax and weighted values over the cache, for decoding and prefilling rows.
+
+    ``key_size`` and ``value_size`` are values per KV head and entry. With ``shared_key_value``
+    the value is a part of the key (absorbed latent attention reads the entry once).
+    """
+
+    name: str
+    query_heads: int
+    kv_heads: int
+    key_size: int
+    value_size: int
+    kv_bytes_per_value: float
+    span: Span = Span()
+    count: int = 1
+    shared_key_value: bool = False
+    compute: str = "bf16"
+
+    @property
+    def bytes_per_entry(self) -> float:
+        """Bytes read for one cache entry."""
+        values = self.key_size if self.shared_key_value else self.key_size + self.value_size
+        return self.kv_heads * values * self.kv_bytes_per_value
+
+    @property
+    def flops_per_pair(self) -> float:
+        """FLOPs of one query row with one entry: two for each value of key and of value."""
+        return 2.0 * self.query_heads * (self.key_size + self.value_size)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentCore:
+    """Latent attention: absorbed (576-wide entries shared by all heads) or expanded per head."""
+
+    name: str
+    query_heads: int
+    kv_rank: int
+    nope_size: int
+    rope_size: int
+    value_size: int
+    kv_bytes_per_value: float
+    span: Span = Span()
+    count: int = 1
+    compute: str = "bf16"
+
+    @property
+    def bytes_per_entry(self) -> float:
+        """Bytes read for one cache entry."""
+        return (self.kv_rank + self.rope_size) * self.kv_bytes_per_value
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """Small kernels that only move bytes: norms, rope, cache writes, activations, residuals."""
+
+    name: str
+    bytes_per_row: float
+    kernels: int = 1
+    count: int = 1
+    rows: Rows = "tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Collective:
+    """A message between the devices of one replica; ``bytes_per_row`` is each rank's tensor."""
+
+    name: str
+    kind: Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
+    bytes_per_row: float
+    group: int
+    count: int = 1
+    rows: Rows = "tokens"
+
+
+Operator = Matmul | Experts | AttentionCore | LatentCore | Elementwise | Collective

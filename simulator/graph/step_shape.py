@@ -1,0 +1,89 @@
+"""What one engine step is asked to do: decoding sequences and chunks of prompts."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class StepShape:
+    """One step, or an array of steps: every field broadcasts against the others.
+
+    Args:
+        decode_sequences: sequences that each produce one token.
+        decode_context: tokens that such a sequence already holds, on average.
+        prefill_sequences: prompts of which a chunk is processed.
+        prefill_tokens: new tokens of such a chunk, on average.
+        prefill_past: tokens cached before the chunk, on average.
+        prefill_logits: of the prompts, those whose last token is in this step (they sample).
+    """
+
+    decode_sequences: FloatArray
+    decode_context: FloatArray
+    prefill_sequences: FloatArray
+    prefill_tokens: FloatArray
+    prefill_past: FloatArray
+    prefill_logits: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        decode_sequences: ArrayLike = 0,
+        decode_context: ArrayLike = 0,
+        prefill_sequences: ArrayLike = 0,
+        prefill_tokens: ArrayLike = 0,
+        prefill_past: ArrayLike = 0,
+        prefill_logits: ArrayLike | None = None,
+    ) -> "StepShape":
+        """Build from numbers or arrays of one common (broadcast) shape."""
+        logits = prefill_sequences if prefill_logits is None else prefill_logits
+        arrays = np.broadcast_arrays(
+            decode_sequences, decode_context, prefill_sequences, prefill_tokens, prefill_past, logits
+        )
+        return cls(*(np.asarray(a, dtype=np.float64) for a in arrays))
+
+    @classmethod
+    def decode(cls, batch: ArrayLike, context: ArrayLike) -> "StepShape":
+        """A step of ``batch`` sequences that each already hold ``context`` tokens."""
+        return cls.of(decode_sequences=batch, decode_context=context)
+
+    @classmethod
+    def prefill(cls, batch: ArrayLike, tokens: ArrayLike, past: ArrayLike = 0) -> "StepShape":
+        """A step of ``batch`` whole prompts of ``tokens`` tokens behind ``past`` cached ones."""
+        return cls.of(prefill_sequences=batch, prefill_tokens=tokens, prefill_past=past)
+
+    @property
+    def tokens(self) -> FloatArray:
+        """Rows of the token-wise matrix products."""
+        return self.decode_sequences + self.prefill_sequences * self.prefill_tokens
+
+    @property
+    def logit_rows(self) -> FloatArray:
+        """Rows of the output head: one for each sequence that samples."""
+        return self.decode_sequences + self.prefill_logits
+
+    @property
+    def sequences(self) -> FloatArray:
+        """Sequences in the step."""
+        return self.decode_sequences + self.prefill_sequences
+
+    def divided(self, ways: int) -> "StepShape":
+        """The share of one of ``ways`` data-parallel ranks (the fullest one's, rounded up)."""
+        if ways == 1:
+            return self
+        return StepShape(
+            np.ceil(self.decode_sequences / ways),
+            self.decode_context,
+            np.ceil(self.prefill_sequences / ways),
+            self.prefill_tokens,
+            self.prefill_past,
+            np.ceil(self.prefill_logits / ways),
+        )
+
+    def __getitem__(self, index: object) -> "StepShape":
+        """The steps picked by a numpy index."""
+        return StepShape(*(getattr(self, f.name)[index] for f in fields(self)))

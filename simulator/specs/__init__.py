@@ -1,0 +1,1 @@
+"""What the user may write: typed, sourced and checked, with errors that help."""

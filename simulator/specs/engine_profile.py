@@ -1,0 +1,66 @@
+"""What a serving engine (vLLM, SGLang, TensorRT-LLM, llama.cpp, …) adds to the device's own time."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.specs.quantity import Bytes, Count, Fraction, Quantity, Seconds, Spec
+
+Scheduling = Literal["mixed", "prefill-first", "static"]
+MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
+
+
+class TokenBudget(Spec):
+    """Default scheduler limits on devices with at least ``device_memory`` bytes."""
+
+    device_memory: Bytes
+    max_batched_tokens: int = Field(gt=0)
+    max_sequences: int = Field(gt=0)
+
+
+class EngineProfile(Spec):
+    """One serving engine: its overheads, memory rule and scheduler defaults.
+
+    Args:
+        step_overhead: host time that every step adds (scheduling, sampling, detokenising) and
+            that the device waits for.
+        sequence_overhead: the part of it that each running sequence adds.
+        request_overhead: time from a request's arrival until the scheduler sees it, plus the
+            way back of its first token; added to TTFT, occupies no device.
+        kernel_launch: host time to launch one kernel outside a captured graph.
+        captured_tokens: largest step that replays a captured graph; 0 when none is captured.
+        small_kernels_per_layer: norms, rope, cache write, activation, residual adds.
+        quantise_kernels_per_layer: extra ones with dynamically quantised activations.
+        memory_fraction, memory_rule: how much memory the engine takes and of what
+            (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
+            free after the weights; SGLang: a static pool of weights and KV).
+        residual: the overheads' own relative error, one standard deviation.
+    """
+
+    name: str
+    title: str
+    source: str
+    step_overhead: Seconds
+    sequence_overhead: Seconds
+    request_overhead: Seconds
+    kernel_launch: Seconds
+    captured_tokens: int = Field(ge=0)
+    kernels_per_layer: Count
+    small_kernels_per_layer: Count
+    quantise_kernels_per_layer: Count
+    communication_overlap: Fraction
+    memory_fraction: Fraction
+    memory_rule: MemoryRule
+    activation_reserve: Bytes
+    kv_block_tokens: int = Field(gt=0)
+    scheduling: Scheduling
+    chunked_prefill: bool
+    prefix_caching: bool
+    budgets: list[TokenBudget] = Field(min_length=1)
+    residual: Fraction = Quantity(value=0.1)
+
+    def budget_for(self, device_memory_bytes: float) -> TokenBudget:
+        """The scheduler limits that the engine picks on a device of that much memory."""
+        fitting = [b for b in self.budgets if b.device_memory.value <= device_memory_bytes]
+        ordered = sorted(fitting or self.budgets, key=lambda b: b.device_memory.value)
+        return ordered[-1] if fitting else ordered[0]

@@ -1,0 +1,225 @@
+"""A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from simulator.specs.quantity import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    FlopPerSecond,
+    Fraction,
+    Hertz,
+    JoulesPerByte,
+    Quantity,
+    Seconds,
+    Spec,
+    Usd,
+    UsdPerHour,
+    Watts,
+)
+
+DeviceClass = Literal["datacenter-gpu", "consumer-gpu", "tpu", "wafer", "npu", "unified-memory-soc", "cpu"]
+
+Datatype = Literal[
+    "fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "fp6", "fp4", "nvfp4", "mxfp4", "int8", "int4",
+    "ternary",
+]  # fmt: skip
+
+Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
+
+
+def _leaf(raw: Any) -> Any:  # noqa: ANN401
+    return raw if isinstance(raw, dict | Quantity) else {"value": raw}
+
+
+Constant = Annotated[Quantity, BeforeValidator(_leaf)]
+"""A calibration constant: a plain SI number or fraction whose meaning its cost law defines."""
+
+
+class Calibration(Spec):
+    """How far a part of a device falls short of its data sheet, as found by measurement.
+
+    ``constants`` maps a cost law (``matmul.bf16``, ``attention.decode``, ``small_kernels``, …)
+    to its named constants. Constants left out come from the device class. ``residual`` is the
+    law's own relative error (one standard deviation) on rows that were not fitted.
+    """
+
+    measured_with: str
+    as_of: date | str | None = None
+    rows: int | None = Field(default=None, ge=0)
+    constants: dict[str, dict[str, Constant]]
+
+
+class ComputeEngine(Spec):
+    """One compute engine of a device: the GPU of an H100, or the NPU of a laptop chip.
+
+    ``units`` are what one wave of work fills (SMs, CUs, MXUs, cores). ``peak`` holds dense
+    rates only. ``memory_bandwidth`` is what this engine alone can draw of the main memory,
+    where that is less than the whole.
+    """
+
+    units: Count
+    clock: Hertz | None = None
+    peak: dict[Datatype, FlopPerSecond]
+    peak_sparse: dict[Datatype, FlopPerSecond] = {}
+    memory_bandwidth: BytesPerSecond | None = None
+    cache: Bytes | None = None
+    power_limit: Watts | None = None
+    calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _computes_something(self) -> "ComputeEngine":
+        if not self.peak:
+            raise ValueError("peak names no datatype; give at least one dense rate")
+        return self
+
+
+class MemoryTier(Spec):
+    """A place where bytes live. ``capacity`` is what is sold, ``usable`` what software gets."""
+
+    technology: str | None = None
+    capacity: Bytes
+    usable: Bytes | None = None
+    bandwidth: BytesPerSecond | None = None
+    latency: Seconds | None = None
+    granularity: Bytes | None = None
+    energy_per_byte: JoulesPerByte | None = None
+    usd_per_gigabyte: Usd | None = None
+
+    @model_validator(mode="after")
+    def _usable_fits(self) -> "MemoryTier":
+        if self.usable is not None and self.usable.value > self.capacity.value:
+            raise ValueError("usable is larger than capacity")
+        return self
+
+    @property
+    def usable_bytes(self) -> float:
+        """Bytes software can use; the sold capacity where nobody published better."""
+        return float(self.usable or self.capacity)
+
+
+class Memory(Spec):
+    """The tiers from near to far; only ``main`` (HBM, LPDDR, or a wafer's SRAM) is required."""
+
+    main: MemoryTier
+    cache: MemoryTier | None = None
+    host: MemoryTier | None = None
+    cxl: MemoryTier | None = None
+    storage: MemoryTier | None = None
+
+
+class Link(Spec):
+    """A link, always in one direction: ``bandwidth`` is a device's total, ``per_peer`` to one peer.
+
+    ``domain`` is how many devices the link joins; ``dimensions`` the sides of a torus.
+    """
+
+    technology: str
+    bandwidth: BytesPerSecond
+    per_peer: BytesPerSecond | None = None
+    latency: Seconds | None = None
+    domain: Count | None = None
+    topology: Topology = "switched"
+    dimensions: list[int] | None = None
+    in_network_reduction: bool = False
+    energy_per_byte: JoulesPerByte | None = None
+    calibration: Calibration | None = None
+
+
+class Links(Spec):
+    """The links of one device: to its host, to its peers, and out of the scale-up domain."""
+
+    host: Link | None = None
+    scale_up: Link | None = None
+    scale_out: Link | None = None
+
+
+class Power(Spec):
+    """Watts of one device: ``limit`` is its board power, ``all_in`` its share of the whole server."""
+
+    idle: Watts | None = None
+    limit: Watts
+    all_in: Watts | None = None
+
+
+class Offer(Spec):
+    """A dated price: rent by the device-hour, or the purchase of one device (or system share)."""
+
+    provider: str
+    term: Literal["on-demand", "reserved-1y", "reserved-3y", "spot", "capacity-block", "purchase"]
+    usd_per_device_hour: UsdPerHour | None = None
+    usd_per_device: Usd | None = None
+    as_of: date | str
+    source: str
+    confidence: Literal["high", "medium", "low"] | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _one_price(self) -> "Offer":
+        wants_purchase = self.term == "purchase"
+        if wants_purchase != (self.usd_per_device is not None) or wants_purchase == (
+            self.usd_per_device_hour is not None
+        ):
+            raise ValueError("a purchase carries usd_per_device, any other term usd_per_device_hour")
+        return self
+
+
+class System(Spec):
+    """What the devices are built into."""
+
+    devices_per_node: Count
+    nodes: Count | None = None
+    host_cpu: str | None = None
+    host_cpus: Count | None = None
+    nics: Count | None = None
+    nic: str | None = None
+    power: Watts | None = None
+    note: str | None = None
+
+
+class Hardware(Spec):
+    """One device as its file describes it, with the system it sits in where that is known.
+
+    A system file may name a ``base`` device and then holds only what differs; the catalogue
+    merges the two before the schema is checked.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
+    title: str
+    vendor: str
+    device_class: DeviceClass = Field(alias="class")
+    base: str | None = None
+    aliases: list[str] = []
+    released: str | None = None
+    hypothetical: bool = False
+    sources: dict[str, str] = {}
+    engines: dict[str, ComputeEngine]
+    default_engine: str | None = None
+    memory: Memory
+    links: Links = Links()
+    power: Power
+    prices: list[Offer] = []
+    system: System | None = None
+    area_mm2: Annotated[Quantity, BeforeValidator(_leaf)] | None = None
+    memory_share_for_accelerator: Fraction | None = None
+    notes: str | None = None
+
+    @model_validator(mode="after")
+    def _default_engine_exists(self) -> "Hardware":
+        if not self.engines:
+            raise ValueError("engines names no engine")
+        if self.default_engine is None and len(self.engines) > 1:
+            raise ValueError(f"default_engine must name one of {', '.join(self.engines)}")
+        if self.default_engine is not None and self.default_engine not in self.engines:
+            raise ValueError(
+                f"default_engine {self.default_engine!r} is not one of {', '.join(self.engines)}"
+            )
+        return self
+
+    @property
+    def main_engine(self) -> str:
+        """Name of the engine that is used unless another is asked for."""
+        return self.default_engine or next(iter(self.engines))

@@ -1,0 +1,5 @@
+"""Reading an unmodified Hugging Face ``config.json`` into the project's own model shapes."""
+
+from simulator.specs.huggingface.read import read_config
+
+__all__ = ["read_config"]

@@ -1,0 +1,75 @@
+"""Access to a config's fields with errors that name file, field and remedy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A ``config.json`` (or the ``text_config`` inside it) and where it came from."""
+
+    fields: dict[str, Any]
+    file: object | None = None
+    prefix: str = ""
+
+    def error(self, field: str, problem: str, remedy: str | None = None) -> InputError:
+        """An input error at ``field`` of this config."""
+        return InputError(problem, file=self.file, field=self.prefix + field, remedy=remedy)
+
+    def size(self, *names: str) -> int:
+        """The positive whole number under the first of ``names`` that is present.
+
+        Raises:
+            InputError: none is present, or the value is not a positive whole number.
+        """
+        found = self.optional_size(*names)
+        if found is None:
+            raise self.error(
+                names[0], "missing field", "add it: the architecture cannot be built without"
+            )
+        return found
+
+    def optional_size(self, *names: str) -> int | None:
+        """As ``size``, but None where every name is absent, null or zero."""
+        for name in names:
+            value = self.fields.get(name)
+            if value is None or value == 0:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise self.error(name, f"expected a positive whole number, found {value!r}")
+            return value
+        return None
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """The yes/no value under ``name``."""
+        value = self.fields.get(name, default)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.error(name, f"expected true or false, found {value!r}")
+        return value
+
+    def text(self, name: str, default: str = "") -> str:
+        """The text under ``name``."""
+        value = self.fields.get(name, default)
+        return default if value is None else str(value)
+
+    def pattern(self, name: str, length: int) -> list[Any] | None:
+        """A per-layer list under ``name``; at least ``length`` long, cut to it."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or len(value) < length:
+            raise self.error(
+                name, f"expected a list with one entry for each of the {length} layers"
+            )
+        return value[:length]
+
+    def inner(self, name: str) -> "Config":
+        """The mapping under ``name`` as a config of its own."""
+        value = self.fields[name]
+        if not isinstance(value, dict):
+            raise self.error(name, f"expected a mapping, found {type(value).__name__}")
+        return Config(value, self.file, f"{self.prefix}{name}.")

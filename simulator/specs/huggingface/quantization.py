@@ -1,0 +1,79 @@
+"""How a checkpoint stores its weights, from ``quantization_config`` and ``torch_dtype``."""
+
+from simulator.errors import nearest
+from simulator.specs.huggingface.fields import Config
+
+_TORCH = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+_METHODS = ("fp8", "mxfp4", "modelopt", "awq", "gptq", "compressed-tensors", "bitnet")
+
+
+def weight_precision(outer: Config, inner: Config) -> str:
+    """The name of the precision of the linear layers.
+
+    Raises:
+        InputError: a quantisation method or datatype that is not understood.
+    """
+    holder = inner if "quantization_config" in inner.fields else outer
+    if not holder.fields.get("quantization_config"):
+        return _plain(outer, inner)
+    scheme = holder.inner("quantization_config")
+    method = scheme.text("quant_method")
+    if method == "fp8":
+        return "fp8_block" if scheme.fields.get("weight_block_size") else "fp8"
+    if method == "mxfp4":
+        return "mxfp4"
+    if method == "bitnet":
+        return "ternary"
+    if method in ("awq", "gptq"):
+        return _weight_only(scheme, scheme.fields.get("bits", scheme.fields.get("w_bit", 4)), "bits")
+    if method == "modelopt":
+        return _modelopt(scheme)
+    if method == "compressed-tensors":
+        return _compressed_tensors(scheme)
+    raise scheme.error(
+        "quant_method", f"method {method!r} is not understood", nearest(method, _METHODS)
+    )
+
+
+def _plain(outer: Config, inner: Config) -> str:
+    for config in (inner, outer):
+        for field in ("torch_dtype", "dtype"):
+            name = config.text(field)
+            if name in _TORCH:
+                return _TORCH[name]
+            if name:
+                raise config.error(field, f"datatype {name!r} is not understood", nearest(name, _TORCH))
+    return "bf16"
+
+
+def _weight_only(scheme: Config, bits: object, field: str) -> str:
+    names = {4: "w4a16", 8: "w8a16"}
+    if bits not in names:
+        raise scheme.error(field, f"{bits!r} bits are not understood", "known: 4 and 8")
+    return names[bits]  # type: ignore[index]
+
+
+def _modelopt(scheme: Config) -> str:
+    algorithm = scheme.text("quant_algo") or scheme.text("quantization_algo")
+    names = {"NVFP4": "nvfp4", "FP8": "fp8", "FP8_PB_WO": "fp8_block", "W4A16_AWQ": "w4a16"}
+    if algorithm not in names:
+        raise scheme.error("quant_algo", f"{algorithm!r} is not understood", nearest(algorithm, names))
+    return names[algorithm]
+
+
+def _compressed_tensors(scheme: Config) -> str:
+    groups = scheme.inner("config_groups")
+    if not groups.fields:
+        raise scheme.error("config_groups", "names no group")
+    weights = groups.inner(next(iter(groups.fields))).inner("weights")
+    activations = groups.inner(next(iter(groups.fields))).fields.get("input_activations")
+    bits, kind = weights.fields.get("num_bits"), weights.text("type")
+    if activations is None:
+        return _weight_only(weights, bits, "num_bits")
+    if kind == "float" and bits == 8:
+        return "fp8_block" if weights.fields.get("block_structure") else "fp8"
+    if kind == "float" and bits == 4:
+        return "nvfp4"
+    if kind == "int" and bits == 8:
+        return "int8"
+    raise weights.error("num_bits", f"{kind} weights of {bits} bits are not understood")

@@ -1,0 +1,113 @@
+"""Datatypes of weights, activations and KV cache, and what each costs in bits."""
+
+from dataclasses import dataclass
+
+from simulator.errors import InputError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How the linear layers of a model are stored and multiplied.
+
+    Args:
+        name: the name people use.
+        weight_bits: bits a weight takes in memory, its scales included.
+        compute: datatype of the matrix unit that multiplies it.
+        activation_bits: bits of an activation as the matrix unit reads it.
+        quantises_activations: whether a kernel converts activations before each product.
+        only_experts: whether only the routed experts are stored so, the rest in bf16.
+    """
+
+    name: str
+    weight_bits: float
+    compute: str
+    activation_bits: float
+    quantises_activations: bool = False
+    only_experts: bool = False
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of one weight."""
+        return self.weight_bits / 8
+
+
+# Scale overheads: fp8_block has one fp32 scale per 128×128 block; nvfp4 one fp8 scale per 16
+# values; mxfp4 one 8-bit scale per 32; int4/w4a16 one fp16 scale (and zero) per group of 128;
+# ternary is packed 2 bits a weight (bitnet.cpp I2_S).
+_PRECISIONS = {
+    p.name: p
+    for p in (
+        Precision("fp32", 32, "fp32", 32),
+        Precision("bf16", 16, "bf16", 16),
+        Precision("fp16", 16, "fp16", 16),
+        Precision("fp8", 8, "fp8", 8, quantises_activations=True),
+        Precision("fp8_block", 8 + 32 / 128**2, "fp8", 8, quantises_activations=True),
+        Precision("int8", 8, "int8", 8, quantises_activations=True),
+        Precision("w8a16", 8 + 16 / 128, "bf16", 16),
+        Precision("int4", 4 + 16 / 128, "int4", 4, quantises_activations=True),
+        Precision("w4a16", 4 + 16 / 128, "bf16", 16),
+        Precision("nvfp4", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, quantises_activations=True),
+        Precision("mxfp4", 4 + 8 / 32, "mxfp4", 16, only_experts=True),
+        Precision("w4a8_mxfp4", 4 + 8 / 32, "fp8", 8, quantises_activations=True, only_experts=True),
+        Precision("q8_0", 8.5, "bf16", 16),
+        Precision("q4_0", 4.5, "bf16", 16),
+        Precision("q4_k_m", 4.85, "bf16", 16),
+        Precision("ternary", 2, "ternary", 8, quantises_activations=True),
+        Precision("vptq2", 2.1, "bf16", 16),
+    )
+}
+
+_KV_BITS = {"bf16": 16.0, "fp16": 16.0, "fp8": 8.0, "int8": 8.0, "nvfp4": 4.5, "int4": 4.25, "fp32": 32.0}
+
+COMPUTE_FALLBACKS: dict[str, tuple[str, ...]] = {
+    "bf16": ("fp16", "tf32", "fp32", "int8"),
+    "fp16": ("bf16", "tf32", "fp32", "int8"),
+    "fp32": ("tf32",),
+    "fp8": ("bf16", "fp16", "fp32", "int8"),
+    "int8": ("bf16", "fp16", "fp32"),
+    "int4": ("int8", "bf16", "fp16", "fp32"),
+    "fp4": ("fp8", "bf16", "fp16", "fp32"),
+    "nvfp4": ("fp4", "mxfp4", "bf16", "fp16", "fp32"),
+    "mxfp4": ("bf16", "fp16", "fp32"),
+    "ternary": ("int8", "bf16", "fp16", "fp32"),
+}
+"""What a device without a datatype computes in instead, first choice first.
+
+Weights keep their size in memory and are widened on the way in; a prediction that used a
+fallback says so.
+"""
+
+
+def precision(name: str) -> Precision:
+    """The precision called ``name``.
+
+    Raises:
+        InputError: unknown name; suggests the nearest.
+    """
+    try:
+        return _PRECISIONS[name]
+    except KeyError:
+        raise InputError(
+            f"unknown precision {name!r}", field="precision", remedy=nearest(name, _PRECISIONS)
+        ) from None
+
+
+def precision_names() -> tuple[str, ...]:
+    """Every precision that is understood."""
+    return tuple(_PRECISIONS)
+
+
+def kv_bytes_per_value(name: str) -> float:
+    """Bytes of one cached value.
+
+    Raises:
+        InputError: unknown name; suggests the nearest.
+    """
+    try:
+        return _KV_BITS[name] / 8
+    except KeyError:
+        raise InputError(
+            f"unknown KV precision {name!r}",
+            field="kv_precision",
+            remedy=nearest(name, _KV_BITS),
+        ) from None

@@ -1,0 +1,109 @@
+"""A number with its unit, its source and how far it can be trusted."""
+
+import math
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from simulator.units import Dimension, parse
+
+Kind = Literal["vendor", "vendor-repo", "third-party", "measured", "derived", "assumed"]
+Confidence = Literal["high", "medium", "low"]
+
+
+class Spec(BaseModel):
+    """Base of everything that is read from a file: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Quantity(Spec):
+    """One sourced number in SI units.
+
+    In YAML it is a bare number, a text with a unit (``3.35 TB/s``) or a mapping with ``value``
+    and any of ``low``, ``high`` (an 80 % interval), ``source``, ``kind``, ``confidence``,
+    ``as_of`` and ``note``. ``source`` may be a key of the file's own ``sources`` table.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    source: str | None = None
+    kind: Kind | None = None
+    confidence: Confidence | None = None
+    as_of: date | str | None = None
+    note: str | None = None
+
+    def __float__(self) -> float:
+        return self.value
+
+    @model_validator(mode="after")
+    def _interval_contains_value(self) -> "Quantity":
+        if self.low is not None and self.low > self.value:
+            raise ValueError(f"low ({self.low:g}) is above value ({self.value:g})")
+        if self.high is not None and self.high < self.value:
+            raise ValueError(f"high ({self.high:g}) is below value ({self.value:g})")
+        return self
+
+    @property
+    def relative_sigma(self) -> float:
+        """Standard deviation of log(value), read from the 80 % interval; 0 without one."""
+        low = self.value if self.low is None else self.low
+        high = self.value if self.high is None else self.high
+        if low <= 0 or high <= low:
+            return 0.0
+        return math.log(high / low) / (2 * Z_80)
+
+
+Z_80 = 1.2815515655446004
+"""Half-width of an 80 % interval in standard deviations."""
+
+
+def _read(dimension: Dimension, allow_zero: bool, raw: Any) -> Any:  # noqa: ANN401
+    fields = dict(raw) if isinstance(raw, dict) else {"value": raw}
+    if isinstance(raw, Quantity):
+        return raw
+    for name in ("value", "low", "high"):
+        if fields.get(name) is None:
+            continue
+        number = parse(fields[name], dimension)
+        if number < 0 or (number == 0 and not allow_zero and name == "value"):
+            least = "zero or more" if allow_zero else "more than zero"
+            raise ValueError(f"{name} must be {least}, found {fields[name]}")
+        fields[name] = number
+    return fields
+
+
+def _quantity(dimension: Dimension, allow_zero: bool = False) -> BeforeValidator:
+    return BeforeValidator(partial(_read, dimension, allow_zero))
+
+
+Count = Annotated[Quantity, _quantity("count")]
+Fraction = Annotated[Quantity, _quantity("fraction", allow_zero=True)]
+Bytes = Annotated[Quantity, _quantity("bytes")]
+BytesPerSecond = Annotated[Quantity, _quantity("bytes/s")]
+FlopPerSecond = Annotated[Quantity, _quantity("flop/s")]
+Seconds = Annotated[Quantity, _quantity("seconds", allow_zero=True)]
+Hertz = Annotated[Quantity, _quantity("hertz")]
+Watts = Annotated[Quantity, _quantity("watts", allow_zero=True)]
+JoulesPerFlop = Annotated[Quantity, _quantity("joules/flop")]
+JoulesPerByte = Annotated[Quantity, _quantity("joules/byte")]
+Usd = Annotated[Quantity, _quantity("usd", allow_zero=True)]
+UsdPerHour = Annotated[Quantity, _quantity("usd/hour", allow_zero=True)]
+UsdPerKilowattHour = Annotated[Quantity, _quantity("usd/kwh", allow_zero=True)]
+
+
+def _plain(dimension: Dimension, low: float, high: float, raw: Any) -> Any:  # noqa: ANN401
+    if raw is None or isinstance(raw, dict | list):
+        return raw
+    value = parse(raw, dimension)
+    if not low <= value <= high:
+        raise ValueError(f"must lie between {low:g} and {high:g}, found {raw}")
+    return value
+
+
+def plain(dimension: Dimension, low: float = 0.0, high: float = math.inf) -> BeforeValidator:
+    """A validator for a number that needs a unit but no source (in scenarios, say)."""
+    return BeforeValidator(partial(_plain, dimension, low, high))

@@ -1,0 +1,177 @@
+"""SI inside, humane outside: reading ``3.35 TB/s`` and printing ``3.35 TB/s`` again."""
+
+import math
+import re
+from typing import Literal
+
+Dimension = Literal[
+    "count",
+    "fraction",
+    "bytes",
+    "bytes/s",
+    "flop/s",
+    "ops/s",
+    "seconds",
+    "hertz",
+    "watts",
+    "joules",
+    "joules/flop",
+    "joules/byte",
+    "usd",
+    "usd/hour",
+    "usd/kwh",
+]
+
+_DECIMAL = {
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    "E": 1e18,
+}
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_LARGE = {k: v for k, v in _DECIMAL.items() if v >= 1}
+_SMALL = {k: v for k, v in _DECIMAL.items() if v <= 1}
+
+
+def _scaled(prefixes: dict[str, float], *symbols: str) -> dict[str, float]:
+    return {prefix + symbol: factor for prefix, factor in prefixes.items() for symbol in symbols}
+
+
+_UNITS: dict[Dimension, dict[str, float]] = {
+    "count": _LARGE,
+    "fraction": {"": 1.0, "%": 0.01},
+    "bytes": _scaled(_LARGE | _BINARY, "B"),
+    "bytes/s": _scaled(_LARGE | _BINARY, "B/s"),
+    "flop/s": _scaled(_LARGE, "FLOP/s", "FLOPS", "OP/s", "OPS"),
+    "ops/s": _scaled(_LARGE, "/s", "rows/s"),
+    "seconds": _scaled(_SMALL, "s") | {"min": 60.0, "h": 3600.0, "day": 86400.0, "year": 31557600.0},
+    "hertz": _scaled(_LARGE, "Hz"),
+    "watts": _scaled(_DECIMAL, "W"),
+    "joules": _scaled(_DECIMAL, "J") | {"kWh": 3.6e6},
+    "joules/flop": _scaled(_SMALL, "J/FLOP", "J/OP"),
+    "joules/byte": _scaled(_SMALL, "J/B"),
+    "usd": _scaled(_LARGE, "USD", "$"),
+    "usd/hour": {"USD/h": 1.0, "$/h": 1.0},
+    "usd/kwh": {"USD/kWh": 1.0, "$/kWh": 1.0},
+}
+
+_NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
+
+
+def parse(text: str | float | int, dimension: Dimension) -> float:
+    """Read a number with an optional unit into SI; a bare number already is SI.
+
+    >>> parse("3.35 TB/s", "bytes/s")
+    3350000000000.0
+    >>> parse("80 GiB", "bytes")
+    85899345920.0
+
+    Raises:
+        ValueError: not a number, not finite, or a unit of another dimension.
+    """
+    if isinstance(text, bool):
+        raise ValueError("expected a number, found a yes/no value")
+    if isinstance(text, int | float):
+        value = float(text)
+    else:
+        match = _NUMBER.match(text)
+        if match is None:
+            raise ValueError(f"cannot read {text!r} as a number with a unit")
+        number, unit = match.groups()
+        units = _UNITS[dimension]
+        if unit and unit not in units:
+            raise ValueError(f"unknown unit {unit!r} for {dimension}; {_examples(dimension)}")
+        value = float(number) * (units[unit] if unit else 1.0)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {text}")
+    return value
+
+
+def _examples(dimension: Dimension) -> str:
+    familiar = {
+        "count": "write a plain number, or 8 k or 1.5 M",
+        "fraction": "write 0.9 or 90 %",
+        "bytes": "write for example 80 GB or 80 GiB",
+        "bytes/s": "write for example 3.35 TB/s",
+        "flop/s": "write for example 989 TFLOP/s",
+        "ops/s": "write for example 40 M/s",
+        "seconds": "write for example 20 us or 1.5 ms",
+        "hertz": "write for example 1.98 GHz",
+        "watts": "write for example 700 W",
+        "joules": "write for example 0.3 J",
+        "joules/flop": "write for example 0.7 pJ/FLOP",
+        "joules/byte": "write for example 60 pJ/B",
+        "usd": "write for example 25000 USD",
+        "usd/hour": "write for example 2.49 USD/h",
+        "usd/kwh": "write for example 0.08 USD/kWh",
+    }
+    return familiar[dimension]
+
+
+_PREFIX_STEPS = (
+    (1e18, "E"),
+    (1e15, "P"),
+    (1e12, "T"),
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+)
+
+
+def humane(value: float | None, unit: str = "", digits: int = 3) -> str:
+    """Print with an SI prefix and three significant digits: ``humane(3.35e12, 'B/s')``.
+
+    >>> humane(0.004833, "s")
+    '4.83 ms'
+    """
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "–"
+    if value == 0:
+        return f"0 {unit}".strip()
+    rounded = float(f"{value:.{digits}g}")
+    for factor, prefix in _PREFIX_STEPS:
+        if abs(rounded) >= factor:
+            break
+    return f"{significant(rounded / factor, digits)} {prefix}{unit}".strip()
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Print with ``digits`` significant digits, without an exponent for everyday sizes.
+
+    >>> significant(1834.4), significant(0.27), significant(27.04)
+    ('1,834', '0.27', '27')
+    """
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "–"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude >= digits:
+        return f"{value:,.0f}"
+    if magnitude < -4:
+        return f"{value:.{digits}g}"
+    text = f"{value:.{max(0, digits - 1 - magnitude)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(ratio: float | None, digits: int = 3) -> str:
+    """Print a ratio as a percentage: ``percent(0.0483)`` gives ``4.83 %``."""
+    return "–" if ratio is None else f"{significant(100 * ratio, digits)} %"

@@ -1,0 +1,1 @@
+"""Fitting a device's calibration section to measurements."""
