@@ -15,6 +15,8 @@ from simulator.specs.precision import Precision
 FloatArray = NDArray[np.float64]
 
 Rows = Literal["tokens", "logits"]
+Driver = Literal["tokens", "logits", "context"]
+"""What an operator's cost hangs on: rows of the step, sampling rows, or each sequence's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,18 @@ class Matmul:
         """Weights of one instance."""
         return self.groups * self.n * self.k
 
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return self.rows
+
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """The routed experts of a mixture: gate, up and down products over the experts touched."""
+    """The routed experts of a mixture: gate, up and down products over the experts touched.
+
+    ``skew`` is the Zipf exponent of the experts' popularity; 0 routes evenly.
+    """
 
     name: str
     experts: int
@@ -97,11 +107,17 @@ class Experts:
     count: int = 1
     expert_parallel: int = 1
     data_parallel: int = 1
+    skew: float = 0.0
 
     @property
     def parameters(self) -> int:
         """Weights of all experts of one instance."""
         return self.experts * (3 if self.gated else 2) * self.hidden * self.width
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +150,11 @@ class AttentionCore:
         """FLOPs of one query row with one entry: two for each value of key and of value."""
         return 2.0 * self.query_heads * (self.key_size + self.value_size)
 
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "context"
+
 
 @dataclass(frozen=True, slots=True)
 class LatentCore:
@@ -155,6 +176,11 @@ class LatentCore:
         """Bytes read for one cache entry."""
         return (self.kv_rank + self.rope_size) * self.kv_bytes_per_value
 
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "context"
+
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
@@ -165,6 +191,11 @@ class Elementwise:
     kernels: int = 1
     count: int = 1
     rows: Rows = "tokens"
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +208,11 @@ class Collective:
     group: int
     count: int = 1
     rows: Rows = "tokens"
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return self.rows
 
 
 Operator = Matmul | Experts | AttentionCore | LatentCore | Elementwise | Collective

@@ -1,6 +1,6 @@
 """What one engine step is asked to do: decoding sequences and chunks of prompts."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,6 +82,16 @@ class StepShape:
             self.prefill_tokens,
             self.prefill_past,
             np.ceil(self.prefill_logits / ways),
+        )
+
+    def padded_to(self, decode_sequences: FloatArray) -> "StepShape":
+        """The same work with ``decode_sequences`` rows, the added ones holding no context."""
+        grown = np.maximum(decode_sequences, 1.0)
+        share = np.where(self.decode_sequences > 0, self.decode_sequences / grown, 1.0)
+        return replace(
+            self,
+            decode_sequences=decode_sequences,
+            decode_context=self.decode_context * share,
         )
 
     def __getitem__(self, index: object) -> "StepShape":

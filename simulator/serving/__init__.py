@@ -1,1 +1,1 @@
-""""""
+"""Who waits for whom, and when: the discrete-event simulation of serving engines."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.errors import InputError, nearest
 from simulator.specs.engine_profile import EngineProfile
-from simulator.specs.hardware import Hardware
+from simulator.specs.hardware import Calibration, Hardware
 from simulator.specs.huggingface import read_config
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.reading import read_mapping, validate
@@ -143,6 +143,34 @@ def engine_profile(name: str) -> EngineProfile:
     if name not in known:
         raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
     return validate(EngineProfile, read_mapping(known[name]), known[name])
+
+
+@lru_cache(maxsize=32)
+def class_calibration(device_class: str) -> Calibration:
+    """What is assumed of a device of this class where nobody has measured it."""
+    path = _PACKAGE / "specs" / "device_classes" / f"{device_class}.yaml"
+    return validate(Calibration, read_mapping(path), path)
+
+
+_LINK_CLASSES = {
+    "nvlink": "nvlink",
+    "infinity": "infinity-fabric",
+    "ici": "ici",
+    "neuronlink": "ici",
+    "hccs": "hccs",
+    "unified bus": "hccs",
+    "infiniband": "infiniband",
+    "wafer": "wafer",
+    "swarm": "wafer",
+}
+
+
+@lru_cache(maxsize=32)
+def link_calibration(technology: str) -> Calibration:
+    """What is assumed of a link of this technology where nobody has measured it."""
+    name = next((c for t, c in _LINK_CLASSES.items() if t in technology.lower()), "ethernet")
+    path = _PACKAGE / "specs" / "link_classes" / f"{name}.yaml"
+    return validate(Calibration, read_mapping(path), path)
 
 
 def scenario_path(name: str) -> Path:

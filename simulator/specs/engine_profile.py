@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.specs.quantity import Bytes, Count, Fraction, Quantity, Seconds, Spec
+from simulator.specs.quantity import Bytes, Fraction, Quantity, Seconds, Spec
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
 MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
@@ -29,8 +29,7 @@ class EngineProfile(Spec):
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
-        small_kernels_per_layer: norms, rope, cache write, activation, residual adds.
-        quantise_kernels_per_layer: extra ones with dynamically quantised activations.
+        communication_overlap: share of collectives' time hidden behind compute.
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
             free after the weights; SGLang: a static pool of weights and KV).
@@ -45,9 +44,6 @@ class EngineProfile(Spec):
     request_overhead: Seconds
     kernel_launch: Seconds
     captured_tokens: int = Field(ge=0)
-    kernels_per_layer: Count
-    small_kernels_per_layer: Count
-    quantise_kernels_per_layer: Count
     communication_overlap: Fraction
     memory_fraction: Fraction
     memory_rule: MemoryRule

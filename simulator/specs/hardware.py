@@ -42,15 +42,18 @@ Constant = Annotated[Quantity, BeforeValidator(_leaf)]
 class Calibration(Spec):
     """How far a part of a device falls short of its data sheet, as found by measurement.
 
-    ``constants`` maps a cost law (``matmul.bf16``, ``attention.decode``, ``small_kernels``, …)
-    to its named constants. Constants left out come from the device class. ``residual`` is the
-    law's own relative error (one standard deviation) on rows that were not fitted.
+    ``constants`` maps a cost law (``matmul.bf16``, ``attention.decode``, ``elementwise``, …) to
+    its named constants; ``matmul.bf16`` is laid over ``matmul``, and what both leave out comes
+    from the device class. ``kernels`` names the kernel family that a law uses. ``residual`` is a
+    law's own relative error (one standard deviation of log time) on rows that were not fitted.
     """
 
     measured_with: str
     as_of: date | str | None = None
     rows: int | None = Field(default=None, ge=0)
-    constants: dict[str, dict[str, Constant]]
+    constants: dict[str, dict[str, Constant]] = {}
+    kernels: dict[str, str] = {}
+    residual: dict[str, Constant] = {}
 
 
 class ComputeEngine(Spec):

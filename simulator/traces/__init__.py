@@ -1,1 +1,1 @@
-""""""
+"""Traces and results of other tools: formats in, formats out."""

@@ -89,15 +89,13 @@ def _split(
     inner, outer = group_sizes(devices, levels)
     if len(levels) == 1 and np.any(outer > 1):
         raise ValueError(
-            f"devices: {devices} do not fit into the {levels[0].fabric.devices} of the last "
-            "level; add an outer link"
+            f"devices: a group does not fit into the {levels[0].fabric.devices} of the last level; "
+            "add an outer link"
         )
     return np.asarray(message_bytes, dtype=np.float64), inner, outer
 
 
-def _between_gather_s(
-    message: FloatArray, outer: FloatArray, levels: Sequence[Link]
-) -> FloatArray:
+def _between_gather_s(message: FloatArray, outer: FloatArray, levels: Sequence[Link]) -> FloatArray:
     """Gather between domains: one rank a domain, so log-step schedules compete."""
     inner, further = group_sizes(outer, levels)
     here_s = menu.all_gather_s(message, inner, levels[0], recursive=True)

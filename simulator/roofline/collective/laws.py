@@ -135,9 +135,7 @@ def _of_group(devices: FloatArray, seconds: FloatArray) -> FloatArray:
     return np.where(devices > 1, seconds, 0.0)
 
 
-def _ring_s(
-    message_bytes: ArrayLike, devices: ArrayLike, link: Link, phases: int
-) -> FloatArray:
+def _ring_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link, phases: int) -> FloatArray:
     message, n = _arguments(message_bytes, devices)
     shape = geometry(link.fabric, n)
     wire_s = message * phases * (n - 1) / n / shape.ring_bandwidth_bytes_per_s

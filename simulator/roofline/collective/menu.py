@@ -86,7 +86,10 @@ VLLM_HOPPER = AllReduceMenu(
         (4, 6, 8),
     )
 )
-"""vLLM vllm/distributed/device_communicators/all_reduce_utils.py, compute capability 9.0."""
+"""vLLM all_reduce_utils.py, compute capability 9.0, with custom limits cut to the 8 MiB default.
+
+The staged limit is inclusive, as in current sources; older copies of symm_mem.py exclude it.
+"""
 VLLM_BLACKWELL = AllReduceMenu(
     custom=CustomAllReduce(
         ((2, 2 * MIB), (4, 2 * MIB), (6, MIB), (8, MIB)),

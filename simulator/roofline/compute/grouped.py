@@ -19,23 +19,28 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class GroupedKernelFamily:
-    """What a kernel library offers for a fused MoE layer: facts of its code, not calibration.
+    """What a kernel library offers for a fused MoE layer, the same on every device.
 
-    ``tiles`` are the (rows, columns) output tiles its autotuner or its shipped configurations
-    choose from. ``activation_fused`` says that gate and up are combined before they leave the
-    first product; ``permutes_rows`` that rows are copied into expert order first, rather than
-    gathered by the product itself; ``walks_all_rows`` that the element-wise kernels pass over all
-    T·k rows, also those of experts on other ranks. ``kernels`` counts the launches a layer.
+    The Triton menu follows vLLM's ``get_default_config`` and shipped configurations. The other
+    menus and the launch counts are assumptions; how rows are walked and weights are passed over
+    was inferred from measured layer times (NVIDIA aiconfigurator tables), not read from code.
     """
 
     name: str
     tiles: tuple[tuple[int, int], ...]
-    activation_fused: bool
-    permutes_rows: bool
-    walks_all_rows: bool
+    """Output tiles (rows, columns) that its autotuner or its shipped configurations choose from."""
     kernels: int
+    """Launches a layer: sorting rows by expert, the two products, the activation, the sum."""
+    quantise_kernels: int = 0
+    """Further launches where activations are narrower than 16 bits."""
     sharding_kernels: int = 0
     """Further launches where the rank holds only some of the experts."""
+    activation_fused: bool = False
+    """Gate and up are combined before they leave the first product."""
+    permutes_rows: bool = False
+    """Rows are copied into expert order first, rather than gathered by the product itself."""
+    walks_all_rows: bool = False
+    """The other kernels pass over all T·k rows, also those of experts on other ranks."""
     blocks_per_pass: int = 1
     """Row blocks of an expert that are computed side by side and share one pass over weights."""
 
@@ -43,56 +48,71 @@ class GroupedKernelFamily:
 TRITON = GroupedKernelFamily(
     "triton",
     ((16, 64), (16, 128), (32, 64), (32, 128), (64, 64), (64, 128), (128, 128), (128, 256)),
-    activation_fused=False,
-    permutes_rows=False,
-    walks_all_rows=True,
     kernels=5,
+    quantise_kernels=2,
     sharding_kernels=2,
+    walks_all_rows=True,
     blocks_per_pass=16,
 )
 """vLLM's Triton fused MoE: its default configuration by batch and the tuned ones it ships."""
 
+TRITON_KERNELS = GroupedKernelFamily(
+    "triton_kernels",
+    ((16, 128), (32, 128), (64, 128), (128, 128), (128, 256)),
+    kernels=6,
+    activation_fused=True,
+    blocks_per_pass=8,
+)
+"""OpenAI's Triton kernels for gpt-oss: ragged products that touch only the rank's own rows."""
+
 MARLIN = GroupedKernelFamily(
     "marlin",
     ((8, 128), (16, 128), (32, 128), (48, 128), (64, 128), (64, 256)),
-    activation_fused=False,
-    permutes_rows=False,
-    walks_all_rows=True,
     kernels=5,
+    walks_all_rows=True,
 )
 """Weight-only 4-bit with 16-bit activations: the weights are widened in registers."""
 
 CUTLASS = GroupedKernelFamily(
     "cutlass",
     ((16, 128), (32, 128), (64, 128), (128, 128), (128, 256)),
-    activation_fused=False,
+    kernels=6,
+    quantise_kernels=1,
     permutes_rows=True,
-    walks_all_rows=False,
-    kernels=7,
 )
 """CUTLASS grouped GEMM as FlashInfer and TensorRT-LLM wrap it."""
 
 DEEPGEMM = GroupedKernelFamily(
     "deepgemm",
     ((64, 128), (128, 128), (128, 160)),
-    activation_fused=False,
+    kernels=6,
+    quantise_kernels=1,
     permutes_rows=True,
-    walks_all_rows=False,
-    kernels=7,
 )
-"""DeepGEMM's contiguous grouped layout for block-scaled fp8: rows aligned to 128 an expert."""
+"""DeepGEMM's grouped layouts for block-scaled fp8; assumed, no measured table covers it."""
 
 TRTLLM_GEN = GroupedKernelFamily(
     "trtllm_gen",
     ((8, 128), (16, 128), (32, 128), (64, 128), (128, 128), (256, 128)),
-    activation_fused=True,
-    permutes_rows=False,
-    walks_all_rows=False,
     kernels=4,
+    quantise_kernels=1,
+    activation_fused=True,
 )
 """TensorRT-LLM's generated Blackwell kernels: operands swapped, so the row tile may be small."""
 
-KERNEL_FAMILIES = {f.name: f for f in (TRITON, MARLIN, CUTLASS, DEEPGEMM, TRTLLM_GEN)}
+TRTLLM_GEN_BLOCK = GroupedKernelFamily(
+    "trtllm_gen_block",
+    TRTLLM_GEN.tiles,
+    kernels=5,
+    quantise_kernels=1,
+    walks_all_rows=True,
+)
+"""The same for block-scaled fp8, where the activation and its scales are a kernel of their own."""
+
+KERNEL_FAMILIES = {
+    family.name: family
+    for family in (TRITON, TRITON_KERNELS, MARLIN, CUTLASS, DEEPGEMM, TRTLLM_GEN, TRTLLM_GEN_BLOCK)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +134,8 @@ class GroupedCalibration:
     """Exponent p >= 1 of the norm that joins memory and compute: 1 adds, infinity overlaps."""
     balance_tile: float = 64.0
     """Edge of the square tile whose operand feed takes as long as its math (elements)."""
-    block_s: float = 0.0
-    """Shortest time for one k-block of one tile: latency that few tiles cannot hide (seconds)."""
+    routing_s: float = 0.0
+    """Growth of the sorting and summing kernels with each doubling of the tokens (seconds)."""
     tile_s: float = 0.0
     """Time that each tile holds its unit to start and to store, whatever its depth (seconds)."""
 
@@ -126,7 +146,7 @@ class GroupedCalibration:
                 raise ValueError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
         if self.overlap < 1.0:
             raise ValueError(f"overlap must be at least 1, not {self.overlap}")
-        for name in ("kernel_s", "balance_tile", "block_s", "tile_s"):
+        for name in ("kernel_s", "balance_tile", "routing_s", "tile_s"):
             if getattr(self, name) < 0.0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
@@ -167,7 +187,12 @@ def fused_moe_time_s(
     bandwidth = bandwidth_bytes_per_s * calibration.bandwidth_fraction
     weights_per_s = bandwidth / (1.0 - np.asarray(cached_fraction, dtype=np.float64) + 1e-12)
     kernels = family.kernels + family.sharding_kernels * np.asarray(sharded, dtype=np.float64)
-    total: FloatArray = np.asarray(kernels * calibration.kernel_s)
+    if activation_bits < 16.0:
+        kernels = kernels + family.quantise_kernels
+    doublings = np.log2(np.maximum(np.asarray(tokens, dtype=np.float64), 1.0))
+    total: FloatArray = np.asarray(
+        kernels * calibration.kernel_s + doublings * calibration.routing_s
+    )
     for width, depth in ((first_width, hidden), (hidden, inter)):
         one_expert = width * depth * weight_bits / 8.0
         passes = weight_passes(blocks, distinct, one_expert, cache_bytes, family)
@@ -252,12 +277,10 @@ def _tiled_compute_s(
     """Seconds that the busiest unit computes with the best tile of the family's menu."""
     # A square tile of edge b needs 2b operands for 2b^2 FLOP at each step of the reduction.
     feed = unit_flops * activation_bits / 8.0 / max(calibration.balance_tile, 1e-9)
-    k_block = 128.0 * 8.0 / activation_bits
     best = np.full(np.broadcast_shapes(*(b.shape for b in blocks.values()), width.shape), np.inf)
     for tile_rows, tile_columns in family.tiles:
         math_s = 2.0 * tile_rows * tile_columns / (unit_flops * calibration.peak_fraction)
         feed_s = (tile_rows * activation_bits + tile_columns * weight_bits) / 8.0 / feed
-        step_s = max(math_s + feed_s, calibration.block_s / k_block)
         waves = np.ceil(blocks[tile_rows] * np.ceil(width / tile_columns) / units - 1e-9)
-        best = np.minimum(best, waves * (step_s * depth + calibration.tile_s))
+        best = np.minimum(best, waves * ((math_s + feed_s) * depth + calibration.tile_s))
     return best

@@ -33,8 +33,6 @@ class KernelFamily:
     """Output elements that one unit holds at a time, over all its resident tiles."""
     max_resident: int = 4
     """Most tiles that one unit works on at a time to hide latency."""
-    square_waves: bool = True
-    """Whether tiles are ordered so that a wave covers a square (else along the short side)."""
     quantise: str | None = None
     """Scheme by which activations are quantised before the product, if any."""
     row_alignment: int = 1
@@ -49,12 +47,109 @@ def _menu(*shapes: tuple[int, int]) -> tuple[Tile, ...]:
     return tuple(Tile(m, n) for m, n in shapes)
 
 
-CUBLAS = KernelFamily(
-    "cublas",
-    _menu(
-        (64, 32), (64, 64), (64, 128), (128, 64), (128, 128), (64, 256), (256, 64),
-        (128, 192), (192, 128), (128, 256), (256, 128),
-    ),  # fmt: skip
-    splits=(1, 2, 4, 8, 16),
+_LIBRARY_TILES = _menu(
+    (64, 32), (64, 64), (64, 128), (128, 64), (128, 128), (64, 256), (256, 64),
+    (128, 192), (192, 128), (128, 256), (256, 128),
+)  # fmt: skip
+
+CUBLAS = KernelFamily("cublas", _LIBRARY_TILES, splits=(1, 2, 4, 8, 16))
+"""cuBLAS and cuBLASLt on tensor cores, 16-bit and per-tensor 8-bit: the widest menu, split-k."""
+
+CUTLASS_SM90_FP8 = KernelFamily(
+    "cutlass-sm90-fp8",
+    (Tile(64, 64, up_to_rows=64), Tile(64, 128, 64, 128), Tile(128, 128, 128)),
+    quantise="per-tensor",
 )
-"""cuBLAS and cuBLASLt, 16-bit and per-tensor 8-bit: the widest menu, with split-k."""
+"""vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k."""
+
+CUTLASS_SM100_FP8 = KernelFamily(
+    "cutlass-sm100-fp8",
+    (
+        Tile(64, 64, up_to_rows=64),
+        Tile(64, 128, up_to_rows=64),
+        Tile(128, 64, up_to_rows=256),
+        Tile(128, 128, up_to_rows=256),
+        Tile(256, 64, 256),
+        Tile(256, 128, 256),
+    ),
+    quantise="per-tensor",
+)
+"""vLLM's scaled 8-bit product on Blackwell: tiles of 256 rows are shared by two SMs."""
+
+DEEPGEMM_FP8_BLOCK = KernelFamily(
+    "deepgemm-fp8-block",
+    (
+        *(Tile(64, n, up_to_rows=64) for n in (16, 32, 64, 96, 128)),
+        *(Tile(128, n, 64) for n in (16, 32, 48, 64, 80, 96, 112, 128, 160, 192)),
+    ),
+    quantise="per-group-128",
+    row_alignment=4,
+)
+"""DeepGEMM with 128 x 128 weight scales: many widths, chosen to fill the last wave."""
+
+CUTEDSL_NVFP4 = KernelFamily(
+    "cutedsl-nvfp4",
+    _menu(
+        (128, 64), (128, 128), (128, 192), (128, 256),
+        (256, 64), (256, 128), (256, 192), (256, 256),
+    ),
+    accumulators=256 * 256,
+    quantise="per-group-16",
+)  # fmt: skip
+"""FlashInfer's CuTe DSL 4-bit product on Blackwell: accumulators live in tensor memory."""
+
+MARLIN_W4A16 = KernelFamily(
+    "marlin-w4a16",
+    (
+        Tile(16, 128, up_to_rows=16),
+        Tile(32, 128, up_to_rows=32),
+        Tile(64, 128),
+        Tile(64, 256),
+    ),
+    splits=(1, 2, 4, 8),
+    accumulators=64 * 256,
+)
+"""Marlin, weights unpacked in registers: small row tiles, stripes of k shared out like split-k."""
+
+TRITON = KernelFamily(
+    "triton",
+    _menu((16, 64), (32, 64), (64, 64), (64, 128), (128, 64), (128, 128), (64, 256), (128, 256)),
+)
+"""Triton kernels tuned by configuration: few tiles, no split-k."""
+
+GENERIC = KernelFamily("generic", _LIBRARY_TILES, splits=(1, 2, 4, 8))
+"""A tuned library on any accelerator made of many equal units."""
+
+SYSTOLIC_128 = KernelFamily(
+    "systolic-128", _menu((128, 128)), block_bytes=256, accumulators=128 * 128, max_resident=1
+)
+"""A 128 x 128 systolic array (TPU up to v5, Trainium): everything is padded to it."""
+
+SYSTOLIC_256 = KernelFamily(
+    "systolic-256", _menu((256, 256)), block_bytes=512, accumulators=256 * 256, max_resident=1
+)
+"""A 256 x 256 systolic array (TPU from v6e): everything is padded to it."""
+
+SMALL_TILE = KernelFamily(
+    "small-tile", _menu((1, 16), (8, 16), (16, 16), (32, 32)), block_bytes=64,
+    accumulators=32 * 32, max_resident=1,
+)  # fmt: skip
+"""CPU cores and NPUs with vector or small matrix registers: hardly any padding."""
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        CUBLAS,
+        CUTLASS_SM90_FP8,
+        CUTLASS_SM100_FP8,
+        DEEPGEMM_FP8_BLOCK,
+        CUTEDSL_NVFP4,
+        MARLIN_W4A16,
+        TRITON,
+        GENERIC,
+        SYSTOLIC_128,
+        SYSTOLIC_256,
+        SMALL_TILE,
+    )
+}
+"""Every family by name, as calibration sections and engine profiles spell it."""

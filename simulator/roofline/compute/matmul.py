@@ -14,18 +14,19 @@ law by about 5 %.
 """
 
 from dataclasses import dataclass
-from math import inf, log2, sqrt
+from math import inf, log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.compute.kernel_families import KernelFamily, Tile
+from simulator.roofline.compute.kernel_families import KernelFamily
 
 FloatArray = NDArray[np.float64]
 ArrayLike = Any
 
 _PARTIAL_SUM_BYTES = 4.0  # split-k exchanges 32-bit partial sums
+_CHUNK_ROWS = 8192  # keeps the tiles x products arrays within a few megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,6 @@ class MatmulCalibration:
     """Edge of the square tile whose operand feed takes as long as its math (elements)."""
     block_s: float = 0.0
     """Shortest time for one k-block of one tile: latency that few tiles cannot hide (seconds)."""
-    tile_s: float = 0.0
-    """Starting and ending one tile when nothing else runs on the unit (seconds)."""
     split_s: float = 0.0
     """Joining the partial sums of a split reduction (seconds)."""
     write_fraction: float = 1.0
@@ -76,7 +75,7 @@ class MatmulCalibration:
             raise ValueError(f"overlap must be at least 1, not {self.overlap}")
         if self.balance_tile <= 0.0:
             raise ValueError(f"balance_tile must be positive, not {self.balance_tile}")
-        for name in ("start_s", "block_s", "tile_s", "split_s", "throttle_s"):
+        for name in ("start_s", "block_s", "split_s", "throttle_s"):
             if getattr(self, name) < 0.0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
@@ -103,44 +102,34 @@ def matmul_time_s(
     ``peak_flops`` is the dense data sheet peak of the datatype the units compute in, over all
     ``units`` (SMs, matrix units, cores). Bits count scales: 4.5 for 4-bit weights with a 8-bit
     scale for 16 of them. ``cached_bytes`` of the operands come from the cache instead of memory
-    (see :func:`cache_resident_bytes`); an operand wider than ``cache_bytes`` is read again by
+    (see :func:`resident_share`); an operand wider than ``cache_bytes`` is read again by
     each wave of tiles. ``burst`` predicts short measurements that end before
     power management reacts; an engine under load is not a burst. An empty product takes no time.
     """
-    rows, columns, depth = np.broadcast_arrays(
-        np.asarray(m, np.float64), np.asarray(n, np.float64), np.asarray(k, np.float64)
+    shape = np.broadcast_shapes(np.shape(m), np.shape(n), np.shape(k), np.shape(cached_bytes))
+    rows, columns, depth, cached = (
+        np.broadcast_to(np.asarray(x, np.float64), shape).reshape(-1)
+        for x in (m, n, k, cached_bytes)
     )
-    feed = feed_bytes_per_s(peak_flops / units, activation_bits, calibration)
-    bandwidth = bandwidth_bytes_per_s * calibration.bandwidth_fraction
-    read, written = matmul_bytes(
-        rows, columns, depth,
-        activation_bits=activation_bits, weight_bits=weight_bits, output_bits=output_bits,
-    )  # fmt: skip
-    from_cache = np.minimum(np.asarray(cached_bytes, np.float64), read)
-    once_s = (read - from_cache + written / calibration.write_fraction) / bandwidth
-    once_s = once_s + from_cache / max(bandwidth, units * feed)
-    busy_s = np.full(rows.shape, np.inf)
-    for tile in family.tiles:
-        usable = (rows > tile.above_rows) & (rows <= tile.up_to_rows)
-        again = _read_again_bytes(
-            rows, columns, depth, tile, units=units, family=family, cache_bytes=cache_bytes,
-            activation_bits=activation_bits, weight_bits=weight_bits,
-        )  # fmt: skip
-        compute_s = np.full(rows.shape, np.inf)
-        for split in family.splits:
-            split_s = _tiled_time_s(
-                rows, columns, depth, tile, split,
-                unit_flops=peak_flops / units, units=units, calibration=calibration,
-                family=family, activation_bits=activation_bits, weight_bits=weight_bits,
-                output_bits=output_bits, burst=burst,
-            )  # fmt: skip
-            compute_s = np.minimum(compute_s, split_s)
-        if burst:
-            compute_s = _throttled_s(compute_s, calibration)
-        tile_s = _power_norm(once_s + again / bandwidth, compute_s, calibration.overlap)
-        busy_s = np.where(usable, np.minimum(busy_s, tile_s), busy_s)
-    empty = (rows <= 0) | (columns <= 0) | (depth <= 0)
-    return np.asarray(np.where(empty, 0.0, calibration.start_s + busy_s), np.float64)
+    work = _Work(
+        unit_flops=peak_flops / units,
+        units=units,
+        bandwidth=bandwidth_bytes_per_s * calibration.bandwidth_fraction,
+        cache_bytes=cache_bytes,
+        calibration=calibration,
+        family=family,
+        activation_bytes=activation_bits / 8.0,
+        weight_bytes=weight_bits / 8.0,
+        output_bytes=output_bits / 8.0,
+        block=k_block(family, activation_bits),
+        feed=feed_bytes_per_s(peak_flops / units, activation_bits, calibration),
+        burst=burst,
+    )
+    time_s = np.empty(rows.shape)
+    for first in range(0, rows.size, _CHUNK_ROWS):
+        part = slice(first, first + _CHUNK_ROWS)
+        time_s[part] = _best_time_s(rows[part], columns[part], depth[part], cached[part], work)
+    return time_s.reshape(shape)
 
 
 def matmul_bytes(
@@ -158,21 +147,17 @@ def matmul_bytes(
     return read, m * n * output_bits / 8.0
 
 
-def cache_resident_bytes(
-    operand_bytes: ArrayLike, reuse_distance_bytes: ArrayLike, cache_bytes: float
-) -> FloatArray:
-    """Bytes of an operand still in the cache when ``reuse_distance_bytes`` passed in between.
+def resident_share(reuse_distance_bytes: ArrayLike, cache_bytes: float) -> FloatArray:
+    """Share of an operand still in the cache after ``reuse_distance_bytes`` passed through it.
 
-    Everything stays while the bytes touched from one use to the next fit the cache, nothing
-    once they are twice its size, linearly less between: caches do not replace in strict order.
-    An infinite distance means a cold operand.
+    Everything stays while the bytes touched from one use to the next (its own included) fit the
+    cache, nothing once they are twice its size, linearly less between: caches do not replace in
+    strict order. An infinite distance means a cold operand.
     """
-    operand, distance = np.broadcast_arrays(
-        np.asarray(operand_bytes, np.float64), np.asarray(reuse_distance_bytes, np.float64)
-    )
     if cache_bytes <= 0.0:
-        return np.zeros(operand.shape)
-    return np.asarray(operand * np.clip(2.0 - distance / cache_bytes, 0.0, 1.0), np.float64)
+        return np.zeros(np.shape(reuse_distance_bytes))
+    share = 2.0 - np.asarray(reuse_distance_bytes, np.float64) / cache_bytes
+    return np.asarray(np.clip(share, 0.0, 1.0), np.float64)
 
 
 def feed_bytes_per_s(
@@ -191,79 +176,96 @@ def k_block(family: KernelFamily, activation_bits: float) -> int:
     return int(2 ** round(log2(family.block_bytes * 8.0 / activation_bits)))
 
 
-def _tiled_time_s(
-    m: FloatArray,
-    n: FloatArray,
-    k: FloatArray,
-    tile: Tile,
-    split: int,
-    *,
-    unit_flops: float,
-    units: int,
-    calibration: MatmulCalibration,
-    family: KernelFamily,
-    activation_bits: float,
-    weight_bits: float,
-    output_bits: float,
-    burst: bool,
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all products of one call share."""
+
+    unit_flops: float
+    units: int
+    bandwidth: float
+    cache_bytes: float
+    calibration: MatmulCalibration
+    family: KernelFamily
+    activation_bytes: float
+    weight_bytes: float
+    output_bytes: float
+    block: int
+    feed: float
+    burst: bool
+
+
+def _best_time_s(
+    m: FloatArray, n: FloatArray, k: FloatArray, cached: FloatArray, work: _Work
 ) -> FloatArray:
-    """Time the busiest unit takes with one tile size and split."""
-    block = k_block(family, activation_bits)
-    blocks = np.ceil(k / (block * split))
-    shares = np.ceil(np.ceil(m / tile.m) * np.ceil(n / tile.n) * split / units)
-    tile_rows, tile_columns = np.minimum(m, tile.m), np.minimum(n, tile.n)
-    peak_share = calibration.peak_fraction
-    if burst and calibration.burst_fraction is not None:
-        peak_share = calibration.burst_fraction
-    feed = feed_bytes_per_s(unit_flops, activation_bits, calibration)
-    math_s = 2.0 * tile.m * tile.n * block / (unit_flops * peak_share)
-    feed_s = (tile_rows * activation_bits + tile_columns * weight_bits) / 8.0 * block / feed
-    resident = family.tiles_per_unit(tile)
-    rounds = np.ceil(shares / resident)
-    loop_s = np.maximum(
-        shares * blocks * np.maximum(math_s, feed_s),
-        rounds * (calibration.tile_s + blocks * calibration.block_s),
+    """Time of the fastest tile and split for each product; all arrays are one-dimensional."""
+    tiles = work.family.tiles
+    tile_m, tile_n, above, up_to = (
+        np.array(column, np.float64)[:, None]
+        for column in zip(*((t.m, t.n, t.above_rows, t.up_to_rows) for t in tiles), strict=True)
     )
-    output_bytes = output_bits / 8.0 if split == 1 else 2.0 * _PARTIAL_SUM_BYTES
-    store_s = shares * tile_rows * tile_columns * output_bytes / feed
-    return loop_s + store_s + (calibration.split_s if split > 1 else 0.0)
+    compute_s = _compute_time_s(m, n, k, tile_m, tile_n, work)
+    if work.burst:
+        compute_s = _throttled_s(compute_s, work.calibration)
+    read = m * k * work.activation_bytes + n * k * work.weight_bytes
+    cached = np.minimum(cached, read)
+    again = _read_again_bytes(m, n, k, tile_m, tile_n, work)
+    written = m * n * work.output_bytes / work.calibration.write_fraction
+    memory_s = (read - cached + written + again) / work.bandwidth
+    memory_s = memory_s + cached / max(work.bandwidth, work.units * work.feed)
+    busy_s = _power_norm(memory_s, compute_s, work.calibration.overlap)
+    busy_s = np.where((m > above) & (m <= up_to), busy_s, np.inf).min(axis=0)
+    empty = (m <= 0) | (n <= 0) | (k <= 0)
+    return np.where(empty, 0.0, work.calibration.start_s + busy_s)
+
+
+def _compute_time_s(
+    m: FloatArray, n: FloatArray, k: FloatArray, tile_m: FloatArray, tile_n: FloatArray, work: _Work
+) -> FloatArray:
+    """Time the busiest unit takes (tiles x products), at the best split of k for each tile."""
+    calibration = work.calibration
+    tiles = np.ceil(m / tile_m) * np.ceil(n / tile_n)
+    used_m, used_n = np.minimum(m, tile_m), np.minimum(n, tile_n)
+    peak_share = calibration.peak_fraction
+    if work.burst and calibration.burst_fraction is not None:
+        peak_share = calibration.burst_fraction
+    math_s = 2.0 * tile_m * tile_n * work.block / (work.unit_flops * peak_share)
+    feed_bytes = (used_m * work.activation_bytes + used_n * work.weight_bytes) * work.block
+    step_s = np.maximum(math_s, feed_bytes / work.feed)
+    resident = np.array([[work.family.tiles_per_unit(t)] for t in work.family.tiles], np.float64)
+    best_s = np.full(tiles.shape, np.inf)
+    for split in work.family.splits:
+        blocks = np.ceil(k / (work.block * split))
+        shares = np.ceil(tiles * split / work.units)
+        loop_s = blocks * np.maximum(
+            shares * step_s, np.ceil(shares / resident) * calibration.block_s
+        )
+        element_bytes = work.output_bytes if split == 1 else 2.0 * _PARTIAL_SUM_BYTES
+        store_s = shares * used_m * used_n * element_bytes / work.feed
+        join_s = calibration.split_s if split > 1 else 0.0
+        best_s = np.minimum(best_s, loop_s + store_s + join_s)
+    return best_s
 
 
 def _read_again_bytes(
-    m: FloatArray,
-    n: FloatArray,
-    k: FloatArray,
-    tile: Tile,
-    *,
-    units: int,
-    family: KernelFamily,
-    cache_bytes: float,
-    activation_bits: float,
-    weight_bits: float,
+    m: FloatArray, n: FloatArray, k: FloatArray, tile_m: FloatArray, tile_n: FloatArray, work: _Work
 ) -> FloatArray:
     """Bytes that waves of tiles read from memory beyond touching each operand once.
 
-    One wave covers ``deep x wide`` tiles and shares their operands through the cache, so each
-    operand is read once for every wave along the other dimension, unless it stays in the cache
-    from one wave to the next.
+    A wave of tiles covers about a square of outputs and shares its operands through the cache.
+    Waves that lie side by side read the same activations, those above each other the same
+    weights, unless that operand as a whole stays in the cache.
     """
-    tiles_m, tiles_n = np.ceil(m / tile.m), np.ceil(n / tile.n)
-    if family.square_waves:
-        edge = max(1.0, round(sqrt(units * tile.n / tile.m)))
-        deep = np.minimum(tiles_m, np.maximum(edge, np.ceil(units / tiles_n)))
-        wide = np.minimum(tiles_n, np.maximum(1.0, units / deep))
-    else:
-        shorter = np.minimum(np.minimum(tiles_m, tiles_n), units)
-        longer = np.maximum(1.0, units / shorter)
-        deep = np.where(tiles_m <= tiles_n, shorter, np.minimum(longer, tiles_m))
-        wide = np.where(tiles_m <= tiles_n, np.minimum(longer, tiles_n), shorter)
-    activations, weights = m * k * activation_bits / 8.0, n * k * weight_bits / 8.0
-    wave_m, wave_n = activations * deep / tiles_m, weights * wide / tiles_n
-    by_rows = tiles_m <= tiles_n  # waves run along the shorter dimension first
-    kept_m = cache_resident_bytes(1.0, np.where(by_rows, activations, wave_m) + wave_n, cache_bytes)
-    kept_n = cache_resident_bytes(1.0, np.where(by_rows, wave_n, weights) + wave_m, cache_bytes)
-    again_m = activations * (np.ceil(tiles_n / wide) - 1.0) * (1.0 - kept_m)
-    again_n = weights * (np.ceil(tiles_m / deep) - 1.0) * (1.0 - kept_n)
+    if work.cache_bytes == inf:
+        return np.zeros(np.broadcast_shapes(m.shape, tile_m.shape))
+    tiles_m, tiles_n = np.maximum(m / tile_m, 1.0), np.maximum(n / tile_n, 1.0)
+    edge = np.maximum(1.0, np.sqrt(work.units * tile_n / tile_m))
+    deep = np.minimum(tiles_m, np.maximum(edge, work.units / tiles_n))
+    wide = np.clip(work.units / deep, 1.0, tiles_n)
+    activations, weights = m * k * work.activation_bytes, n * k * work.weight_bytes
+    lost_m = 1.0 - resident_share(activations, work.cache_bytes)
+    lost_n = 1.0 - resident_share(weights, work.cache_bytes)
+    again_m = activations * (tiles_n / wide - 1.0) * lost_m
+    again_n = weights * (tiles_m / deep - 1.0) * lost_n
     return np.asarray(again_m + again_n, np.float64)
 
 

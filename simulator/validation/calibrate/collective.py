@@ -88,7 +88,7 @@ def read_rows(folder: Path, device: str) -> list[CollectiveRow]:
     and ImportError naming the extra when pyarrow is missing.
     """
     library = sorted((folder / device).glob("nccl-*/nccl_perf.parquet"))
-    released = [p for p in (folder / device).glob("vllm-*/custom_allreduce_perf.parquet")]
+    released = (folder / device).glob("vllm-*/custom_allreduce_perf.parquet")
     custom = max(released, key=_version, default=None)
     if not library and custom is None:
         raise FileNotFoundError(f"no collective measurements in {folder / device}")
@@ -105,9 +105,7 @@ def read_rows(folder: Path, device: str) -> list[CollectiveRow]:
     ]
 
 
-def predict_rows_s(
-    rows: list[CollectiveRow], link: Link, custom_menu: AllReduceMenu
-) -> FloatArray:
+def predict_rows_s(rows: list[CollectiveRow], link: Link, custom_menu: AllReduceMenu) -> FloatArray:
     """Seconds of every row; custom all-reduces by ``custom_menu``, the rest by the library."""
     names = np.array([r.operator for r in rows])
     message = np.array([r.message_bytes for r in rows])
@@ -159,8 +157,9 @@ def relative_errors(
     rows: list[CollectiveRow], link: Link, custom_menu: AllReduceMenu
 ) -> FloatArray:
     """Predicted over measured, less one, for every row."""
-    measured = np.array([r.seconds for r in rows])
-    return predict_rows_s(rows, link, custom_menu) / measured - 1
+    measured_s = np.array([r.seconds for r in rows], dtype=np.float64)
+    errors: FloatArray = predict_rows_s(rows, link, custom_menu) / measured_s - 1
+    return errors
 
 
 def _fit(

@@ -1,113 +1,299 @@
-"""Fit the fused MoE law to a measured table of layer times.
+"""Fit the fused MoE law to a measured table of layer times, and score it on held-out rows.
 
-The table has one row a layer time: kernel, datatype, tokens, sizes, expert count, parallel sizes
-and how the benchmark spread the tokens over the experts. Its three routings are rebuilt here as
-the benchmark (NVIDIA aiconfigurator, ``collector/helper.py``) draws them, because what is fitted
-is the kernel, not the routing.
+The table (NVIDIA aiconfigurator's ``moe_perf.parquet``) has one layer time a row: kernel,
+datatype, tokens, sizes, expert count, parallel sizes and the routing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import InputError
+from simulator.roofline.compute import grouped
 from simulator.roofline.compute.experts import ExpertLoads
+from simulator.roofline.compute.grouped import (
+    GroupedCalibration,
+    GroupedKernelFamily,
+    fused_moe_time_s,
+)
+from simulator.validation.calibrate.benchmark_routing import PACKED, POWER_LAW, table_loads
+from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
 
-DRAWS = 4
-"""Random routings averaged for one row; the benchmark itself averages five."""
+PARAMETERS: Mapping[str, Parameter] = {
+    "peak_fraction": Parameter(0.6, 0.05, 0.8),
+    "bandwidth_fraction": Parameter(0.8, 0.05, 1.0),
+    "row_fraction": Parameter(0.5, 0.02, 1.0),
+    "kernel_s": Parameter(4e-6, 3e-7, 3e-5),
+    "overlap": Parameter(2.0, 1.0, 8.0),
+    "balance_tile": Parameter(20.0, 1.0, 400.0),
+    "routing_s": Parameter(1e-6, 1e-8, 1e-5),
+    "tile_s": Parameter(5e-7, 1e-8, 3e-5),
+}
+"""Where the search starts and its physical range.
 
-GROUPS = 24
-
-
-def balanced_rank_loads(tokens: int, top_k: int, experts: int, ranks: int) -> FloatArray:
-    """Rows of each expert of the first rank when the benchmark deals tokens round robin.
-
-    Token ``t``'s choice ``i`` goes to expert ``t + i·stride`` with ``stride = ceil(E / k)``; fewer
-    tokens than a stride are spread evenly over it. Shape ``(E / ranks,)``.
-    """
-    stride = -(-experts // top_k)
-    first = np.arange(tokens) if tokens >= stride else np.arange(tokens) * stride / tokens
-    chosen = (first[:, None] + np.arange(top_k)[None, :] * stride) % experts
-    counts = np.bincount(chosen.astype(np.int64).ravel(), minlength=experts)
-    return counts[: experts // ranks].astype(np.float64)
-
-
-def power_law_rank_loads(
-    tokens: int, top_k: int, experts: int, ranks: int, exponent: float, rng: np.random.Generator
-) -> FloatArray:
-    """Rows of each expert of the busiest rank in one draw of the benchmark's power law.
-
-    Loads are drawn from a power law of density ``x**-exponent`` between 1 and 0.8 T (0.01 and 2
-    while there are fewer rows than experts), scaled to T·k rows, rounded, cut to at most T, and
-    the remainder dealt to the emptiest experts of each rank in turn. Shape ``(E / ranks,)``.
-    """
-    many = tokens * top_k > experts
-    low, high = (1.0, tokens * 0.8) if many else (0.01, 2.0)
-    power = 1.0 - exponent
-    u = rng.random(experts)
-    drawn = ((high**power - low**power) * u + low**power) ** (1.0 / power)
-    counts = np.minimum(np.round(drawn / drawn.sum() * tokens * top_k), tokens)
-    by_rank = counts.reshape(ranks, experts // ranks)
-    missing = tokens * top_k - by_rank.sum()
-    shares = np.full(ranks, missing // ranks)
-    shares[: int(missing - shares.sum())] += 1
-    for rank, share in enumerate(shares):
-        by_rank[rank] = _level(by_rank[rank], int(share), tokens)
-    return np.asarray(by_rank[np.argmax(by_rank.sum(axis=1))])
+The sustained peak is kept under 0.8 of the datasheet by choice: it and ``balance_tile`` trade
+against each other in these tables, and an H200 sustains 0.66 in plain bf16 products. A value at
+its bound is a bound, not a measurement.
+"""
 
 
-def _level(counts: FloatArray, change: int, most: int) -> FloatArray:
-    """Raise the lowest counts by ``change`` in all, or lower the highest if it is negative."""
-    if change < 0:
-        return most - _level(most - counts, -change, most)
-    order = np.sort(counts)
-    room = np.minimum(change, most * counts.size - counts.sum())
-    filled = np.arange(1, counts.size + 1) * np.append(order[1:], most) - np.cumsum(order)
-    level_index = int(np.argmax(filled >= room))
-    members = level_index + 1
-    level, rest = divmod(float(order[:members].sum() + room), members)
-    order[:members] = level
-    order[: int(rest)] += 1
-    return order
+@dataclass(frozen=True, slots=True)
+class ExpertDatatype:
+    """Bits an element as the products read them, scales included, and the peak they run at."""
+
+    weight_bits: float
+    activation_bits: float
+    peak: str
 
 
-@lru_cache(maxsize=65536)
-def benchmark_loads(
-    tokens: int, top_k: int, experts: int, ranks: int, distribution: str
-) -> tuple[FloatArray, FloatArray]:
-    """Grouped (rows, experts) of the rank that the benchmark timed, mean over a few draws."""
-    if distribution == "balanced":
-        loads, draws = balanced_rank_loads(tokens, top_k, experts, ranks), 1
-    else:
-        exponent = float(distribution.removeprefix("power_law_"))
-        rng = np.random.default_rng([tokens, top_k, experts, ranks])
-        draws = DRAWS
-        loads = np.concatenate(
-            [
-                power_law_rank_loads(tokens, top_k, experts, ranks, exponent, rng)
-                for _ in range(draws)
-            ]
+DATATYPES: Mapping[str, ExpertDatatype] = {
+    "bfloat16": ExpertDatatype(16.0, 16.0, "bf16"),
+    "fp8": ExpertDatatype(8.0, 8.0, "fp8"),
+    "fp8_block": ExpertDatatype(8.0 + 32 / 128**2, 8.0 + 32 / 128, "fp8"),
+    "int4_wo": ExpertDatatype(4.0 + 16 / 128, 16.0, "bf16"),
+    "w4a16_mxfp4": ExpertDatatype(4.25, 16.0, "bf16"),
+    "w4a8_mxfp4_mxfp8": ExpertDatatype(4.25, 8.25, "fp8"),
+    "nvfp4": ExpertDatatype(4.5, 4.5, "fp4"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSheet:
+    """Datasheet facts of the measured device that the law takes (dense peaks by datatype)."""
+
+    units: int
+    bandwidth_bytes_per_s: float
+    cache_bytes: float
+    peak_flops: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertTable:
+    """Measured layer times of one kernel and datatype; arrays of equal length."""
+
+    kernel: str
+    datatype: str
+    tokens: FloatArray
+    hidden_size: FloatArray
+    intermediate_size: FloatArray
+    """The rank's slice of an expert's width."""
+    matrices: FloatArray
+    top_k: FloatArray
+    experts: FloatArray
+    ranks: FloatArray
+    distribution: NDArray[np.str_]
+    seconds: FloatArray
+    is_score: NDArray[np.bool_]
+
+    def rows(self, chosen: NDArray[Any]) -> "ExpertTable":
+        """Take the chosen rows (a mask or an index)."""
+        arrays = {
+            name: value[chosen]
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), np.ndarray)
+        }
+        return ExpertTable(kernel=self.kernel, datatype=self.datatype, **arrays)
+
+    def loads(self) -> ExpertLoads:
+        """Rebuild the loads of the timed rank under the benchmark's routing."""
+        return table_loads(
+            (int(t), int(k), int(e), int(r), str(d))
+            for t, k, e, r, d in zip(
+                self.tokens, self.top_k, self.experts, self.ranks, self.distribution, strict=True
+            )
         )
-    values, counts = np.unique(loads[loads > 0], return_counts=True)
-    if values.size <= GROUPS:
-        return values, counts / draws
-    ordered = np.sort(loads[loads > 0])
-    parts = np.array_split(ordered, GROUPS)
-    return np.array([p.mean() for p in parts]), np.array([p.size for p in parts]) / draws
 
 
-def table_loads(keys: Iterable[tuple[int, int, int, int, str]]) -> ExpertLoads:
-    """Loads of many table rows ``(tokens, top_k, experts, ranks, distribution)``, stacked."""
-    pairs = [benchmark_loads(*key) for key in keys]
-    rows = np.zeros((len(pairs), GROUPS))
-    experts = np.zeros((len(pairs), GROUPS))
-    for index, (values, counts) in enumerate(pairs):
-        rows[index, : values.size] = values
-        experts[index, : counts.size] = counts
-    return ExpertLoads(rows, (rows > 0).astype(np.float64), experts, is_random=False)
+@dataclass(frozen=True, slots=True)
+class ExpertScore:
+    """Relative errors on rows that were not fitted."""
+
+    rows: int
+    mean: float
+    median: float
+    time_weighted: float
+    mean_by_distribution: Mapping[str, float]
+
+
+def read_expert_tables(path: Path) -> tuple[ExpertTable, ...]:
+    """Read a ``moe_perf.parquet`` into one table a kernel and datatype.
+
+    Repeated measurements of one row become their median. Raises :class:`InputError` without
+    pyarrow, or for a file that is not such a table.
+    """
+    try:
+        from pyarrow.parquet import read_table
+    except ImportError as error:
+        raise InputError(
+            "reading a parquet table needs pyarrow",
+            file=path,
+            remedy="install it with: pip install 'roofsim[calibrate]'",
+        ) from error
+    try:
+        columns = read_table(path).to_pydict()
+        rows = zip(*(columns[name] for name in (*_KEY_COLUMNS, "version", "latency")), strict=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"not a table of MoE layer times ({error})",
+            file=path,
+            remedy=f"it needs the columns {', '.join(_KEY_COLUMNS)}, version and latency",
+        ) from error
+    times: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        times.setdefault(row[:-1], []).append(row[-1] * 1e-3)
+    tables: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for key, seconds in times.items():
+        kernel, datatype, experts, ranks = key[0], key[1], key[6], key[8]
+        if datatype in DATATYPES and experts % ranks == 0:
+            tables.setdefault((kernel, datatype), []).append((*key[2:], float(np.median(seconds))))
+    return tuple(_table(*name, rows) for name, rows in sorted(tables.items()))
+
+
+def family_of(kernel: str, datatype: str) -> GroupedKernelFamily:
+    """Look up the kernel family that a table's kernel name stands for."""
+    for part, family in (
+        ("marlin", grouped.MARLIN),
+        ("oaitriton", grouped.TRITON_KERNELS),
+        ("flashinfer_cutlass", grouped.CUTLASS),
+        ("deep_gemm", grouped.DEEPGEMM),
+        ("trtllm", grouped.TRTLLM_GEN),
+    ):
+        if part in kernel:
+            blockwise = family is grouped.TRTLLM_GEN and datatype == "fp8_block"
+            return grouped.TRTLLM_GEN_BLOCK if blockwise else family
+    return grouped.TRITON
+
+
+def predict_table_s(
+    table: ExpertTable, loads: ExpertLoads, calibration: GroupedCalibration, device: DeviceSheet
+) -> FloatArray:
+    """Predicted seconds of every row, with the weights that repeated runs leave in the cache.
+
+    The benchmark repeats one balanced routing, or cycles through five random ones, so small
+    layers find their weights in the cache: all while one cycle fits it, none once the cycle is
+    twice as large. Half the cache counts: of the shares tried, it left the smallest errors.
+    """
+    datatype = DATATYPES[table.datatype]
+    one_expert = table.matrices * table.hidden_size * table.intermediate_size
+    read = np.maximum(loads.distinct(), 1e-9) * one_expert * datatype.weight_bits / 8
+    cycle = read * np.where(table.distribution == "balanced", 1.0, 5.0)
+    return fused_moe_time_s(
+        loads,
+        table.tokens,
+        table.top_k,
+        table.hidden_size,
+        table.intermediate_size,
+        peak_flops=device.peak_flops[datatype.peak],
+        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+        units=device.units,
+        calibration=calibration,
+        family=family_of(table.kernel, table.datatype),
+        weight_bits=datatype.weight_bits,
+        activation_bits=datatype.activation_bits,
+        matrices=table.matrices,
+        sharded=table.ranks > 1,
+        cached_fraction=np.clip(2.0 - cycle / (device.cache_bytes / 2), 0.0, 1.0),
+        cache_bytes=device.cache_bytes,
+    )
+
+
+def fit_expert_table(table: ExpertTable, device: DeviceSheet, most_rows: int = 2000) -> Fit:
+    """Fit a :class:`GroupedCalibration` to at most ``most_rows`` rows that are not for scoring."""
+    fitted = np.flatnonzero(~table.is_score)
+    every = max(1, -(-fitted.size // most_rows))
+    rows = table.rows(np.random.default_rng(0).permutation(fitted)[: fitted.size // every])
+    loads = rows.loads()
+    return fit_log_time(
+        lambda values: predict_table_s(rows, loads, GroupedCalibration(**values), device),
+        rows.seconds,
+        PARAMETERS,
+    )
+
+
+def score_expert_table(
+    table: ExpertTable, calibration: GroupedCalibration, device: DeviceSheet
+) -> ExpertScore:
+    """Errors on the rows kept back for scoring."""
+    rows = table.rows(table.is_score)
+    predicted = predict_table_s(rows, rows.loads(), calibration, device)
+    error = np.abs(predicted / rows.seconds - 1)
+    return ExpertScore(
+        rows=error.size,
+        mean=float(error.mean()),
+        median=float(np.median(error)),
+        time_weighted=float(np.abs(predicted - rows.seconds).sum() / rows.seconds.sum()),
+        mean_by_distribution={
+            str(name): float(error[rows.distribution == name].mean())
+            for name in np.unique(rows.distribution)
+        },
+    )
+
+
+_KEY_COLUMNS = (
+    "kernel_source",
+    "moe_dtype",
+    "num_tokens",
+    "hidden_size",
+    "inter_size",
+    "topk",
+    "num_experts",
+    "moe_tp_size",
+    "moe_ep_size",
+    "distribution",
+)
+
+
+def _table(kernel: str, datatype: str, rows: list[tuple[Any, ...]]) -> ExpertTable:
+    tokens, hidden, inter, top_k, experts, tp, ep, distribution, version, seconds = zip(
+        *rows, strict=True
+    )
+    routing = [
+        PACKED + d if d.startswith(POWER_LAW) and _release(v) < (0, 17) else d
+        for d, v in zip(distribution, version, strict=True)
+    ]
+    gated = [
+        _release(v) < (0, 24) or (h, k) not in _WITHOUT_GATE
+        for h, k, v in zip(hidden, top_k, version, strict=True)
+    ]
+    return ExpertTable(
+        kernel=kernel,
+        datatype=datatype,
+        tokens=_floats(tokens),
+        hidden_size=_floats(hidden),
+        intermediate_size=_floats(inter) / _floats(tp),
+        matrices=np.where(gated, 3.0, 2.0),
+        top_k=_floats(top_k),
+        experts=_floats(experts),
+        ranks=_floats(ep),
+        distribution=np.array(routing),
+        seconds=_floats(seconds),
+        is_score=np.array(
+            [is_score_row(" ".join(map(str, ("moe", datatype, *row[:8])))) for row in rows]
+        ),
+    )
+
+
+_WITHOUT_GATE = {(2688, 6), (2048, 22), (1024, 22)}
+"""(hidden size, top-k) of the Nemotron-3 layers, whose squared ReLU has no gate.
+
+Inferred: in tables of vLLM 0.24 a third matrix would have been read at 1.2 to 1.4 times the
+datasheet bandwidth, in earlier ones at no more than 0.93 of it. (1024, 22) is assumed alike: its
+kernel is too slow to tell by bandwidth.
+"""
+
+
+def _floats(values: Sequence[float]) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _release(version: str) -> tuple[int, int]:
+    """(major, minor) of a vLLM version; development builds are the newest."""
+    major, minor, *_ = version.split(".")
+    return (int(major), int(minor)) if minor.isdigit() and minor != "1" else (99, 0)

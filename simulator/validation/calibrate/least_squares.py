@@ -58,7 +58,8 @@ def fit_log_time(
     values = dict(zip(names, np.exp(solution.x).tolist(), strict=True))
     degrees_of_freedom = max(1, len(measured_s) - len(names))
     variance = 2 * solution.cost / degrees_of_freedom
-    covariance = np.linalg.pinv(solution.jac.T @ solution.jac) * variance
+    jacobian: FloatArray = np.asarray(solution.jac, np.float64)
+    covariance = np.linalg.pinv(jacobian.T @ jacobian) * variance
     relative = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     errors = {n: values[n] * float(r) for n, r in zip(names, relative, strict=True)}
     relative_error = np.abs(predict_s(values) / measured_s - 1)

@@ -1,0 +1,264 @@
+"""A device as the cost laws see it: data-sheet rates, and calibration laid over class defaults."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar
+
+from simulator.errors import InputError, nearest
+from simulator.roofline.collective.calibration import Link as CalibratedLink
+from simulator.roofline.collective.calibration import LinkCalibration, Protocol
+from simulator.roofline.collective.fabric import Fabric, FabricKind
+from simulator.roofline.power import PowerCalibration, PowerShares, power_calibration
+from simulator.specs.catalogue import class_calibration, link_calibration
+from simulator.specs.hardware import Calibration, ComputeEngine, Hardware, Link
+from simulator.specs.precision import COMPUTE_FALLBACKS, Precision
+
+ConstantsT = TypeVar("ConstantsT")
+
+_DATATYPE_SPELLINGS = {"nvfp4": ("nvfp4", "fp4"), "mxfp4": ("mxfp4", "fp4")}
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How a device multiplies a precision: the datatype its units compute in, and that peak.
+
+    ``fallback`` says, for people, what is computed instead where the datatype is missing.
+    """
+
+    datatype: str
+    peak_flops: float
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """One device and one of its compute engines, ready for the cost laws.
+
+    Args:
+        units, peaks, bandwidth_bytes_per_s, cache_bytes, memory_bytes: data-sheet rates.
+        constants: law → constants, the device's own laid over its class's.
+        kernels: law → kernel family.
+        residuals: law → relative error (one standard deviation of log time).
+        calibrated: laws that were measured on this very device.
+        power: the power law in SI units.
+        scale_up, scale_out: links between devices, where the device has any.
+    """
+
+    name: str
+    title: str
+    device_class: str
+    engine: str
+    units: float
+    peaks: Mapping[str, float]
+    bandwidth_bytes_per_s: float
+    cache_bytes: float
+    memory_bytes: float
+    constants: Mapping[str, Mapping[str, float]]
+    kernels: Mapping[str, str]
+    residuals: Mapping[str, float]
+    calibrated: frozenset[str]
+    power: PowerCalibration
+    scale_up: CalibratedLink | None
+    scale_out: CalibratedLink | None
+    origins: Mapping[str, str]
+
+    def arithmetic(self, precision: Precision) -> Arithmetic:
+        """The datatype in which this device multiplies ``precision``.
+
+        Raises:
+            InputError: neither the datatype nor any stated fallback exists on the device.
+        """
+        for wanted in (precision.compute, *COMPUTE_FALLBACKS.get(precision.compute, ())):
+            for datatype in _DATATYPE_SPELLINGS.get(wanted, (wanted,)):
+                if datatype in self.peaks:
+                    note = None
+                    if wanted != precision.compute:
+                        note = f"{precision.name} is computed as {datatype} on {self.name}"
+                    return Arithmetic(datatype, self.peaks[datatype], note)
+        raise InputError(
+            f"{self.name} cannot compute {precision.name}",
+            field="precision",
+            remedy="it supports " + ", ".join(self.peaks),
+        )
+
+    def law(self, name: str, kind: type[ConstantsT]) -> ConstantsT:
+        """The constants of law ``name`` (``matmul.bf16`` laid over ``matmul``) as ``kind``.
+
+        Raises:
+            InputError: a constant is unknown to the law, missing, or out of its range.
+        """
+        found = dict(self.constants.get(name.split(".")[0], {})) | dict(
+            self.constants.get(name, {}) if "." in name else {}
+        )
+        return _construct(kind, found, f"{self.name}: calibration.{name}")
+
+    def kernel(self, name: str) -> str:
+        """The kernel family of law ``name``, or of the part of the name before the dot."""
+        return self.kernels.get(name) or self.kernels[name.split(".")[0]]
+
+    def residual(self, name: str) -> float:
+        """Relative error of law ``name``; an uncalibrated law carries its class's."""
+        base = name.split(".")[0]
+        return self.residuals.get(name, self.residuals.get(base, 0.3))
+
+
+def _construct(kind: type[ConstantsT], found: Mapping[str, Any], where: str) -> ConstantsT:
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    for name in found:
+        if name not in known:
+            raise InputError(
+                "unknown calibration constant", field=f"{where}.{name}", remedy=nearest(name, known)
+            )
+    for name, field in known.items():
+        if name not in found and field.default is MISSING and field.default_factory is MISSING:
+            raise InputError("missing calibration constant", field=f"{where}.{name}")
+    try:
+        return kind(**found)
+    except ValueError as error:
+        raise InputError(str(error), field=where) from None
+
+
+def resolve(hardware: Hardware, engine: str | None = None) -> Device:
+    """The device that ``hardware`` describes, with one of its compute engines.
+
+    Raises:
+        InputError: no such engine, or a calibration that its law does not understand.
+    """
+    chosen = engine or hardware.main_engine
+    if chosen not in hardware.engines:
+        raise InputError(
+            f"{hardware.name} has no engine {chosen!r}",
+            field="hardware",
+            remedy=nearest(chosen, hardware.engines),
+        )
+    part = hardware.engines[chosen]
+    defaults = class_calibration(_class_of(hardware, chosen))
+    own = part.calibration
+    constants = _laid_over(_values(defaults), _values(own))
+    peaks = {str(name): float(value) for name, value in part.peak.items()}
+    bandwidth = _bandwidth(hardware, part)
+    cache = part.cache or (hardware.memory.cache.capacity if hardware.memory.cache else None)
+    return Device(
+        name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
+        title=hardware.title,
+        device_class=hardware.device_class,
+        engine=chosen,
+        units=float(part.units),
+        peaks=peaks,
+        bandwidth_bytes_per_s=bandwidth,
+        cache_bytes=0.0 if cache is None else float(cache),
+        memory_bytes=_memory_bytes(hardware),
+        constants=constants,
+        kernels={**defaults.kernels, **(own.kernels if own else {})},
+        residuals={**_floats(defaults.residual), **(_floats(own.residual) if own else {})},
+        calibrated=frozenset(_values(own)),
+        power=_power(hardware, part, constants.get("power", {}), peaks, bandwidth),
+        scale_up=_link(hardware.links.scale_up),
+        scale_out=_link(hardware.links.scale_out),
+        origins=_origins(defaults, own),
+    )
+
+
+def _class_of(hardware: Hardware, engine: str) -> str:
+    """The class whose defaults an engine takes: a SoC's CPU and NPU have their own."""
+    own_class = {"cpu": "cpu", "npu": "npu"}.get(engine)
+    return own_class or hardware.device_class
+
+
+def _values(section: Calibration | None) -> dict[str, dict[str, float]]:
+    if section is None:
+        return {}
+    return {law: _floats(found) for law, found in section.constants.items()}
+
+
+def _floats(found: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(quantity) for name, quantity in found.items()}
+
+
+def _origins(defaults: Calibration, own: Calibration | None) -> dict[str, str]:
+    origins = dict.fromkeys(defaults.constants, defaults.measured_with)
+    if own is not None:
+        origins.update(dict.fromkeys(own.constants, own.measured_with))
+    return origins
+
+
+def _bandwidth(hardware: Hardware, part: ComputeEngine) -> float:
+    main = hardware.memory.main.bandwidth
+    if part.memory_bandwidth is not None:
+        return float(part.memory_bandwidth)
+    if main is None:
+        raise InputError(
+            "nobody has published the bandwidth of the main memory",
+            file=hardware.name,
+            field="memory.main.bandwidth",
+            remedy="give an assumed value with low and high in a file of your own",
+        )
+    return float(main)
+
+
+def _memory_bytes(hardware: Hardware) -> float:
+    usable = hardware.memory.main.usable_bytes
+    share = hardware.memory_share_for_accelerator
+    return usable * float(share) if share is not None else usable
+
+
+def _power(
+    hardware: Hardware,
+    part: ComputeEngine,
+    constants: Mapping[str, float],
+    peaks: Mapping[str, float],
+    bandwidth: float,
+) -> PowerCalibration:
+    shares = _construct(PowerShares, constants, f"{hardware.name}: calibration.power")
+    rated = float(part.power_limit or hardware.power.limit)
+    return power_calibration(shares, rated, peaks, bandwidth)
+
+
+def _link(link: Link | None) -> CalibratedLink | None:
+    """The link with its own calibration laid over that of its technology."""
+    if link is None:
+        return None
+    devices = int(float(link.domain)) if link.domain is not None else 8
+    dims = tuple(link.dimensions or ())
+    if not dims and link.topology in ("torus", "ring", "wafer"):
+        dims = (devices,)
+    bandwidth = float(link.bandwidth)
+    per_peer = float(link.per_peer) if link.per_peer is not None else bandwidth
+    if link.topology == "mesh" and link.per_peer is None:
+        per_peer = bandwidth / max(1, devices - 1)
+    fabric = Fabric(
+        kind=_FABRICS[link.topology],
+        devices=devices,
+        bandwidth_bytes_per_s=bandwidth,
+        peer_bandwidth_bytes_per_s=per_peer,
+        hop_latency_s=float(link.latency) if link.latency is not None else 0.0,
+        dims=dims,
+        in_network_reduction=link.in_network_reduction,
+    )
+    constants = _laid_over(_values(link_calibration(link.technology)), _values(link.calibration))
+    return CalibratedLink(fabric, _link_constants(constants))
+
+
+_FABRICS = {
+    "switched": FabricKind.SWITCHED,
+    "mesh": FabricKind.PEER_MESH,
+    "torus": FabricKind.TORUS,
+    "ring": FabricKind.TORUS,
+    "wafer": FabricKind.GRID,
+}
+
+
+def _laid_over(
+    under: Mapping[str, Mapping[str, float]], over: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Constants of ``over`` replace those of ``under``, law by law and name by name."""
+    return {law: {**under.get(law, {}), **over.get(law, {})} for law in {**under, **over}}
+
+
+def _link_constants(constants: Mapping[str, Mapping[str, float]]) -> LinkCalibration:
+    protocols = {
+        field.name: _construct(Protocol, constants[field.name], f"link calibration {field.name}")
+        for field in fields(LinkCalibration)
+        if field.name in constants
+    }
+    return _construct(LinkCalibration, {**constants["shares"], **protocols}, "link calibration")

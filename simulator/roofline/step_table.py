@@ -1,0 +1,225 @@
+"""A step model compiled into tables, so that a simulation pays microseconds for a step.
+
+Everything a step costs is a sum of four parts that hang on few numbers each: products and small
+kernels on the number of tokens, the output head on the number of sampling rows, decode attention
+on batch and mean context, prefill attention on the chunks. Each part is tabulated by the step
+model itself when first asked for; look-ups are plain floats and lists, which are faster than
+numpy for single numbers.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.graph.operator import Operator
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.costing import cost
+from simulator.roofline.step import StepModel, Totals
+
+_KNOT_RATIO = 1.12
+_BATCH_BLOCK = 8
+_TOKEN_BLOCK = 128
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Seconds and joules of a decode step against mean context, piecewise linear on ``knots``."""
+
+    knots: list[float]
+    time_s: list[float]
+    time_slope: list[float]
+    energy_j: list[float]
+    energy_slope: list[float]
+
+    def run(self, context: float, steps: int) -> tuple[float, float]:
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
+
+        The sum over an arithmetic progression is closed inside each linear piece, so the cost
+        does not depend on ``steps``.
+        """
+        knots = self.knots
+        last = len(knots) - 2
+        piece = min(bisect_right(knots, context) - 1, last)
+        seconds = joules = 0.0
+        while steps > 0:
+            here = steps
+            if piece < last:
+                inside = knots[piece + 1] - context
+                whole = int(inside)
+                here = min(steps, whole + (inside > whole))
+            if here > 0:
+                offset = context - knots[piece]
+                ramp = here * (here - 1) / 2 + here * offset
+                seconds += here * self.time_s[piece] + self.time_slope[piece] * ramp
+                joules += here * self.energy_j[piece] + self.energy_slope[piece] * ramp
+                context += here
+                steps -= here
+            piece += 1
+        return seconds, joules
+
+    def steps_until(self, context: float, elapsed_s: float, most: int) -> int:
+        """The smallest number of steps, at most ``most``, that takes ``elapsed_s`` or longer."""
+        low, high = 1, most
+        while low < high:
+            middle = (low + high) // 2
+            if self.run(context, middle)[0] < elapsed_s:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+class StepTable:
+    """Times and energies of single steps and of runs of decode steps, by look-up."""
+
+    def __init__(self, model: StepModel, max_tokens: int, max_context: int) -> None:
+        """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``."""
+        self.model = model
+        self.idle_w = model.device.power.idle_w
+        operators = model.graph.operators
+        self._by_tokens = [op for op in operators if op.driver == "tokens"]
+        self._by_logits = [op for op in operators if op.driver == "logits"]
+        self._attention = [op for op in operators if op.driver == "context"]
+        self._knots = _knots(max_context)
+        self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
+        self._past_knots = _knots(max_context, ratio=1.5)
+        self._curves: dict[int, Curve] = {}
+        self._token_part: dict[int, Triple] = {}
+        self._logit_part: dict[int, Triple] = {}
+        self._decode_part: dict[int, list[Triple]] = {}
+        self._prefill_part: dict[int, list[list[Triple]]] = {}
+
+    def decode(self, sequences: int) -> Curve:
+        """The curve for ``sequences`` decoding together."""
+        found = self._curves.get(sequences)
+        if found is None:
+            first = (sequences - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
+            self._add_curves(range(first, first + _BATCH_BLOCK))
+            found = self._curves[sequences]
+        return found
+
+    def _add_curves(self, batches: range) -> None:
+        knots = np.asarray(self._knots)
+        shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
+        step = self.model.evaluate(shape)
+        gaps = np.diff(knots)
+        for row, batch in enumerate(batches):
+            time_s, energy_j = step.time_s[row], step.energy_j[row]
+            self._curves[batch] = Curve(
+                self._knots,
+                time_s.tolist(),
+                (np.diff(time_s) / gaps).tolist(),
+                energy_j.tolist(),
+                (np.diff(energy_j) / gaps).tolist(),
+            )
+
+    def mixed(
+        self,
+        decoding: int,
+        context: float,
+        prompts: int,
+        prompt_tokens: int,
+        past: float,
+        sampling: int,
+    ) -> tuple[float, float]:
+        """Seconds and joules of one step with prompt chunks.
+
+        ``decoding`` sequences at mean ``context``; ``prompts`` chunks of ``prompt_tokens``
+        tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
+        """
+        tokens = decoding + prompt_tokens
+        busy, work, kernels = self._tokens_at(tokens)
+        rows = decoding + sampling
+        if rows:
+            b, w, k = self._logits_at(rows)
+            busy, work, kernels = busy + b, work + w, kernels + k
+        if decoding:
+            b, w, k = self._decode_at(decoding, context)
+            busy, work, kernels = busy + b, work + w, kernels + k
+        b, w, k = self._prefill_at(prompts, prompt_tokens / prompts, past)
+        totals = Totals(busy + b, work + w, kernels + k)
+        return self.model.combine(
+            totals, float(tokens), float(decoding + prompts), larger=max, smaller=min
+        )
+
+    def _tokens_at(self, tokens: int) -> Triple:
+        found = self._token_part.get(tokens)
+        if found is None:
+            first = (tokens - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
+            rows = np.arange(first, first + _TOKEN_BLOCK)
+            shape = StepShape.prefill(rows, 1.0)
+            self._token_part.update(zip(rows.tolist(), self._sum(self._by_tokens, shape)))
+            found = self._token_part[tokens]
+        return found
+
+    def _logits_at(self, rows: int) -> Triple:
+        found = self._logit_part.get(rows)
+        if found is None:
+            first = (rows - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
+            block = np.arange(first, first + _BATCH_BLOCK)
+            shape = StepShape.decode(block, 0.0)
+            self._logit_part.update(zip(block.tolist(), self._sum(self._by_logits, shape)))
+            found = self._logit_part[rows]
+        return found
+
+    def _decode_at(self, sequences: int, context: float) -> Triple:
+        values = self._decode_part.get(sequences)
+        if values is None:
+            shape = StepShape.decode(float(sequences), np.asarray(self._knots))
+            values = self._sum(self._attention, shape)
+            self._decode_part[sequences] = values
+        knots = self._knots
+        i = min(bisect_right(knots, context) - 1, len(knots) - 2)
+        x = (context - knots[i]) / (knots[i + 1] - knots[i])
+        return _between(values[i], values[i + 1], x)
+
+    def _prefill_at(self, prompts: int, tokens: float, past: float) -> Triple:
+        grid = self._prefill_part.get(prompts)
+        if grid is None:
+            chunk, before = np.asarray(self._chunk_knots), np.asarray(self._past_knots)
+            shape = StepShape.prefill(float(prompts), chunk[:, None], before[None, :])
+            flat = self._sum(self._attention, shape)
+            width = len(self._past_knots)
+            grid = [flat[i : i + width] for i in range(0, len(flat), width)]
+            self._prefill_part[prompts] = grid
+        i, x = _position(self._chunk_knots, tokens)
+        j, y = _position(self._past_knots, past)
+        low = _between(grid[i][j], grid[i][j + 1], y)
+        high = _between(grid[i + 1][j], grid[i + 1][j + 1], y)
+        return _between(low, high, x)
+
+    def _sum(self, operators: list[Operator], shape: StepShape) -> list[Triple]:
+        """Totals of ``operators`` at every entry of ``shape``, flattened."""
+        parts = [p for op in operators for p in cost(op, shape, self.model.device)]
+        totals = self.model.totals(parts, shape)
+        size = shape.tokens.shape
+        columns = [
+            np.broadcast_to(x, size).ravel().tolist()
+            for x in (totals.busy_s, totals.work_j, totals.kernels)
+        ]
+        return list(zip(*columns, strict=True))
+
+
+def _position(knots: list[float], value: float) -> tuple[int, float]:
+    i = min(bisect_right(knots, value) - 1, len(knots) - 2)
+    i = max(i, 0)
+    return i, (value - knots[i]) / (knots[i + 1] - knots[i])
+
+
+def _between(low: Triple, high: Triple, x: float) -> Triple:
+    return (
+        low[0] + (high[0] - low[0]) * x,
+        low[1] + (high[1] - low[1]) * x,
+        low[2] + (high[2] - low[2]) * x,
+    )
+
+
+def _knots(largest: int, ratio: float = _KNOT_RATIO) -> list[float]:
+    """0, 1, 2, … growing by ``ratio``, whole numbers, the last at or above ``largest``."""
+    knots = [0.0, 1.0]
+    while knots[-1] < largest:
+        knots.append(float(max(knots[-1] + 1, round(knots[-1] * ratio))))
+    return knots

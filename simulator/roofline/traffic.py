@@ -1,0 +1,201 @@
+"""Time of traffic between host memory, device memory and the device's cores.
+
+Copies by the copy engine, gathers of small rows by a kernel, what a running kernel loses while
+such traffic goes on beside it, and how several flows share one link. The shape of every law was
+found on one H200 on PCIe 5 x16; constants that scale with the link are fractions of its data
+sheet bandwidth (one direction), so that they carry over to other links.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCalibration:
+    """Copies by the copy engine over a host link.
+
+    ``floor_s`` is what the smallest copy takes, ``overhead_s`` what each copy adds to its bytes,
+    ``efficiency`` the payload share of the link's bandwidth, ``duplex_efficiency`` the share of
+    it that each direction keeps while both are busy. Pageable memory goes through a staging copy
+    by one core of the host, at ``pageable_bytes_per_s`` whatever the link.
+    """
+
+    efficiency: float
+    floor_s: float
+    overhead_s: float
+    duplex_efficiency: float
+    pageable_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatherCalibration:
+    """Gathers of rows by a kernel, from host memory over the link or from device memory.
+
+    A row moves in whole granules. Rows beyond ``resident_rows`` miss the address translation
+    cache and are looked up at ``lookups_per_s``; while lookups bind, the share ``exposed`` of the
+    transfer is not hidden behind them. ``floor_s`` is the time of a launched kernel that does
+    almost nothing, ``latency_s`` what comes before the first row.
+    """
+
+    efficiency: float
+    floor_s: float
+    latency_s: float
+    granule_bytes: float
+    lookups_per_s: float
+    resident_rows: float
+    exposed: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContentionCalibration:
+    """What a kernel loses to traffic beside it.
+
+    A byte that a link brings costs the kernel as much time as ``copy_interference`` bytes of its
+    own memory traffic. A gather kernel in addition takes cores: ``core_interference`` is the
+    share of the loss in cores that the running kernel feels.
+    """
+
+    copy_interference: float
+    core_interference: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostLinkCalibration:
+    """Everything that is calibrated about one device's host link and its device-memory gathers."""
+
+    copy: CopyCalibration
+    host_gather: GatherCalibration
+    device_gather: GatherCalibration
+    contention: ContentionCalibration
+
+
+def copy_time_s(
+    calibration: CopyCalibration,
+    nbytes: ArrayLike,
+    link_bytes_per_s: ArrayLike,
+    *,
+    both_ways: bool = False,
+    pageable: bool = False,
+) -> FloatArray:
+    """Seconds that one copy of ``nbytes`` takes, one direction, alone on the link.
+
+    With ``both_ways`` another copy runs in the opposite direction for all of that time. No bytes
+    take no time. ``link_bytes_per_s`` is the data sheet's bandwidth of one direction.
+    """
+    size = np.asarray(nbytes, dtype=np.float64)
+    rate = calibration.efficiency * np.asarray(link_bytes_per_s, dtype=np.float64)
+    if both_ways:
+        rate = rate * calibration.duplex_efficiency
+    if pageable:
+        rate = np.minimum(rate, calibration.pageable_bytes_per_s)
+    time = np.maximum(calibration.floor_s, calibration.overhead_s + size / rate)
+    return np.where(size > 0, time, 0.0)
+
+
+def gather_time_s(
+    calibration: GatherCalibration,
+    rows: ArrayLike,
+    row_bytes: ArrayLike,
+    bytes_per_s: ArrayLike,
+    *,
+    moves_per_byte: float = 1.0,
+) -> FloatArray:
+    """Seconds that one kernel takes to gather ``rows`` random rows of ``row_bytes`` each.
+
+    ``bytes_per_s`` is the data sheet's bandwidth of what binds: the host link, or device memory,
+    where a gathered byte is read and written (``moves_per_byte`` 2). A gather whose rows were
+    never touched before has no resident rows: ``replace(calibration, resident_rows=0)``.
+    """
+    count = np.asarray(rows, dtype=np.float64)
+    granules = np.ceil(np.asarray(row_bytes, dtype=np.float64) / calibration.granule_bytes)
+    moved = count * granules * calibration.granule_bytes * moves_per_byte
+    transfer = moved / (calibration.efficiency * np.asarray(bytes_per_s, dtype=np.float64))
+    misses = np.maximum(count - calibration.resident_rows, 0.0)
+    lookup = misses / calibration.lookups_per_s
+    streaming = np.maximum(transfer, lookup + calibration.exposed * transfer)
+    time = np.maximum(calibration.floor_s, calibration.latency_s + streaming)
+    return np.where(moved > 0, time, 0.0)
+
+
+def slowdown_beside_copy(
+    calibration: ContentionCalibration,
+    copy_bytes_per_s: ArrayLike,
+    hbm_bytes_per_s: ArrayLike,
+) -> FloatArray:
+    """Factor (at least 1) by which a kernel's time grows while a copy runs beside it."""
+    share = np.asarray(copy_bytes_per_s, dtype=np.float64) / np.asarray(
+        hbm_bytes_per_s, dtype=np.float64
+    )
+    return 1.0 + calibration.copy_interference * share
+
+
+def slowdown_beside_gather(
+    calibration: ContentionCalibration,
+    gather_bytes_per_s: ArrayLike,
+    hbm_bytes_per_s: ArrayLike,
+    blocks: ArrayLike,
+    units: ArrayLike,
+) -> FloatArray:
+    """The same while a gather kernel of ``blocks`` thread blocks holds cores of ``units``."""
+    held: FloatArray = np.asarray(blocks, dtype=np.float64) / np.asarray(units, dtype=np.float64)
+    lost = np.minimum(held, 0.99)
+    beside_copy = slowdown_beside_copy(calibration, gather_bytes_per_s, hbm_bytes_per_s)
+    return beside_copy + calibration.core_interference * lost / (1.0 - lost)
+
+
+def time_beside_traffic_s(
+    alone_s: ArrayLike, traffic_s: ArrayLike, slowdown: ArrayLike
+) -> FloatArray:
+    """Seconds that a kernel takes when traffic of ``traffic_s`` starts together with it.
+
+    The kernel is slower by the factor ``slowdown`` until the traffic ends and then runs on at its
+    own pace, so a long kernel loses no more than a short copy can cost it.
+    """
+    alone = np.asarray(alone_s, dtype=np.float64)
+    factor = np.asarray(slowdown, dtype=np.float64)
+    return np.minimum(alone * factor, alone + np.asarray(traffic_s) * (1.0 - 1.0 / factor))
+
+
+def fair_share_bytes_per_s(demands: ArrayLike, capacity: ArrayLike) -> FloatArray:
+    """Max-min fair rates of flows that want one link, along the last axis of ``demands``.
+
+    Each flow gets what it asks for or an equal share of what is left, whichever is less (water
+    filling; Bertsekas and Gallager, Data Networks, section 6.5.2). ``capacity`` has the shape of
+    ``demands`` without its last axis. Rates never sum to more than the capacity.
+    """
+    wanted = np.asarray(demands, dtype=np.float64)
+    flows = wanted.shape[-1]
+    order = np.argsort(wanted, axis=-1, kind="stable")
+    rising = np.take_along_axis(wanted, order, axis=-1)
+    spent_before = np.cumsum(rising, axis=-1) - rising
+    left = np.asarray(capacity, dtype=np.float64)[..., np.newaxis] - spent_before
+    level = left / np.arange(flows, 0, -1)
+    # The water level is the first share that its flow would not use up; below it all are served.
+    full = rising <= level
+    served = np.logical_and.accumulate(full, axis=-1)
+    first = np.argmin(served, axis=-1)[..., np.newaxis]
+    top = np.where(
+        np.all(served, axis=-1)[..., np.newaxis], np.inf, np.take_along_axis(level, first, axis=-1)
+    )
+    return np.minimum(wanted, top)
+
+
+def shared_finish_times_s(nbytes: ArrayLike, link_bytes_per_s: ArrayLike) -> FloatArray:
+    """When each of the flows that start together on one fairly shared link is done.
+
+    ``nbytes`` holds the flows along its last axis, ``link_bytes_per_s`` has its shape without
+    that axis. While n flows are left each has 1/n of the link, so the smallest is done after n
+    times its own transfer, and the last when the link has moved all bytes.
+    """
+    size = np.asarray(nbytes, dtype=np.float64)
+    order = np.argsort(size, axis=-1, kind="stable")
+    rising = np.take_along_axis(size, order, axis=-1)
+    steps = np.diff(rising, axis=-1, prepend=0.0) * np.arange(size.shape[-1], 0, -1)
+    done = np.cumsum(steps, axis=-1) / np.asarray(link_bytes_per_s, dtype=np.float64)[..., None]
+    finish = np.empty_like(done)
+    np.put_along_axis(finish, order, done, axis=-1)
+    return finish

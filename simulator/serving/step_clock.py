@@ -1,0 +1,37 @@
+"""What the simulation asks of the roofline: the seconds and joules of a step."""
+
+from typing import Protocol
+
+
+class DecodeCurve(Protocol):
+    """Decode steps of one batch size, against the mean context."""
+
+    def run(self, context: float, steps: int) -> tuple[float, float]:
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on."""
+
+    def steps_until(self, context: float, elapsed_s: float, most: int) -> int:
+        """The smallest number of steps, at most ``most``, that takes ``elapsed_s`` or longer."""
+
+
+class StepClock(Protocol):
+    """Times and energies of steps of one model on one deployment."""
+
+    idle_w: float
+
+    def decode(self, sequences: int) -> DecodeCurve:
+        """The curve for ``sequences`` decoding together."""
+
+    def mixed(
+        self,
+        decoding: int,
+        context: float,
+        prompts: int,
+        prompt_tokens: int,
+        past: float,
+        sampling: int,
+    ) -> tuple[float, float]:
+        """Seconds and joules of one step with prompt chunks.
+
+        ``decoding`` sequences at mean ``context``; ``prompts`` chunks of ``prompt_tokens``
+        tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
+        """

@@ -1,0 +1,1 @@
+"""From a scenario, or a handful of names, to an answer."""

@@ -1,0 +1,183 @@
+"""One simulation, from a scenario to its result."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simulator.economics.cost import device_price, token_cost, usd_per_second
+from simulator.errors import InputError
+from simulator.graph.step_shape import StepShape
+from simulator.serving.arrivals import draw_requests
+from simulator.serving.cluster import ClusterSettings, Outcome, serve
+from simulator.serving.metrics import Limits, ServingMetrics, measure
+from simulator.serving.policies import COMPOSITIONS, ROUTERS, ordering
+from simulator.serving.request import RequestTable
+from simulator.simulate.result import Binding, SimulationResult
+from simulator.simulate.setup import Setup, resolve_setup
+from simulator.specs.scenario import Scenario
+from simulator.specs.workload import ClosedLoop, Synthetic, Trace
+from simulator.traces.read import read_trace
+
+Progress = Callable[[int, int], None]
+
+
+def simulate(scenario: Scenario, progress: Progress | None = None) -> SimulationResult:
+    """Serve the scenario's workload and measure everything.
+
+    ``progress`` is called now and then with (requests ended, requests in all).
+
+    Raises:
+        InputError: something in the scenario cannot be used; says what and what to do.
+    """
+    setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    table = requests_of(scenario)
+    _check_lengths(table, setup)
+    settings = cluster_settings(scenario, setup)
+    report = None if progress is None else (lambda ended: progress(ended, len(table)))
+    outcome = serve(table, setup.step_table, settings, report)
+    return summarise(scenario, setup, outcome)
+
+
+def requests_of(scenario: Scenario) -> RequestTable:
+    """The scenario's requests, drawn or read."""
+    workload = scenario.workload
+    return read_trace(workload) if isinstance(workload, Trace) else draw_requests(workload)
+
+
+def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> ClusterSettings:  # noqa: ANN401
+    """How the scenario's deployment serves."""
+    workload = scenario.workload
+    users, think_s = None, 0.0
+    if isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop):
+        users, think_s = workload.arrivals.users, workload.arrivals.think_time
+    return ClusterSettings(
+        limits=setup.limits,
+        ordering=ordering(scenario.deployment.policy),
+        composition=COMPOSITIONS[setup.profile.scheduling],
+        router=ROUTERS["least-loaded"],
+        replicas=scenario.deployment.replicas,
+        users=users,
+        think_s=think_s,
+        **overrides,
+    )
+
+
+def _check_lengths(table: RequestTable, setup: Setup) -> None:
+    """Refuse a workload of which nothing can ever be served."""
+    longest = int(np.min(table.input_tokens + table.output_tokens))
+    most = min(setup.limits.max_context, setup.kv_capacity_tokens)
+    if longest > most:
+        raise InputError(
+            f"every request is longer ({longest} tokens or more) than the {most} that "
+            f"{setup.model.name} on {setup.device.name} can hold",
+            field="workload",
+            remedy="shorten the requests, or give the cache more memory (precision, tp)",
+        )
+
+
+def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
+    """Measure an outcome and put prices and explanations beside it."""
+    deployment = scenario.deployment
+    objectives = scenario.objectives
+    metrics = measure(
+        outcome.records,
+        outcome.counters,
+        makespan_s=outcome.makespan_s,
+        devices_per_replica=deployment.devices_per_replica,
+        idle_w=setup.device.power.idle_w,
+        kv_blocks=setup.limits.kv_blocks,
+        objectives=Limits(objectives.ttft, objectives.tpot, objectives.e2e),
+        warm_up=scenario.warm_up_requests,
+    )
+    devices = deployment.total_devices
+    price = device_price(setup.hardware, scenario.economics)
+    usd = 0.0
+    if price is not None:
+        usd = metrics.makespan_s * usd_per_second(
+            price, devices, metrics.power_w, scenario.economics
+        )
+    cost = token_cost(usd, metrics.input_tokens, metrics.output_tokens, metrics.prefill_share)
+    if price is None:
+        cost = token_cost(float("nan"), 0, 0, 0.0)
+    outputs = max(metrics.output_tokens, 1)
+    prefill, decode = typical_steps(setup, metrics, outcome)
+    step = setup.step_model.evaluate(StepShape.decode(decode.batch, decode.context))
+    notes = list(setup.notes)
+    if metrics.overloaded:
+        notes.append("overloaded: the queue grew throughout, so latencies depend on the run's length")
+    if metrics.rejected:
+        notes.append(f"{metrics.rejected} requests were longer than the cache or context allows")
+    if price is None:
+        notes.append(f"nobody has published a price of {setup.hardware.name}; give economics.usd_per_device_hour")
+    return SimulationResult(
+        scenario=scenario.name,
+        title=scenario.title or scenario.name,
+        hardware=scenario.hardware,
+        hardware_title=setup.hardware.title,
+        model=setup.model.name,
+        model_title=setup.model.title,
+        precision=setup.precision,
+        kv_precision=setup.kv_precision,
+        engine=setup.profile.name,
+        layout=_layout(scenario),
+        devices=devices,
+        replicas=deployment.replicas,
+        metrics=metrics,
+        cost=cost,
+        price=price,
+        power_w_per_device=metrics.power_w / devices,
+        joules_per_output_token=metrics.energy_j / outputs,
+        joules_per_total_token=metrics.energy_j / max(outputs + metrics.input_tokens, 1),
+        kv_capacity_tokens=setup.kv_capacity_tokens,
+        weight_bytes=setup.graph.weight_bytes,
+        prefill=prefill,
+        decode=decode,
+        relative_sigma=float(step.relative_sigma),
+        notes=tuple(notes),
+        sources=sources_of(setup),
+        records=outcome.records,
+        timeline=outcome.timeline.series(),
+    )
+
+
+def typical_steps(setup: Setup, metrics: ServingMetrics, outcome: Outcome) -> tuple[Binding, Binding]:
+    """A prefill of the mean prompt and a decode step of the mean batch, explained."""
+    finished = max(metrics.finished, 1)
+    prompt = max(1.0, metrics.input_tokens / finished)
+    context = prompt + metrics.output_tokens / finished / 2
+    steps = max(metrics.steps, 1)
+    batch = max(1.0, sum(c.decode_tokens for c in outcome.counters) / steps)
+    chunk = min(prompt, float(setup.limits.max_batched_tokens))
+    return (
+        _binding(setup, "prefill", 1.0, prompt, StepShape.prefill(1, chunk)),
+        _binding(setup, "decode", batch, context, StepShape.decode(batch, context)),
+    )
+
+
+def _binding(
+    setup: Setup, phase: str, batch: float, context: float, shape: StepShape
+) -> Binding:
+    step = setup.step_model.evaluate(shape)
+    operators = tuple(setup.step_model.report(shape))
+    return Binding(phase, str(step.bound), float(step.time_s), batch, context, operators)
+
+
+def sources_of(setup: Setup) -> tuple[str, ...]:
+    """Where the numbers behind this deployment come from, each once."""
+    hardware = setup.hardware
+    found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
+    found += [f"calibration: {text}" for text in dict.fromkeys(setup.device.origins.values())]
+    if setup.model.source:
+        found.append(f"{setup.model.name}: {setup.model.source}")
+    found.append(f"{setup.profile.name}: {setup.profile.source}")
+    return tuple(dict.fromkeys(found))
+
+
+def _layout(scenario: Scenario) -> str:
+    d = scenario.deployment
+    degrees = (("tp", d.tp), ("pp", d.pp), ("dp", d.dp), ("ep", d.ep))
+    parts = [f"{name} {degree}" for name, degree in degrees if degree > 1]
+    if d.replicas > 1:
+        parts.append(f"{d.replicas} replicas")
+    return " × ".join(parts) or "one device"

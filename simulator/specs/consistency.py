@@ -1,0 +1,296 @@
+"""What looks wrong in a hardware file that its schema allows: ``roofsim catalogue check``.
+
+Every check is a small function from a device to findings. An ``error`` is a number or a missing
+source that no honest file has; a ``warning`` deserves a second look, or a note in the file.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from pydantic import BaseModel
+
+from simulator.specs.hardware import Calibration, Hardware, Link, Offer
+from simulator.specs.quantity import Quantity
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that looks wrong: where, what, and what to do about it."""
+
+    hardware: str
+    field: str
+    problem: str
+    remedy: str
+    severity: Severity
+
+
+PRICE_MONTHS = 18
+"""Age in months after which a price no longer says much about today's."""
+
+_SWEEP_SECONDS = (
+    ("HBM", 0.01, 0.2),
+    ("GDDR", 0.01, 0.2),
+    ("LPDDR", 0.05, 2.0),
+    ("MRDIMM", 0.2, 30.0),
+    ("DDR", 0.2, 30.0),
+    ("SRAM", 1e-7, 1e-3),
+)
+"""Time to read a full main memory once, by technology, with room on both sides of what is sold."""
+
+_SPEED_UP_TOLERANCE = 0.02
+_LEAST_USABLE = 0.8
+_SOURCE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]*")
+
+
+def check(hardware: Hardware, today: date | None = None) -> list[Finding]:
+    """Every finding on one device. The age of prices is looked at only if ``today`` is given."""
+    findings = [finding for each in CHECKS for finding in each(hardware)]
+    return findings if today is None else findings + old_prices(hardware, today)
+
+
+def leaves(hardware: Hardware) -> Iterator[tuple[str, Quantity]]:
+    """Every sourced number with its dotted path.
+
+    Left out are calibration sections, which say what they were measured with once for all, and
+    prices, where the offer carries the source.
+    """
+    yield from _leaves_below(hardware, "")
+
+
+def _leaves_below(node: object, path: str) -> Iterator[tuple[str, Quantity]]:
+    if isinstance(node, Quantity):
+        yield path, node
+    elif isinstance(node, Calibration | Offer):
+        return
+    elif isinstance(node, BaseModel):
+        for name in type(node).model_fields:
+            yield from _leaves_below(getattr(node, name), f"{path}.{name}".lstrip("."))
+    elif isinstance(node, dict):
+        for name, child in node.items():
+            yield from _leaves_below(child, f"{path}.{name}")
+    elif isinstance(node, list):
+        for position, child in enumerate(node):
+            yield from _leaves_below(child, f"{path}.{position}")
+
+
+def missing_provenance(hardware: Hardware) -> list[Finding]:
+    """Numbers that do not say where they come from and how far to trust them."""
+    findings = []
+    for path, leaf in leaves(hardware):
+        missing = [n for n in ("source", "kind", "confidence") if getattr(leaf, n) is None]
+        if missing:
+            problem = f"carries no {' and no '.join(missing)}"
+            remedy = "say who published it, or mark it kind: assumed"
+            findings.append(Finding(hardware.name, path, problem, remedy, "error"))
+    return findings
+
+
+def unknown_sources(hardware: Hardware) -> list[Finding]:
+    """Source keys that the file's own ``sources`` table does not explain."""
+    named = [(path, leaf.source) for path, leaf in leaves(hardware)]
+    named += [(f"prices.{i}", offer.source) for i, offer in enumerate(hardware.prices)]
+    return [
+        Finding(
+            hardware.name,
+            path,
+            f"source {source!r} is not in the table of sources",
+            "add it to sources with its full citation",
+            "error",
+        )
+        for path, source in named
+        if source and source not in hardware.sources and _SOURCE_KEY.fullmatch(source)
+    ]
+
+
+def open_assumptions(hardware: Hardware) -> list[Finding]:
+    """Assumed numbers without the interval in which they are believed to lie."""
+    return [
+        Finding(
+            hardware.name,
+            path,
+            "is assumed but has no interval",
+            "add low and high, an 80 % interval",
+            "error",
+        )
+        for path, leaf in leaves(hardware)
+        if leaf.kind == "assumed" and (leaf.low is None or leaf.high is None)
+    ]
+
+
+def unusual_fp8(hardware: Hardware) -> list[Finding]:
+    """Engines whose fp8 rate is not twice their bf16 rate, unless the file says why."""
+    findings = []
+    for name, engine in hardware.engines.items():
+        fp8, bf16 = engine.peak.get("fp8"), engine.peak.get("bf16")
+        if fp8 is None or bf16 is None or fp8.note is not None:
+            continue
+        ratio = fp8.value / bf16.value
+        if abs(ratio - 2) > 2 * _SPEED_UP_TOLERANCE:
+            findings.append(
+                Finding(
+                    hardware.name,
+                    f"engines.{name}.peak.fp8",
+                    f"is {ratio:.3g} times the bf16 rate, not twice",
+                    "look for a sparse figure among the dense ones, or explain it in a note",
+                    "warning",
+                )
+            )
+    return findings
+
+
+def mixed_sparsity(hardware: Hardware) -> list[Finding]:
+    """Sparse rates that are no higher than the dense ones, or stand alone."""
+    findings = []
+    for name, engine in hardware.engines.items():
+        for datatype, sparse in engine.peak_sparse.items():
+            dense = engine.peak.get(datatype)
+            field = f"engines.{name}.peak_sparse.{datatype}"
+            if dense is None:
+                problem, remedy = "has no dense counterpart", f"add peak.{datatype}"
+                findings.append(Finding(hardware.name, field, problem, remedy, "warning"))
+            elif sparse.value <= dense.value:
+                problem = "is not above the dense rate"
+                remedy = "one of the two stands under the wrong key"
+                findings.append(Finding(hardware.name, field, problem, remedy, "error"))
+    return findings
+
+
+def implausible_memory(hardware: Hardware) -> list[Finding]:
+    """Main memories that their technology cannot build, and shares of use that are too low."""
+    findings = []
+    main = hardware.memory.main
+    technology = (main.technology or "").upper()
+    limits = next((s for s in _SWEEP_SECONDS if technology.startswith(s[0])), None)
+    if limits is not None and main.bandwidth is not None:
+        _, shortest, longest = limits
+        sweep_s = main.capacity.value / main.bandwidth.value
+        if not shortest <= sweep_s <= longest:
+            problem = f"{technology} of this size and bandwidth is read in {sweep_s:.2g} s"
+            remedy = f"expected {shortest:g} to {longest:g} s; check the units of both"
+            findings.append(
+                Finding(hardware.name, "memory.main.bandwidth", problem, remedy, "error")
+            )
+    if main.usable is not None and main.usable.value < _LEAST_USABLE * main.capacity.value:
+        problem = f"is only {main.usable.value / main.capacity.value:.0%} of what is sold"
+        remedy = "usable is what software gets, before a model is loaded"
+        findings.append(Finding(hardware.name, "memory.main.usable", problem, remedy, "warning"))
+    return findings
+
+
+def implausible_cache(hardware: Hardware) -> list[Finding]:
+    """Caches that are larger or slower than the main memory behind them."""
+    cache, main = hardware.memory.cache, hardware.memory.main
+    if cache is None:
+        return []
+    findings = []
+    if cache.capacity.value >= main.capacity.value:
+        problem, remedy = "is not smaller than the main memory", "check the units of both"
+        findings.append(Finding(hardware.name, "memory.cache.capacity", problem, remedy, "error"))
+    if cache.bandwidth and main.bandwidth and cache.bandwidth.value < main.bandwidth.value:
+        problem, remedy = "is slower than the main memory", "check the units of both"
+        findings.append(Finding(hardware.name, "memory.cache.bandwidth", problem, remedy, "error"))
+    return findings
+
+
+def greedy_engines(hardware: Hardware) -> list[Finding]:
+    """Engines said to draw more of the main memory than there is."""
+    whole = hardware.memory.main.bandwidth
+    return [
+        Finding(
+            hardware.name,
+            f"engines.{name}.memory_bandwidth",
+            "is above the bandwidth of the main memory",
+            "leave it out where the engine can draw the whole",
+            "error",
+        )
+        for name, engine in hardware.engines.items()
+        if whole and engine.memory_bandwidth and engine.memory_bandwidth.value > whole.value
+    ]
+
+
+def implausible_links(hardware: Hardware) -> list[Finding]:
+    """Links to one peer above the total, tori that do not multiply up, both directions counted."""
+    findings = []
+    main = hardware.memory.main.bandwidth
+    for name in ("host", "scale_up", "scale_out"):
+        link: Link | None = getattr(hardware.links, name)
+        if link is None:
+            continue
+        field = f"links.{name}"
+        if link.per_peer is not None and link.per_peer.value > link.bandwidth.value:
+            problem, remedy = "is above the total of the device", "bandwidth is the sum over peers"
+            findings.append(Finding(hardware.name, f"{field}.per_peer", problem, remedy, "error"))
+        if link.dimensions is not None and link.domain is not None:
+            devices = math.prod(link.dimensions)
+            if devices != link.domain.value:
+                problem = f"multiply to {devices}, not to the domain of {link.domain.value:g}"
+                remedy = "the product of the sides is the domain"
+                field_of = f"{field}.dimensions"
+                findings.append(Finding(hardware.name, field_of, problem, remedy, "error"))
+        if main is not None and link.bandwidth.value > main.value:
+            problem = "is above the bandwidth of the main memory"
+            remedy = "links are one direction; check for bits or both directions"
+            findings.append(
+                Finding(hardware.name, f"{field}.bandwidth", problem, remedy, "warning")
+            )
+    return findings
+
+
+def implausible_power(hardware: Hardware) -> list[Finding]:
+    """Idle power above the limit, or a share of the server below the device's own power."""
+    power = hardware.power
+    findings = []
+    if power.idle is not None and power.idle.value >= power.limit.value:
+        problem, remedy = "is not below the limit", "check which of the two is meant"
+        findings.append(Finding(hardware.name, "power.idle", problem, remedy, "error"))
+    if power.all_in is not None and power.all_in.value < power.limit.value:
+        problem, remedy = "is below the limit of the device", "all_in is its share of the server"
+        findings.append(Finding(hardware.name, "power.all_in", problem, remedy, "warning"))
+    return findings
+
+
+def old_prices(hardware: Hardware, today: date) -> list[Finding]:
+    """Offers older than 18 months on ``today``; a bare year or month counts to its end."""
+    oldest = today - timedelta(days=round(PRICE_MONTHS * 365.25 / 12))
+    return [
+        Finding(
+            hardware.name,
+            f"prices.{position}",
+            f"{offer.provider} ({offer.term}) is of {offer.as_of}",
+            "look for a newer offer",
+            "warning",
+        )
+        for position, offer in enumerate(hardware.prices)
+        if _last_day(offer.as_of) < oldest
+    ]
+
+
+def _last_day(stated: date | str) -> date:
+    if isinstance(stated, date):
+        return stated
+    year, month, day = ([int(part) for part in stated.split("-")] + [0, 0])[:3]
+    if day:
+        return date(year, month, day)
+    following = date(year + month // 12, month % 12 + 1, 1) if month else date(year + 1, 1, 1)
+    return following - timedelta(days=1)
+
+
+CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
+    missing_provenance,
+    unknown_sources,
+    open_assumptions,
+    unusual_fp8,
+    mixed_sparsity,
+    implausible_memory,
+    implausible_cache,
+    greedy_engines,
+    implausible_links,
+    implausible_power,
+)
+"""Every check that needs nothing but the file, in the order in which findings are told."""

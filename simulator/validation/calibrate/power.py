@@ -1,0 +1,134 @@
+"""Fitting the power law of a device to loads whose watts, and perhaps clock, were read.
+
+Fit sustained loads only: a sensor that averages over a second reads a shorter run too low.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.roofline.power import (
+    FloatArray,
+    PowerResult,
+    PowerShares,
+    Work,
+    power_at_measured_time,
+    power_calibration,
+)
+from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.split import is_score_row
+
+# Physical ranges of the shares: a start below the limit keeps the gradient alive, since a load
+# that is predicted at the limit tells nothing about the energy of its FLOPs and bytes.
+SHARE_RANGES: Mapping[str, Parameter] = {
+    "idle": Parameter(0.15, 0.02, 0.5),
+    "active": Parameter(0.03, 1e-4, 0.4),
+    "compute": Parameter(0.9, 0.1, 5.0),
+    "memory": Parameter(0.5, 0.05, 2.5),
+    "clock_exponent": Parameter(1.5, 0.5, 3.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RatedDevice:
+    """The data sheet that shares refer to: TDP (W), dense peaks (FLOP/s), HBM (bytes/s)."""
+
+    rated_w: float
+    peak_flops: Mapping[str, float]
+    hbm_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLoad:
+    """One sustained load: seconds, FLOPs and bytes of one step, its mean watts and its clock.
+
+    ``clock_fraction`` is the core clock read, as a fraction of the full clock, or None.
+    """
+
+    name: str
+    time_s: float
+    datatype: str
+    flops: float
+    hbm_bytes: float
+    watts: float
+    clock_fraction: float | None = None
+
+
+def split_loads(loads: Sequence[PowerLoad]) -> tuple[list[PowerLoad], list[PowerLoad]]:
+    """Loads to fit and loads kept back for scoring, by the project's split rule."""
+    fit = [load for load in loads if not is_score_row(load.name)]
+    return fit, [load for load in loads if is_score_row(load.name)]
+
+
+def predict_loads(
+    shares: PowerShares, device: RatedDevice, loads: Sequence[PowerLoad]
+) -> PowerResult:
+    """Watts and clock that the law gives for loads at their measured times."""
+    flops = {
+        name: np.array([load.flops if load.datatype == name else 0.0 for load in loads])
+        for name in device.peak_flops
+    }
+    time = np.array([load.time_s for load in loads])
+    work = Work(time, 0.0, flops, np.array([load.hbm_bytes for load in loads]))
+    return power_at_measured_time(
+        power_calibration(shares, device.rated_w, device.peak_flops, device.hbm_bytes_per_s), work
+    )
+
+
+def fit_power(
+    device: RatedDevice,
+    loads: Sequence[PowerLoad],
+    fixed: PowerShares,
+    free: Sequence[str] = ("compute", "memory", "clock_exponent"),
+) -> tuple[PowerShares, Fit]:
+    """Fit the shares named in ``free``; the others stay as in ``fixed``.
+
+    Watts tell about loads below the limit, the clock about loads at it; both count alike. Idle
+    and active power are best fixed or read alone: on loads that stream memory all the time,
+    active power cannot be told from energy per byte.
+    """
+    with_clock = [i for i, load in enumerate(loads) if load.clock_fraction is not None]
+    measured = np.array(
+        [load.watts for load in loads] + [loads[i].clock_fraction for i in with_clock],
+        dtype=np.float64,
+    )
+
+    def predict(values: Mapping[str, float]) -> FloatArray:
+        result = predict_loads(replace(fixed, **values), device, loads)
+        return np.concatenate([result.watts, result.clock[with_clock]])
+
+    fit = fit_log_time(predict, measured, {name: SHARE_RANGES[name] for name in free})
+    return replace(fixed, **fit.values), fit
+
+
+def micro_benchmark_loads(
+    document: Mapping[str, Sequence[Mapping[str, float | str]]], full_clock_mhz: float
+) -> list[PowerLoad]:
+    """Loads from the key ``power`` of a micro-benchmark document, idle left out.
+
+    Square products say their FLOPs alone, so their bytes are three matrices read or written once.
+    """
+    loads = []
+    for row in document["power"]:
+        tag = str(row["tag"])
+        if tag.startswith("idle"):
+            continue
+        datatype = "fp8" if "fp8" in tag else "bf16"
+        flops, moved = float(row.get("flops_per_call", 0)), float(row.get("bytes_per_call", 0))
+        if not moved:
+            size = float(tag.rsplit("_", 1)[1])
+            item_bytes = 4.0 if datatype == "fp8" else 6.0  # A and B in datatype, C in bf16
+            moved = flops / (2 * size**3) * item_bytes * size**2
+        loads.append(
+            PowerLoad(
+                name=f"power {tag}",
+                time_s=float(row["seconds"]) / float(row["calls"]),
+                datatype=datatype,
+                flops=flops,
+                hbm_bytes=moved,
+                watts=float(row["watts"]),
+                clock_fraction=float(row["sm_mhz"]) / full_clock_mhz,
+            )
+        )
+    return loads
