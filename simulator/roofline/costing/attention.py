@@ -1,0 +1,136 @@
+"""Loads of attention cores: softmax over the cache, in decode and in prefill."""
+
+import numpy as np
+
+from simulator.graph.operator import AttentionCore, LatentCore
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.compute.attention import (
+    DecodeCalibration,
+    DeviceRates,
+    PrefillCalibration,
+    decode_attention_time_s,
+    mla_decode_time_s,
+    mla_prefill_time_s,
+    prefill_attention_time_s,
+)
+from simulator.roofline.compute.attention_kernels import KERNELS
+from simulator.roofline.costing.dispatch import cost
+from simulator.roofline.device import Device
+from simulator.roofline.load import Load, load
+
+
+def _attention_rates(op: AttentionCore | LatentCore, device: Device) -> tuple[DeviceRates, str]:
+    for datatype in (op.compute, "fp16", "bf16", "fp32"):
+        if datatype in device.peaks:
+            rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
+            return rates, datatype
+    datatype = next(iter(device.peaks))
+    return DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s), datatype
+
+
+@cost.register
+def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load]:
+    rates, datatype = _attention_rates(op, device)
+    window = np.inf if op.span.window is None else float(op.span.window)
+    heads = (op.query_heads, op.kv_heads, op.key_size)
+    # The new token attends to itself too.
+    context = op.span.entries(shape.decode_context + 1)
+    decode_s = decode_attention_time_s(
+        rates,
+        KERNELS[device.kernel("attention.decode")],
+        device.law("attention.decode", DecodeCalibration),
+        shape.decode_sequences,
+        shape.decode_context + 1 if op.span.chunk is None else context,
+        *heads,
+        value_dim=op.value_size,
+        values_within_keys=op.shared_key_value,
+        kv_bytes_per_value=op.kv_bytes_per_value,
+        window_tokens=window,
+    )
+    entries = shape.decode_sequences * context
+    decode = load(
+        law="attention.decode",
+        time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
+        datatype=datatype,
+        peak_flops=rates.peak_flops,
+        flops=entries * op.flops_per_pair,
+        memory_bytes=entries * op.bytes_per_entry,
+        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+    )
+    reach = min(window, np.inf if op.span.chunk is None else float(op.span.chunk))
+    prefill_s = prefill_attention_time_s(
+        rates,
+        KERNELS[device.kernel("attention.prefill")],
+        device.law("attention.prefill", PrefillCalibration),
+        shape.prefill_sequences,
+        shape.prefill_tokens,
+        shape.prefill_past,
+        *heads,
+        value_dim=op.value_size,
+        kv_bytes_per_value=op.kv_bytes_per_value,
+        window_tokens=reach,
+    )
+    pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
+    seen = np.minimum(shape.prefill_past + shape.prefill_tokens, reach + shape.prefill_tokens)
+    prefill = load(
+        law="attention.prefill",
+        time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
+        datatype=datatype,
+        peak_flops=rates.peak_flops,
+        flops=pairs * op.flops_per_pair,
+        memory_bytes=shape.prefill_sequences * seen * op.bytes_per_entry,
+        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+    )
+    return [decode.times(op.count), prefill.times(op.count)]
+
+
+@cost.register
+def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
+    rates, datatype = _attention_rates(op, device)
+    context = op.span.entries(shape.decode_context + 1)
+    decode_s = mla_decode_time_s(
+        rates,
+        KERNELS[device.kernel("attention.latent_decode")],
+        device.law("attention.latent_decode", DecodeCalibration),
+        shape.decode_sequences,
+        context,
+        op.query_heads,
+        latent_dim=op.kv_rank,
+        rope_dim=op.rope_size,
+        kv_bytes_per_value=op.kv_bytes_per_value,
+    )
+    entries = shape.decode_sequences * context
+    decode = load(
+        law="attention.latent_decode",
+        time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
+        datatype=datatype,
+        peak_flops=rates.peak_flops,
+        flops=entries * 2.0 * op.query_heads * (2 * op.kv_rank + op.rope_size),
+        memory_bytes=entries * op.bytes_per_entry,
+        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+    )
+    key = op.nope_size + op.rope_size
+    prefill_s = mla_prefill_time_s(
+        rates,
+        KERNELS[device.kernel("attention.latent_prefill")],
+        device.law("attention.latent_prefill", PrefillCalibration),
+        shape.prefill_sequences,
+        shape.prefill_tokens,
+        shape.prefill_past,
+        op.query_heads,
+        key_dim=key,
+        value_dim=op.value_size,
+        kv_bytes_per_value=op.kv_bytes_per_value,
+    )
+    pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
+    seen = shape.prefill_sequences * (shape.prefill_past + shape.prefill_tokens)
+    prefill = load(
+        law="attention.latent_prefill",
+        time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
+        datatype=datatype,
+        peak_flops=rates.peak_flops,
+        flops=pairs * 2.0 * op.query_heads * (key + op.value_size),
+        memory_bytes=seen * op.bytes_per_entry,
+        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+    )
+    return [decode.times(op.count), prefill.times(op.count)]
