@@ -9,6 +9,7 @@ from simulator.economics.cost import DevicePrice, TokenCost
 from simulator.roofline.step import OperatorReport
 from simulator.serving.metrics import ServingMetrics
 from simulator.serving.request import FloatArray, Records
+from simulator.specs.quantity import Z_80
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Binding:
     step_time_s: float
     batch: float
     context: float
+    relative_sigma: float
     operators: tuple[OperatorReport, ...]
 
 
@@ -114,7 +116,7 @@ class SimulationResult:
 
     def _intervals(self, flat: dict[str, Any]) -> dict[str, float]:
         """80 % intervals from the relative error of the step model."""
-        spread = float(np.exp(1.2815515655446004 * self.relative_sigma))
+        spread = float(np.exp(Z_80 * self.relative_sigma))
         found = {}
         for name in ("ttft_s", "tpot_s", "e2e_s", "joules_per_output_token"):
             value = flat[name]

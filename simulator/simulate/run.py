@@ -22,15 +22,18 @@ from simulator.traces.read import read_trace
 Progress = Callable[[int, int], None]
 
 
-def simulate(scenario: Scenario, progress: Progress | None = None) -> SimulationResult:
+def simulate(
+    scenario: Scenario, progress: Progress | None = None, setup: Setup | None = None
+) -> SimulationResult:
     """Serve the scenario's workload and measure everything.
 
-    ``progress`` is called now and then with (requests ended, requests in all).
+    ``progress`` is called now and then with (requests ended, requests in all). ``setup`` saves
+    resolving the scenario's names where the caller has done so.
 
     Raises:
         InputError: something in the scenario cannot be used; says what and what to do.
     """
-    setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
     _check_lengths(table, setup)
     settings = cluster_settings(scenario, setup)
@@ -101,8 +104,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     if price is None:
         cost = token_cost(float("nan"), 0, 0, 0.0)
     outputs = max(metrics.output_tokens, 1)
-    prefill, decode = typical_steps(setup, metrics, outcome)
-    step = setup.step_model.evaluate(StepShape.decode(decode.batch, decode.context))
+    prefill, decode = typical_steps(setup, metrics)
     notes = list(setup.notes)
     if metrics.overloaded:
         notes.append("overloaded: the queue grew throughout, so latencies depend on the run's length")
@@ -133,7 +135,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         weight_bytes=setup.graph.weight_bytes,
         prefill=prefill,
         decode=decode,
-        relative_sigma=float(step.relative_sigma),
+        relative_sigma=decode.relative_sigma,
         notes=tuple(notes),
         sources=sources_of(setup),
         records=outcome.records,
@@ -141,13 +143,13 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     )
 
 
-def typical_steps(setup: Setup, metrics: ServingMetrics, outcome: Outcome) -> tuple[Binding, Binding]:
+def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:
     """A prefill of the mean prompt and a decode step of the mean batch, explained."""
     finished = max(metrics.finished, 1)
     prompt = max(1.0, metrics.input_tokens / finished)
     context = prompt + metrics.output_tokens / finished / 2
     steps = max(metrics.steps, 1)
-    batch = max(1.0, sum(c.decode_tokens for c in outcome.counters) / steps)
+    batch = max(1.0, metrics.output_tokens / steps)
     chunk = min(prompt, float(setup.limits.max_batched_tokens))
     return (
         _binding(setup, "prefill", 1.0, prompt, StepShape.prefill(1, chunk)),
@@ -160,7 +162,15 @@ def _binding(
 ) -> Binding:
     step = setup.step_model.evaluate(shape)
     operators = tuple(setup.step_model.report(shape))
-    return Binding(phase, str(step.bound), float(step.time_s), batch, context, operators)
+    return Binding(
+        phase,
+        str(step.bound),
+        float(step.time_s),
+        batch,
+        context,
+        float(step.relative_sigma),
+        operators,
+    )
 
 
 def sources_of(setup: Setup) -> tuple[str, ...]:

@@ -258,26 +258,37 @@ def implausible_power(hardware: Hardware) -> list[Finding]:
 def old_prices(hardware: Hardware, today: date) -> list[Finding]:
     """Offers older than 18 months on ``today``; a bare year or month counts to its end."""
     oldest = today - timedelta(days=round(PRICE_MONTHS * 365.25 / 12))
-    return [
-        Finding(
-            hardware.name,
-            f"prices.{position}",
-            f"{offer.provider} ({offer.term}) is of {offer.as_of}",
-            "look for a newer offer",
-            "warning",
-        )
-        for position, offer in enumerate(hardware.prices)
-        if _last_day(offer.as_of) < oldest
-    ]
+    findings = []
+    for position, offer in enumerate(hardware.prices):
+        last = _last_day(offer.as_of)
+        if last is None:
+            problem, remedy = (
+                f"as_of {offer.as_of!r} is not a date",
+                "write 2026, 2026-08 or 2026-08-31",
+            )
+        elif last < oldest:
+            problem = f"{offer.provider} ({offer.term}) is of {offer.as_of}"
+            remedy = "look for a newer offer"
+        else:
+            continue
+        field = f"prices.{position}"
+        findings.append(Finding(hardware.name, field, problem, remedy, "warning"))
+    return findings
 
 
-def _last_day(stated: date | str) -> date:
+def _last_day(stated: date | str) -> date | None:
     if isinstance(stated, date):
         return stated
-    year, month, day = ([int(part) for part in stated.split("-")] + [0, 0])[:3]
-    if day:
-        return date(year, month, day)
-    following = date(year + month // 12, month % 12 + 1, 1) if month else date(year + 1, 1, 1)
+    match = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", stated)
+    if match is None:
+        return None
+    year, month, day = (int(part or 0) for part in match.groups())
+    try:
+        if day:
+            return date(year, month, day)
+        following = date(year + month // 12, month % 12 + 1, 1) if month else date(year + 1, 1, 1)
+    except ValueError:
+        return None
     return following - timedelta(days=1)
 
 

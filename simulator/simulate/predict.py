@@ -1,0 +1,290 @@
+"""One engine step or one serving point, without a scenario file."""
+
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError, nearest
+from simulator.graph.step_shape import StepShape
+from simulator.simulate.prediction import Prediction, with_cost
+from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
+from simulator.specs.deployment import Deployment
+from simulator.specs.reading import validate
+from simulator.specs.scenario import Economics
+from simulator.units import humane
+
+PHASES = ("decode", "prefill", "serve")
+DEPLOYMENT_FLAGS = (
+    "engine", "precision", "kv_precision", "tp", "pp", "ep", "dp", "devices",
+    "max_sequences", "max_batched_tokens", "max_context", "memory_fraction",
+)  # fmt: skip
+SERVE_REQUESTS_PER_USER = 10
+"""How many requests each user of a closed loop sends, as public benchmarks do."""
+
+
+def predict(
+    hardware: str,
+    model: str,
+    *,
+    phase: str = "decode",
+    batch: int = 1,
+    context: int = 1024,
+    isl: int = 1024,
+    osl: int = 128,
+    concurrency: int | None = None,
+    rate: float | None = None,
+    requests: int | None = None,
+    length_spread: float = 0.0,
+    seed: int = 0,
+    economics: Economics | None = None,
+    **deployment: Any,  # noqa: ANN401
+) -> Prediction:
+    """Predict a decode step, a prefill, or a serving point.
+
+    ``decode``: one step of ``batch`` sequences over the deployment that each hold ``context``
+    tokens. ``prefill``: ``batch`` prompts of ``context`` tokens. ``serve``: requests of ``isl``
+    and ``osl`` tokens, from ``concurrency`` users in a closed loop or at Poisson ``rate``;
+    lengths are drawn evenly from (1 − ``length_spread``) of them upwards. ``deployment`` takes
+    the fields of ``Deployment`` (tp, precision, engine, …).
+
+    Raises:
+        InputError: unknown names, what does not fit, or a phase without what it needs.
+    """
+    setup = resolve_setup(hardware, model, deployment_of(deployment))
+    money = economics or Economics()
+    if phase == "serve":
+        return _serve(
+            setup,
+            money,
+            isl=isl,
+            osl=osl,
+            concurrency=concurrency,
+            rate=rate,
+            requests=requests,
+            length_spread=length_spread,
+            seed=seed,
+        )
+    if phase not in PHASES:
+        raise InputError(f"unknown phase {phase!r}", field="phase", remedy=nearest(phase, PHASES))
+    for name, value in (("batch", batch), ("context", context)):
+        if value < 1:
+            raise InputError(f"must be at least 1, found {value}", field=name)
+    step = decode_steps if phase == "decode" else prefill_steps
+    figures = step(setup, np.array([batch], float), np.array([context], float))
+    return finish(setup, money, phase, {k: v[0] for k, v in figures.items()})
+
+
+def deployment_of(fields: dict[str, Any]) -> Deployment:
+    """The deployment that flags or CSV columns describe; absent ones take the engine's default."""
+    given = {k: v for k, v in fields.items() if v is not None}
+    return validate(Deployment, given, None)
+
+
+def decode_steps(
+    setup: Setup, batch: np.ndarray, context: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Decode steps, one for each entry of ``batch`` and ``context`` (both of shape (n,))."""
+    _check_context(setup, context)
+    per_replica = np.ceil(batch / setup.deployment.replicas)
+    most = capacity_batch(setup, context + 1)
+    _check_batch(setup, per_replica, context, most)
+    step = setup.step_model.evaluate(StepShape.decode(per_replica, context))
+    cache = setup.graph.kv_bytes(context) * np.ceil(per_replica / setup.deployment.dp)
+    return {
+        "step_time_s": step.time_s,
+        "tpot_s": step.time_s,
+        "output_tokens_per_s": batch / step.time_s,
+        "bound": step.bound,
+        "memory_used_bytes": setup.budget.weights + setup.budget.reserve + cache,
+        "max_batch": most * setup.deployment.replicas,
+        "power_w": step.power_w * setup.deployment.total_devices,
+        "sigma": step.relative_sigma,
+    }
+
+
+def prefill_steps(
+    setup: Setup, batch: np.ndarray, context: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Prefills of ``batch`` prompts of ``context`` tokens, in chunks of the engine's budget.
+
+    The time is the sum of the engine's steps; TTFT adds the engine's handling of a request.
+    """
+    _check_context(setup, context)
+    per_replica = np.ceil(batch / setup.deployment.replicas)
+    most = capacity_batch(setup, context)
+    _check_batch(setup, np.minimum(per_replica, 1), context, most)
+    budget = float(setup.limits.max_batched_tokens)
+    seconds = np.zeros_like(context)
+    joules = np.zeros_like(context)
+    variance = np.zeros_like(context)
+    bound = np.full(context.shape, "compute", dtype="<U8")
+    chunks = np.ceil(context / budget) if setup.limits.chunked_prefill else np.ones_like(context)
+    tokens = np.minimum(context, budget) if setup.limits.chunked_prefill else context
+    # Short prompts share a step; a long one is spread over several.
+    together = np.maximum(1.0, np.minimum(per_replica, np.floor(budget / tokens)))
+    steps = per_replica / together
+    for i in range(int(chunks.max())):
+        here = np.clip(context - i * tokens, 0.0, tokens)
+        active = here > 0
+        shape = StepShape.of(
+            prefill_sequences=np.where(active, together, 0.0),
+            prefill_tokens=np.where(active, here, 0.0),
+            prefill_past=i * tokens,
+            prefill_logits=np.where(i == chunks - 1, together, 0.0),
+        )
+        step = setup.step_model.evaluate(shape)
+        seconds += np.where(active, steps * step.time_s, 0.0)
+        joules += np.where(active, steps * step.energy_j, 0.0)
+        variance = np.where(active, step.relative_sigma**2, variance)
+        bound = np.where(active, step.bound, bound)
+    cache = setup.graph.kv_bytes(context) * np.minimum(per_replica, most)
+    return {
+        "step_time_s": seconds,
+        "ttft_s": seconds + float(setup.profile.request_overhead),
+        "bound": bound,
+        "memory_used_bytes": setup.budget.weights + setup.budget.reserve + cache,
+        "max_batch": most * setup.deployment.replicas,
+        "power_w": joules / seconds * setup.deployment.total_devices,
+        "requests_per_s": batch / seconds,
+        "input_tokens_per_s": batch * context / seconds,
+        "sigma": np.sqrt(variance),
+    }
+
+
+def finish(
+    setup: Setup, economics: Economics, phase: str, row: dict[str, Any]
+) -> Prediction:
+    """Turn one row of step figures into a prediction."""
+    figures = {k: _python(v) for k, v in row.items()}
+    sigma = figures.pop("sigma")
+    inputs = figures.pop("input_tokens_per_s", 0.0)
+    figures["max_batch"] = int(figures["max_batch"])
+    figures["kv_capacity_tokens"] = setup.kv_capacity_tokens * setup.deployment.replicas
+    return with_cost(
+        setup,
+        economics,
+        {"phase": phase, **figures},
+        sigma,
+        input_tokens_per_s=inputs,
+        prefill_share=1.0 if phase == "prefill" else 0.0,
+    )
+
+
+def _python(value: Any) -> Any:  # noqa: ANN401
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_context(setup: Setup, context: np.ndarray) -> None:
+    longest = float(np.max(context))
+    if longest > setup.limits.max_context:
+        raise InputError(
+            f"context {longest:.0f} is longer than {setup.model.name} supports",
+            field="context",
+            remedy=f"use at most {setup.limits.max_context}",
+        )
+
+
+def _check_batch(
+    setup: Setup, batch: np.ndarray, context: np.ndarray, most: np.ndarray
+) -> None:
+    over = batch > most
+    if not over.any():
+        return
+    i = int(np.argmax(over))
+    needed = float(setup.graph.kv_bytes(context[i])) * batch[i] / setup.deployment.dp
+    raise InputError(
+        f"the cache of {batch[i]:.0f} sequences of {context[i]:.0f} tokens takes "
+        f"{humane(needed, 'B')}, {humane(needed - setup.budget.cache, 'B')} more than the "
+        f"{humane(setup.budget.cache, 'B')} that {setup.device.title} has left",
+        field="batch",
+        remedy=f"what would fit: batch {most[i]:.0f}, a shorter context, kv_precision fp8, "
+        "lower precision, or more devices",
+    )
+
+
+def _serve(
+    setup: Setup,
+    economics: Economics,
+    *,
+    isl: int,
+    osl: int,
+    concurrency: int | None,
+    rate: float | None,
+    requests: int | None,
+    length_spread: float,
+    seed: int,
+) -> Prediction:
+    from simulator.simulate.run import simulate, typical_steps
+    from simulator.specs.scenario import Scenario
+
+    if (concurrency is None) == (rate is None):
+        raise InputError(
+            "serve needs either concurrency (a closed loop) or rate (Poisson arrivals)",
+            field="concurrency",
+            remedy="give exactly one of the two",
+        )
+    if concurrency is not None:
+        arrivals: dict[str, Any] = {"process": "closed-loop", "users": concurrency}
+        count = requests or max(SERVE_REQUESTS_PER_USER * concurrency, 20)
+    else:
+        arrivals = {"process": "poisson", "rate": rate}
+        count = requests or 1000
+    scenario = validate(
+        Scenario,
+        {
+            "name": "predict",
+            "hardware": setup.hardware.name,
+            "model": setup.model.name,
+            "workload": {
+                "kind": "synthetic",
+                "arrivals": arrivals,
+                "input_tokens": _spread(isl, length_spread),
+                "output_tokens": _spread(osl, length_spread),
+                "requests": count,
+                "seed": seed,
+            },
+        },
+        None,
+    )
+    scenario = scenario.model_copy(update={"deployment": setup.deployment})
+    result = simulate(scenario, setup=setup)
+    m = result.metrics
+    _, decode = typical_steps(setup, m)
+    sigma = decode.relative_sigma
+    figures = {
+        "phase": "serve",
+        "step_time_s": decode.step_time_s,
+        "ttft_s": m.ttft_s.mean,
+        "tpot_s": m.tpot_s.mean,
+        "output_tokens_per_s": m.output_tokens_per_s,
+        "requests_per_s": m.requests_per_s,
+        "bound": decode.bound,
+        "memory_used_bytes": setup.budget.weights
+        + setup.budget.reserve
+        + m.peak_kv_fraction * max(setup.budget.cache, 0.0),
+        "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
+        "max_batch": int(capacity_batch(setup, np.array(float(isl + osl))))
+        * setup.deployment.replicas,
+        "power_w": m.power_w,
+    }
+    for name, spread in (("ttft", m.ttft_s), ("tpot", m.tpot_s)):
+        for percentile in ("p50", "p90", "p99"):
+            figures[f"{name}_{percentile}_s"] = getattr(spread, percentile)
+    cleaned = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()}
+    # Queueing magnifies an error of the step time; twice is what the measured points show.
+    return with_cost(
+        setup,
+        economics,
+        cleaned,
+        sigma,
+        input_tokens_per_s=m.input_tokens / m.makespan_s,
+        prefill_share=m.prefill_share,
+        slower_sigma=2 * sigma,
+    )
+
+
+def _spread(tokens: int, spread: float) -> dict[str, Any]:
+    if spread <= 0:
+        return {"kind": "fixed", "tokens": tokens}
+    low = max(1, round(tokens * (1 - spread)))
+    return {"kind": "uniform", "low": low, "high": tokens}
