@@ -1,0 +1,35 @@
+"""roofsim: tokens per second, dollars per token and joules per token of LLM inference.
+
+    import simulator as rs
+
+    rs.predict("h100-sxm", "llama-3.1-8b", batch=8, context=2048)
+    rs.simulate(rs.read_scenario("scenarios/quickstart.yaml"))
+
+Everything is imported when first used, so that ``import simulator`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.errors import InputError
+    from simulator.planning.compare import compare
+    from simulator.simulate.predict import predict
+    from simulator.simulate.run import simulate
+    from simulator.specs.scenario import read_scenario
+
+__all__ = ["InputError", "compare", "predict", "read_scenario", "simulate"]
+
+_HOMES = {
+    "InputError": "simulator.errors",
+    "compare": "simulator.planning.compare",
+    "predict": "simulator.simulate.predict",
+    "read_scenario": "simulator.specs.scenario",
+    "simulate": "simulator.simulate.run",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

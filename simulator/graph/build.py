@@ -2,24 +2,38 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.errors import InputError
 from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, BlockContext
-from simulator.graph.feedforward import feedforward_block
+from simulator.graph.block import BF16, BlockContext, CacheFormat
+from simulator.graph.embedding import vocabulary_rows
 from simulator.graph.operator import (
     Collective,
     Elementwise,
     Experts,
     FloatArray,
+    Lookup,
     Matmul,
     Operator,
 )
 from simulator.graph.parallel import Layout, shard
-from simulator.specs.model import Layer, MixtureOfExperts, Model
-from simulator.specs.precision import kv_bytes_per_value, precision
+from simulator.graph.parameters import ParameterCount, blocks_of, count_parameters
+from simulator.graph.vision import encoder_operators, encoder_parameters
+from simulator.specs.model import Layer, Model
+from simulator.specs.precision import precision
+
+__all__ = [
+    "Graph",
+    "Layout",
+    "ParameterCount",
+    "build",
+    "build_draft",
+    "build_vision",
+    "count_parameters",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +42,14 @@ class Graph:
 
     Args:
         operators: everything that runs, each with its ``count``.
-        weight_bytes: weights held by the device.
+        weight_bytes: weights held by the device, looked-up tables apart.
         kv_bytes_per_token: cache growth for each token of a long sequence, on the device.
+        state_bytes_per_sequence: fixed state of a sequence (linear attention).
         layout: how the model is sharded.
+        layer_groups: the layers as the device holds them, equal ones together.
+        kv_bytes_per_value: bytes of one cached value, where the kind does not tell otherwise.
+        cache: how cached values are stored.
+        table_bytes: tables that layers look up (Engram), whole; on the device or on the host.
     """
 
     operators: tuple[Operator, ...]
@@ -40,6 +59,8 @@ class Graph:
     layout: Layout
     layer_groups: tuple[tuple[Layer, int], ...]
     kv_bytes_per_value: float
+    cache: CacheFormat = CacheFormat()
+    table_bytes: float = 0.0
 
     def kv_bytes(self, context_tokens: FloatArray) -> FloatArray:
         """Cache bytes on the device for a sequence of ``context_tokens``, windows respected."""
@@ -47,7 +68,7 @@ class Graph:
         total = np.full_like(tokens, self.state_bytes_per_sequence)
         for layer, count in self.layer_groups:
             block = attention_block(layer.attention)
-            total = total + count * block.kv_values(tokens) * self.kv_bytes_per_value
+            total = total + count * block.cache_bytes(tokens, self.cache)
         return total
 
 
@@ -59,51 +80,124 @@ def build(
 ) -> Graph:
     """The graph of ``model`` as one device of ``layout`` sees it.
 
-    ``weights`` and ``kv`` name the precisions; without them the checkpoint's own and bf16.
+    ``weights`` and ``kv`` name the precisions. Without them weights are as the checkpoint
+    stores them, and the cache as each kind of attention does (bf16, or DeepSeek's mix of fp8
+    latents and bf16 rope keys); ``native`` says the latter in words.
 
     Raises:
-        InputError: the layout cannot hold the model's shapes, or a precision is unknown.
+        InputError: the layout cannot hold the model's shapes, a kind of layer is unknown, or a
+            precision is.
     """
     layout = layout or Layout()
-    chosen = precision(weights or model.weight_precision)
-    linear = BF16 if chosen.only_experts else chosen
-    kv_bytes = kv_bytes_per_value(kv or "bf16")
     sharded = shard(model, layout)
     groups = tuple(Counter(sharded.layers).items())
-    operators: list[Operator] = [
-        Elementwise("embedding", 2 * 2 * sharded.hidden_size, kernels=1)
-    ]
-    parameters_elsewhere = 0
-    kv_values = 0.0
-    state_bytes = 0.0
+    cache = CacheFormat.of(kv)
+    context = _context(model, weights or model.weight_precision, cache)
+    operators: list[Operator] = [vocabulary_rows(sharded.hidden_size)]
+    elsewhere = 0
+    kv_bytes = state_bytes = 0.0
     for layer, count in groups:
-        context = BlockContext(sharded.hidden_size, linear, chosen, kv_bytes, count)
+        layer_context = replace(context, count=count)
+        operators += _layer_operators(layer, layer_context, layout)
+        elsewhere += count * _parameters_elsewhere(layer, sharded.hidden_size)
         attention = attention_block(layer.attention)
-        feedforward = feedforward_block(layer.feedforward)
-        operators += attention.operators(context)
-        operators += _all_reduce("attention.all_reduce", context, layout.tp)
-        operators += layout.experts_block(layer.feedforward, feedforward).operators(context)
-        operators += layout.feedforward_collectives(layer.feedforward, context)
-        operators += _norms_and_residuals(layer, context)
-        parameters_elsewhere += count * (
-            attention.extra_parameters(sharded.hidden_size)
-            + feedforward.extra_parameters(sharded.hidden_size)
-            + layer.norms * sharded.hidden_size
-        )
-        kv_values += count * attention.kv_values_per_token()
+        kv_bytes += count * attention.cache_bytes_per_token(cache)
         state_bytes += count * attention.state_bytes()
     operators += _head(sharded, layout)
     embedding = sharded.vocabulary * sharded.hidden_size
-    parameters_elsewhere += sharded.hidden_size + (0 if model.tied_embeddings else embedding)
+    elsewhere += sharded.hidden_size + (0 if model.tied_embeddings else embedding)
     return Graph(
         operators=_merged(operators),
-        weight_bytes=_weight_bytes(operators) + 2.0 * parameters_elsewhere,
-        kv_bytes_per_token=kv_values * kv_bytes,
+        weight_bytes=_weight_bytes(operators) + 2.0 * elsewhere,
+        kv_bytes_per_token=kv_bytes,
         state_bytes_per_sequence=state_bytes,
         layout=layout,
         layer_groups=groups,
-        kv_bytes_per_value=kv_bytes,
+        kv_bytes_per_value=cache.bytes(),
+        cache=cache,
+        table_bytes=sum(op.count * op.table_bytes for op in operators if isinstance(op, Lookup)),
     )
+
+
+def build_vision(model: Model, layout: Layout | None = None) -> Graph:
+    """The graph of the model's vision encoder; see ``vision.image_step`` for its steps.
+
+    Raises:
+        InputError: the model has no encoder.
+    """
+    if model.vision is None:
+        raise InputError(f"{model.name} has no vision encoder", field="model")
+    layout = layout or Layout()
+    # An encoder that tensor parallelism cannot divide runs whole on every rank.
+    divided = layout.tp if model.vision.heads % layout.tp == 0 else 1
+    operators = encoder_operators(model.vision, divided)
+    matrices = _weight_bytes(operators)
+    others = encoder_parameters(model.vision) - _weight_bytes(encoder_operators(model.vision)) / 2
+    return Graph(
+        operators=_merged(operators),
+        weight_bytes=matrices + 2.0 * others,
+        kv_bytes_per_token=0.0,
+        state_bytes_per_sequence=0.0,
+        layout=layout,
+        layer_groups=(),
+        kv_bytes_per_value=2.0,
+    )
+
+
+def build_draft(
+    model: Model,
+    layout: Layout | None = None,
+    weights: str | None = None,
+    kv: str | None = None,
+) -> Graph:
+    """The graph of one multi-token-prediction module: what one drafted token costs besides.
+
+    The module shares the model's embedding and head: their reads are counted, not their memory.
+
+    Raises:
+        InputError: the model has no such module.
+    """
+    if model.draft is None:
+        raise InputError(f"{model.name} has no multi-token-prediction module", field="model")
+    alone = model.model_copy(update={"layers": (model.draft.layer,)})
+    graph = build(alone, layout, weights, kv)
+    joined: list[Operator] = []
+    if model.draft.joins_embedding:
+        linear = _context(model, weights or model.weight_precision, graph.cache).linear
+        joined = [Matmul("draft.join", model.hidden_size, 2 * model.hidden_size, linear)]
+    heads = [op for op in graph.operators if op.name == "head.logits"]
+    shared = _weight_bytes(heads) * (1 if model.tied_embeddings else 2)
+    return replace(
+        graph,
+        operators=(*graph.operators, *joined),
+        weight_bytes=graph.weight_bytes + _weight_bytes(joined) - shared,
+    )
+
+
+def _context(model: Model, weights: str, cache: CacheFormat) -> BlockContext:
+    chosen = precision(weights)
+    linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
+    return BlockContext(model.hidden_size, linear, chosen, cache, 1)
+
+
+def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> list[Operator]:
+    """The layer's parts in order, each followed by what its devices must exchange."""
+    row = context.hidden * context.activation_bytes
+    operators: list[Operator] = []
+    for block in blocks_of(layer):
+        operators += block.operators(context)
+        if block.role == "attention":
+            operators += _all_reduce("attention.all_reduce", context, layout.tp)
+        elif block.role == "feedforward":
+            operators += layout.feedforward_collectives(layer.feedforward, context)
+    norms = Elementwise("norm", 2.0 * row * layer.norms, layer.norms, context.count)
+    return [*operators, norms]
+
+
+def _parameters_elsewhere(layer: Layer, hidden: int) -> int:
+    """Parameters of a layer outside matrix products, which are kept in 16 bits."""
+    extra = sum(block.extra_parameters(hidden) for block in blocks_of(layer))
+    return extra + layer.norms * hidden
 
 
 def _all_reduce(name: str, context: BlockContext, tp: int) -> list[Operator]:
@@ -111,15 +205,6 @@ def _all_reduce(name: str, context: BlockContext, tp: int) -> list[Operator]:
         return []
     moved = context.hidden * context.activation_bytes
     return [Collective(name, "all_reduce", moved, tp, context.count)]
-
-
-def _norms_and_residuals(layer: Layer, context: BlockContext) -> list[Operator]:
-    """One kernel each: a norm reads and writes a row, a residual reads two and writes one."""
-    row = context.hidden * context.activation_bytes
-    return [
-        Elementwise("norm", 2.0 * row, kernels=layer.norms, count=context.count),
-        Elementwise("residual", 3.0 * row, kernels=2, count=context.count),
-    ]
 
 
 def _head(model: Model, layout: Layout) -> list[Operator]:
@@ -152,51 +237,8 @@ def _weight_bytes(operators: Iterable[Operator]) -> float:
 
 def _merged(operators: Iterable[Operator]) -> tuple[Operator, ...]:
     """Operators that differ only in ``count`` become one, so that a step has few terms."""
-    from dataclasses import replace
-
     counts: dict[Operator, int] = {}
     for op in operators:
         key = replace(op, count=1)
         counts[key] = counts.get(key, 0) + op.count
     return tuple(replace(op, count=count) for op, count in counts.items())
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterCount:
-    """Parameters of a whole model: all of them, and those that one token uses."""
-
-    total: int
-    active: int
-    embedding: int
-
-
-def count_parameters(model: Model) -> ParameterCount:
-    """Count a model's parameters from its shapes.
-
-    ``active`` leaves out experts that a token does not visit; like most publishers it counts
-    the output head but not the input embedding's rows, unless the two are one.
-    """
-    total = active = 0
-    for layer, count in Counter(model.layers).items():
-        context = BlockContext(model.hidden_size, BF16, BF16, 2.0, count)
-        attention = attention_block(layer.attention)
-        feedforward = feedforward_block(layer.feedforward)
-        for op in [*attention.operators(context), *feedforward.operators(context)]:
-            if isinstance(op, Matmul):
-                total += count * op.parameters
-                active += count * op.parameters
-            elif isinstance(op, Experts):
-                total += count * op.parameters
-                active += count * op.parameters * op.top_k // op.experts
-        extra = count * (
-            attention.extra_parameters(model.hidden_size) + layer.norms * model.hidden_size
-        )
-        moe = count * feedforward.extra_parameters(model.hidden_size)
-        total += extra + moe
-        if isinstance(layer.feedforward, MixtureOfExperts):
-            moe = moe * layer.feedforward.top_k // layer.feedforward.experts
-        active += extra + moe
-    embedding = model.vocabulary * model.hidden_size
-    tables = embedding if model.tied_embeddings else 2 * embedding
-    norm = model.hidden_size
-    return ParameterCount(total + tables + norm, active + embedding + norm, embedding)

@@ -1,18 +1,31 @@
-"""Feed-forward kinds: a dense MLP, and a mixture of experts with shared ones."""
+"""Feed-forward kinds: a dense MLP, a mixture of experts with shared ones, or nothing."""
 
-from dataclasses import dataclass
+from typing import Literal, Self
 
-from simulator.graph.block import BF16, Block, BlockContext, quantise
+from pydantic import Field, model_validator
+
+from simulator.graph.block import BF16, BlockContext, FeedforwardBlock, divide, quantise
 from simulator.graph.operator import Elementwise, Experts, Matmul, Operator
-from simulator.specs.model import DenseFeedforward, Feedforward, MixtureOfExperts
+from simulator.graph.registry import kinds, resolve
+from simulator.specs.model import Part, Size
 
 
-def feedforward_block(spec: Feedforward) -> Block:
-    """The block that computes the feed-forward described by ``spec``."""
-    return DenseBlock(spec) if isinstance(spec, DenseFeedforward) else MixtureBlock(spec)
+def feedforward_block(part: Part) -> FeedforwardBlock:
+    """The block that computes the feed-forward described by ``part``.
+
+    Raises:
+        InputError: nobody defined its kind, or a field does not fit.
+    """
+    return resolve(part, FeedforwardBlock)
 
 
-def _mlp(name: str, width: int, gated: bool, context: BlockContext) -> list[Operator]:
+def feedforward_kinds() -> tuple[str, ...]:
+    """Every kind of feed-forward that a model file may name."""
+    return tuple(sorted(kinds(FeedforwardBlock)))
+
+
+def mlp(name: str, width: int, gated: bool, context: BlockContext) -> list[Operator]:
+    """Up (with the gate in the same product), activation, down."""
     inputs = (2 if gated else 1) * width
     size = context.activation_bytes
     return [
@@ -24,62 +37,145 @@ def _mlp(name: str, width: int, gated: bool, context: BlockContext) -> list[Oper
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class DenseBlock:
-    """Gate and up in one product, the activation, and down."""
+class NoFeedforward(FeedforwardBlock):
+    """A layer that is a mixer alone (Mamba)."""
 
-    spec: DenseFeedforward
-
-    def operators(self, context: BlockContext) -> list[Operator]:
-        """See ``Block``."""
-        return _mlp("mlp", self.spec.width, self.spec.gated, context)
-
-    def extra_parameters(self, hidden: int) -> int:
-        """See ``Block``."""
-        inputs = (2 if self.spec.gated else 1) * self.spec.width
-        return inputs + hidden if self.spec.bias else 0
+    kind: Literal["none"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class MixtureBlock:
-    """The router, the routed experts, and the shared experts as one dense MLP.
+class DenseFeedforward(FeedforwardBlock):
+    """A gated (gate, up, down) or plain (up, down) MLP.
 
-    ``ranks`` and ``tokens_from`` say how the experts are spread: over so many devices, fed by
-    so many data-parallel ranks.
+    ``sub_norm`` is a norm before the down projection (BitNet).
     """
 
-    spec: MixtureOfExperts
-    ranks: int = 1
-    tokens_from: int = 1
+    kind: Literal["dense"] = "dense"
+    width: Size
+    gated: bool = True
+    bias: bool = False
+    sub_norm: bool = False
 
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""
-        spec = self.spec
-        routed: list[Operator] = [
-            Matmul("moe.router", spec.experts, context.hidden, BF16, context.count),
-            Experts(
-                "moe.experts",
-                spec.experts,
-                spec.top_k,
-                context.hidden,
-                spec.expert_width,
-                spec.gated,
-                context.experts,
-                context.count,
-                self.ranks,
-                self.tokens_from,
-            ),
-        ]
-        if not spec.shared_width:
-            return routed
-        return [*routed, *_mlp("moe.shared", spec.shared_width, spec.gated, context)]
+        dense = mlp("mlp", self.width, self.gated, context)
+        if not self.sub_norm:
+            return dense
+        moved = 2 * self.width * context.activation_bytes
+        return [*dense, Elementwise("mlp.sub_norm", moved, count=context.count)]
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Block``."""
-        spec = self.spec
-        biases = spec.experts * ((2 if spec.gated else 1) * spec.expert_width + hidden)
+        inputs = (2 if self.gated else 1) * self.width
+        return (inputs + hidden if self.bias else 0) + (self.width if self.sub_norm else 0)
+
+    def sharded(self, tp: int) -> Self:
+        """See ``Block``."""
+        return self.model_copy(update={"width": divide(self.width, tp)})
+
+
+class MixtureOfExperts(FeedforwardBlock):
+    """The router, the routed experts, and the shared experts as one dense MLP.
+
+    Args:
+        experts, top_k, expert_width: routed experts, those that a token visits, their width.
+        shared_width: width of all experts that every token visits, together.
+        latent: width to which tokens are projected before and from which after the routed
+            experts (Kimi K3); absent where experts see the residual stream.
+        shared_gate: a gate on the shared experts' output (Qwen).
+        router_bias: a bias for each expert's score.
+        hash_routed: the token's id alone picks the experts (DeepSeek-V4's first layers); the
+            router still computes their weights.
+        bias: biases in every expert (gpt-oss).
+        skew: Zipf exponent of the experts' popularity; 0 routes evenly.
+        norms: further norms of the stream's width inside the block (Gemma 4).
+        ranks, tokens_from: devices over which the experts are spread, and data-parallel ranks
+            whose tokens meet there; set by the layout.
+    """
+
+    kind: Literal["moe"] = "moe"
+    experts: Size
+    top_k: Size
+    expert_width: Size
+    shared_width: int = Field(default=0, ge=0)
+    latent: Size | None = None
+    shared_gate: bool = False
+    router_bias: bool = False
+    hash_routed: bool = False
+    gated: bool = True
+    bias: bool = False
+    skew: float = Field(default=0.0, ge=0)
+    norms: int = Field(default=0, ge=0)
+    ranks: Size = 1
+    tokens_from: Size = 1
+
+    @model_validator(mode="after")
+    def _enough_experts(self) -> Self:
+        if self.top_k > self.experts:
+            raise ValueError(f"top_k ({self.top_k}) is more than experts ({self.experts})")
+        return self
+
+    def operators(self, context: BlockContext) -> list[Operator]:
+        """See ``Block``."""
+        count = context.count
+        width = self.latent or context.hidden
+        routed = Experts(
+            "moe.experts",
+            self.experts,
+            self.top_k,
+            width,
+            self.expert_width,
+            self.gated,
+            context.experts,
+            count,
+            self.ranks,
+            self.tokens_from,
+            self.skew,
+        )
+        row = context.hidden * context.activation_bytes
+        norms = [Elementwise("moe.norm", 2.0 * row * self.norms, self.norms, count)]
+        shared = mlp("moe.shared", self.shared_width, self.gated, context)
+        return [
+            Matmul("moe.router", self.experts, context.hidden, BF16, count),
+            *(self._projection("moe.latent_down", width, context.hidden, context)),
+            routed,
+            *(self._projection("moe.latent_up", context.hidden, width, context)),
+            *(shared if self.shared_width else []),
+            *(norms if self.norms else []),
+        ]
+
+    def _projection(self, name: str, n: int, k: int, context: BlockContext) -> list[Operator]:
+        if self.latent is None:
+            return []
+        return [
+            *quantise(name, k, context, context.linear),
+            Matmul(name, n, k, context.linear, context.count),
+        ]
+
+    def extra_parameters(self, hidden: int) -> int:
+        """See ``Block``."""
         return (
-            (biases if spec.bias else 0)
-            + (spec.experts if spec.router_bias else 0)
-            + (hidden if spec.shared_gate else 0)
+            self._expert_biases(hidden)
+            + (self.experts if self.router_bias else 0)
+            + (hidden if self.shared_gate else 0)
+            + (self.latent or 0)
+            + self.norms * hidden
+        )
+
+    def idle_parameters(self, hidden: int) -> int:
+        """See ``Block``: biases of the experts that a token does not visit."""
+        return self._expert_biases(hidden) * (self.experts - self.top_k) // self.experts
+
+    def _expert_biases(self, hidden: int) -> int:
+        one = (2 if self.gated else 1) * self.expert_width + hidden
+        return self.experts * one if self.bias else 0
+
+    def spread(self, tp: int, dp: int, ep: int) -> Self:
+        """See ``FeedforwardBlock``: whole experts over ``ep``, their width over what is left."""
+        return self.model_copy(
+            update={
+                "expert_width": divide(self.expert_width, max(1, tp * dp // ep)),
+                "shared_width": divide(self.shared_width, tp) if self.shared_width else 0,
+                "ranks": ep,
+                "tokens_from": dp,
+            }
         )

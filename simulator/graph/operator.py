@@ -24,13 +24,15 @@ class Span:
     """Which earlier entries a query attends to, and how many that makes.
 
     ``window`` keeps the last entries, ``chunk`` those of the query's own chunk, ``top_k`` the
-    best so many; ``compression`` is how many tokens one entry stands for.
+    best so many; ``compression`` is how many tokens one entry stands for. Without ``causal``
+    every query sees the whole sequence, later tokens included (encoders).
     """
 
     window: int | None = None
     chunk: int | None = None
     top_k: int | None = None
     compression: int = 1
+    causal: bool = True
 
     def entries(self, context: ArrayLike) -> FloatArray:
         """Entries one query reads behind ``context`` tokens (itself included)."""
@@ -50,6 +52,8 @@ class Span:
         """Sum of ``entries`` over ``tokens`` new positions behind ``past`` earlier ones."""
         new = np.asarray(tokens, dtype=np.float64)
         before = np.asarray(past, dtype=np.float64)
+        if not self.causal:
+            return new * self.entries(before + new)
         limits = [float(x) for x in (self.window, self.chunk) if x is not None]
         if self.top_k is not None:
             limits.append(float(self.top_k * self.compression))
@@ -158,7 +162,11 @@ class AttentionCore:
 
 @dataclass(frozen=True, slots=True)
 class LatentCore:
-    """Latent attention: absorbed (576-wide entries shared by all heads) or expanded per head."""
+    """Latent attention: absorbed (576-wide entries shared by all heads) or expanded per head.
+
+    Decode is absorbed, prefill expands keys and values per head, unless ``absorbed_prefill``:
+    sparse attention gathers single latents, which nobody expands.
+    """
 
     name: str
     query_heads: int
@@ -170,11 +178,22 @@ class LatentCore:
     span: Span = Span()
     count: int = 1
     compute: str = "bf16"
+    absorbed_prefill: bool = False
 
     @property
     def bytes_per_entry(self) -> float:
         """Bytes read for one cache entry."""
         return (self.kv_rank + self.rope_size) * self.kv_bytes_per_value
+
+    @property
+    def absorbed_flops_per_pair(self) -> float:
+        """FLOPs of one query row with one latent: scores over rank + rope, values over rank."""
+        return 2.0 * self.query_heads * (2 * self.kv_rank + self.rope_size)
+
+    @property
+    def expanded_flops_per_pair(self) -> float:
+        """FLOPs of one query row with one key and value expanded per head."""
+        return 2.0 * self.query_heads * (self.nope_size + self.rope_size + self.value_size)
 
     @property
     def driver(self) -> Driver:
@@ -183,8 +202,105 @@ class LatentCore:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexer:
+    """A small scorer of every earlier entry, and the choice of the best few (DeepSeek-V3.2).
+
+    Args:
+        heads: query heads of the scorer; they share one key an entry.
+        key_size: values of such a key.
+        bytes_per_entry: bytes of one cached key.
+        span: the entries that are scored (all of them, or all compressed ones).
+        scores_per_entry: fp32 scores kept for a query and an entry (1 after the sum over heads;
+            below 1 where a block of entries keeps only its maximum).
+    """
+
+    name: str
+    heads: int
+    key_size: int
+    bytes_per_entry: float
+    span: Span = Span()
+    count: int = 1
+    compute: str = "fp8"
+    scores_per_entry: float = 1.0
+
+    @property
+    def flops_per_pair(self) -> float:
+        """FLOPs of one query row with one entry."""
+        return 2.0 * self.heads * self.key_size
+
+    @property
+    def score_bytes_per_pair(self) -> float:
+        """Bytes of scores moved for a query row and an entry: written once, read by the choice."""
+        return 8.0 * self.scores_per_entry
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "context"
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """A fixed state for each sequence, updated token by token (linear attention, state space).
+
+    A step reads and writes ``state_bytes`` once for every sequence in it. Decoding rows follow
+    the recurrence itself, prefilling rows its chunkwise form, which does more FLOPs as matrix
+    products. Both are linear, so the two add up in a mixed step.
+    """
+
+    name: str
+    state_bytes: float
+    bytes_per_row: float
+    decode_flops_per_row: float
+    prefill_flops_per_row: float
+    kernels: int = 1
+    count: int = 1
+    compute: str = "bf16"
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "context"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Rows gathered from a large table whose addresses are known from the tokens alone.
+
+    The table may lie in device memory or on the host; since the addresses need no computing,
+    a fetch from the host can run during the ``earlier_layers`` before it.
+    """
+
+    name: str
+    parameters: int
+    bytes_per_value: float
+    rows_per_token: int
+    row_bytes: float
+    earlier_layers: int = 0
+    count: int = 1
+
+    @property
+    def table_bytes(self) -> float:
+        """Bytes of the whole table of one instance."""
+        return self.parameters * self.bytes_per_value
+
+    @property
+    def bytes_per_row(self) -> float:
+        """Bytes fetched for each token."""
+        return self.rows_per_token * self.row_bytes
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "tokens"
+
+
+@dataclass(frozen=True, slots=True)
 class Elementwise:
-    """Small kernels that only move bytes: norms, rope, cache writes, activations, residuals."""
+    """Small kernels that only move bytes: norms, rope, cache writes, activations, residuals.
+
+    ``bytes_per_row`` is what all ``kernels`` of one instance move together.
+    """
 
     name: str
     bytes_per_row: float
@@ -215,4 +331,14 @@ class Collective:
         return self.rows
 
 
-Operator = Matmul | Experts | AttentionCore | LatentCore | Elementwise | Collective
+Operator = (
+    Matmul
+    | Experts
+    | AttentionCore
+    | LatentCore
+    | Indexer
+    | Recurrence
+    | Lookup
+    | Elementwise
+    | Collective
+)

@@ -4,26 +4,20 @@ Tensor parallelism divides heads, MLP widths and the vocabulary; what remains is
 narrower model, so every operator and every byte count follows from the same definitions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simulator.errors import InputError
+from simulator.graph.attention import attention_block
 from simulator.graph.block import Block, BlockContext
-from simulator.graph.feedforward import MixtureBlock
+from simulator.graph.embedding import lookup_block
+from simulator.graph.feedforward import MixtureOfExperts, feedforward_block
 from simulator.graph.operator import Collective, Operator
-from simulator.specs.model import (
-    Attention,
-    DenseFeedforward,
-    Feedforward,
-    GroupedQueryAttention,
-    Layer,
-    MixtureOfExperts,
-    Model,
-)
+from simulator.specs.model import Layer, Model, Part
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one replica is spread: tensor × pipeline × data-parallel attention, experts over ``ep``."""
+    """One replica, spread: tensor × pipeline × data-parallel attention, experts over ``ep``."""
 
     tp: int = 1
     pp: int = 1
@@ -35,17 +29,12 @@ class Layout:
         """Devices of one replica."""
         return self.tp * self.pp * self.dp
 
-    def experts_block(self, spec: Feedforward, block: Block) -> Block:
-        """The feed-forward block told how its experts are spread."""
-        if isinstance(block, MixtureBlock) and isinstance(spec, MixtureOfExperts):
-            return replace(block, ranks=self.ep, tokens_from=self.dp)
-        return block
-
-    def feedforward_collectives(self, spec: Feedforward, context: BlockContext) -> list[Operator]:
+    def feedforward_collectives(self, part: Part, context: BlockContext) -> list[Operator]:
         """What must be exchanged to finish the feed-forward block."""
         row = float(context.hidden * context.activation_bytes)
-        if isinstance(spec, MixtureOfExperts) and self.dp > 1:
-            sent = row * spec.top_k
+        block = feedforward_block(part)
+        if isinstance(block, MixtureOfExperts) and self.dp > 1:
+            sent = row * block.top_k
             return [
                 Collective("moe.dispatch", "all_to_all", sent, self.tp * self.dp, context.count),
                 Collective("moe.combine", "all_to_all", sent, self.tp * self.dp, context.count),
@@ -72,31 +61,25 @@ def shard(model: Model, layout: Layout) -> Model:
     layers = []
     for layer in model.layers:
         if layer not in cache:
-            cache[layer] = layer.model_copy(
-                update={
-                    "attention": _shard_attention(layer.attention, layout.tp),
-                    "feedforward": _shard_feedforward(layer.feedforward, layout),
-                }
-            )
+            cache[layer] = _shard_layer(layer, layout)
         layers.append(cache[layer])
     vocabulary = -(-model.vocabulary // layout.tp)
     return model.model_copy(update={"layers": tuple(layers), "vocabulary": vocabulary})
 
 
 def _check(model: Model, layout: Layout) -> None:
-    heads = {layer.attention.query_heads for layer in model.layers}
+    layers = set(model.layers)
+    heads = {h for layer in layers for h in attention_block(layer.attention).divisible()}
     valid = [t for t in (1, 2, 4, 8, 16, 32, 64, 128) if all(h % t == 0 for h in heads)]
-    if layout.tp not in valid and any(h % layout.tp for h in heads):
+    undivided = sorted(h for h in heads if h % layout.tp)
+    if undivided:
         raise InputError(
-            f"{sorted(heads)[0]} query heads cannot be divided over tp {layout.tp}",
+            f"{undivided[0]} heads cannot be divided over tp {layout.tp}",
             field="tp",
             remedy="tp can be " + ", ".join(map(str, valid)),
         )
-    experts = {
-        layer.feedforward.experts
-        for layer in model.layers
-        if isinstance(layer.feedforward, MixtureOfExperts)
-    }
+    blocks = (feedforward_block(layer.feedforward) for layer in layers)
+    experts = {block.experts for block in blocks if isinstance(block, MixtureOfExperts)}
     if layout.ep > 1 and not experts:
         raise InputError(
             "a dense model has no experts to spread", field="ep", remedy="leave ep at 1"
@@ -113,23 +96,10 @@ def _check(model: Model, layout: Layout) -> None:
         )
 
 
-def _shard_attention(spec: Attention, tp: int) -> Attention:
-    heads = spec.query_heads // tp
-    if isinstance(spec, GroupedQueryAttention):
-        # With more ranks than KV heads each rank keeps a copy of one.
-        kv_heads = max(1, spec.kv_heads // tp)
-        return spec.model_copy(update={"query_heads": heads, "kv_heads": kv_heads})
-    return spec.model_copy(update={"query_heads": heads})
-
-
-def _shard_feedforward(spec: Feedforward, layout: Layout) -> Feedforward:
-    if isinstance(spec, DenseFeedforward):
-        return spec.model_copy(update={"width": -(-spec.width // layout.tp)})
-    # Experts are spread whole over ep ranks and cut in width over the rest.
-    cut = max(1, layout.tp * layout.dp // layout.ep)
-    return spec.model_copy(
-        update={
-            "expert_width": -(-spec.expert_width // cut),
-            "shared_width": -(-spec.shared_width // layout.tp),
-        }
+def _shard_layer(layer: Layer, layout: Layout) -> Layer:
+    attention: Block = attention_block(layer.attention).sharded(layout.tp)
+    feedforward = feedforward_block(layer.feedforward).spread(layout.tp, layout.dp, layout.ep)
+    lookup = None if layer.lookup is None else lookup_block(layer.lookup).sharded(layout.tp)
+    return layer.model_copy(
+        update={"attention": attention, "feedforward": feedforward, "lookup": lookup}
     )

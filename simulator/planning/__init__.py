@@ -1,1 +1,1 @@
-""""""
+"""Questions asked of many simulations: compare, sweep, plan."""

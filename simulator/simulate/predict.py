@@ -80,9 +80,7 @@ def deployment_of(fields: dict[str, Any]) -> Deployment:
     return validate(Deployment, given, None)
 
 
-def decode_steps(
-    setup: Setup, batch: np.ndarray, context: np.ndarray
-) -> dict[str, np.ndarray]:
+def decode_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[str, np.ndarray]:
     """Decode steps, one for each entry of ``batch`` and ``context`` (both of shape (n,))."""
     _check_context(setup, context)
     per_replica = np.ceil(batch / setup.deployment.replicas)
@@ -102,9 +100,7 @@ def decode_steps(
     }
 
 
-def prefill_steps(
-    setup: Setup, batch: np.ndarray, context: np.ndarray
-) -> dict[str, np.ndarray]:
+def prefill_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[str, np.ndarray]:
     """Prefills of ``batch`` prompts of ``context`` tokens, in chunks of the engine's budget.
 
     The time is the sum of the engine's steps; TTFT adds the engine's handling of a request.
@@ -151,9 +147,7 @@ def prefill_steps(
     }
 
 
-def finish(
-    setup: Setup, economics: Economics, phase: str, row: dict[str, Any]
-) -> Prediction:
+def finish(setup: Setup, economics: Economics, phase: str, row: dict[str, Any]) -> Prediction:
     """Turn one row of step figures into a prediction."""
     figures = {k: _python(v) for k, v in row.items()}
     sigma = figures.pop("sigma")
@@ -184,9 +178,7 @@ def _check_context(setup: Setup, context: np.ndarray) -> None:
         )
 
 
-def _check_batch(
-    setup: Setup, batch: np.ndarray, context: np.ndarray, most: np.ndarray
-) -> None:
+def _check_batch(setup: Setup, batch: np.ndarray, context: np.ndarray, most: np.ndarray) -> None:
     over = batch > most
     if not over.any():
         return
@@ -270,7 +262,9 @@ def _serve(
     for name, spread in (("ttft", m.ttft_s), ("tpot", m.tpot_s)):
         for percentile in ("p50", "p90", "p99"):
             figures[f"{name}_{percentile}_s"] = getattr(spread, percentile)
-    cleaned = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()}
+    cleaned = {
+        k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()
+    }
     # Queueing magnifies an error of the step time; twice is what the measured points show.
     return with_cost(
         setup,

@@ -107,11 +107,15 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     prefill, decode = typical_steps(setup, metrics)
     notes = list(setup.notes)
     if metrics.overloaded:
-        notes.append("overloaded: the queue grew throughout, so latencies depend on the run's length")
+        notes.append(
+            "overloaded: the queue grew throughout, so latencies depend on the run's length"
+        )
     if metrics.rejected:
         notes.append(f"{metrics.rejected} requests were longer than the cache or context allows")
     if price is None:
-        notes.append(f"nobody has published a price of {setup.hardware.name}; give economics.usd_per_device_hour")
+        notes.append(
+            f"nobody has published a price of {setup.hardware.name}; give economics.usd_per_device_hour"
+        )
     return SimulationResult(
         scenario=scenario.name,
         title=scenario.title or scenario.name,
@@ -157,9 +161,7 @@ def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Bindi
     )
 
 
-def _binding(
-    setup: Setup, phase: str, batch: float, context: float, shape: StepShape
-) -> Binding:
+def _binding(setup: Setup, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
     step = setup.step_model.evaluate(shape)
     operators = tuple(setup.step_model.report(shape))
     return Binding(

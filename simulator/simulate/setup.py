@@ -47,9 +47,7 @@ class Setup:
     @cached_property
     def step_table(self) -> StepTable:
         """The same, compiled for simulation."""
-        return StepTable(
-            self.step_model, self.limits.max_batched_tokens, self.limits.max_context
-        )
+        return StepTable(self.step_model, self.limits.max_batched_tokens, self.limits.max_context)
 
     @property
     def kv_capacity_tokens(self) -> int:
@@ -130,14 +128,16 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     )
 
 
-def _advice(
-    model: Model, graph: Graph, device: Device, precision: str, fraction: float
-) -> str:
+def _advice(model: Model, graph: Graph, device: Device, precision: str, fraction: float) -> str:
     """What would fit: more devices, fewer bits, or a device with more memory."""
     ideas = []
     available = fraction * device.memory_bytes
     whole = graph.weight_bytes * graph.layout.devices
-    heads = min(layer.attention.query_heads for layer in model.layers if hasattr(layer.attention, "query_heads"))
+    heads = min(
+        layer.attention.query_heads
+        for layer in model.layers
+        if hasattr(layer.attention, "query_heads")
+    )
     largest = device.scale_up.fabric.devices if device.scale_up else 1
     for tp in (2, 4, 8, 16, 32, 64):
         fits = whole / tp < 0.9 * available

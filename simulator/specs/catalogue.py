@@ -10,6 +10,7 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Calibration, Hardware
 from simulator.specs.huggingface import read_config
 from simulator.specs.model import Model, ModelFile
+from simulator.specs.model_file import model_of
 from simulator.specs.reading import read_mapping, validate
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -120,16 +121,7 @@ def model(name: str) -> Model:
 
 
 def _read_model_file(path: Path) -> Model:
-    entry = validate(ModelFile, read_mapping(path), path)
-    read = read_config(entry.config, name=entry.name, title=entry.title, file=path)
-    return read.model_copy(
-        update={
-            "published": entry.published,
-            "source": entry.source,
-            "hypothetical": entry.hypothetical,
-            "notes": entry.notes,
-        }
-    )
+    return model_of(validate(ModelFile, read_mapping(path), path), path)
 
 
 @lru_cache(maxsize=32)

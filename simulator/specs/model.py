@@ -1,93 +1,118 @@
-"""A model's architecture, whatever file it came from: layers of attention and feed-forward."""
+"""A model's architecture, whatever file it came from: layers made of parts, each of some kind."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from simulator.specs.quantity import Bytes, Count, Spec
 
 Size = Annotated[int, Field(gt=0)]
 
 
-class GroupedQueryAttention(Spec):
-    """Softmax attention with ``kv_heads`` shared by ``query_heads`` (MHA, GQA and MQA).
+class Part(Spec):
+    """One part of a layer: its ``kind``, and the fields that this kind asks for.
 
-    ``window`` keeps only the last tokens (sliding), ``chunk`` only those of the same chunk.
-    ``shares_kv`` marks a layer that reads an earlier layer's cache and keeps none of its own.
+    What a kind means, and which fields it has, is told by the class of that kind in
+    ``simulator.graph``; a kind that nobody defined is refused when the graph is built.
     """
 
-    kind: Literal["gqa"] = "gqa"
-    query_heads: Size
-    kv_heads: Size
-    head_size: Size
-    value_head_size: Size | None = None
-    window: Size | None = None
-    chunk: Size | None = None
-    sinks: bool = False
-    bias: bool = False
-    output_bias: bool = False
-    query_key_norm: bool = False
-    gated: bool = False
-    shares_kv: bool = False
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
 
 
-class LatentAttention(Spec):
-    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): one compressed KV per token.
-
-    Decode absorbs the up-projections into the query, so every head reads the same
-    ``kv_rank + rope_size`` values.
-    """
-
-    kind: Literal["mla"] = "mla"
-    query_heads: Size
-    query_rank: Size | None = None
-    kv_rank: Size
-    nope_size: Size
-    rope_size: Size
-    value_size: Size
-
-
-class DenseFeedforward(Spec):
-    """A gated (gate, up, down) or plain (up, down) MLP."""
-
-    kind: Literal["dense"] = "dense"
-    width: Size
-    gated: bool = True
-    bias: bool = False
-
-
-class MixtureOfExperts(Spec):
-    """Routed experts of which each token takes ``top_k``, plus experts that every token takes."""
-
-    kind: Literal["moe"] = "moe"
-    experts: Size
-    top_k: Size
-    expert_width: Size
-    shared_width: int = Field(default=0, ge=0)
-    shared_gate: bool = False
-    router_bias: bool = False
-    gated: bool = True
-    bias: bool = False
-
-
-Attention = Annotated[GroupedQueryAttention | LatentAttention, Field(discriminator="kind")]
-Feedforward = Annotated[DenseFeedforward | MixtureOfExperts, Field(discriminator="kind")]
+PLAIN_RESIDUAL = Part(kind="plain")
 
 
 class Layer(Spec):
-    """One transformer block; equal blocks need not be adjacent."""
+    """One transformer block; equal blocks need not be adjacent.
 
-    attention: Attention
-    feedforward: Feedforward
+    Args:
+        attention: how tokens of a sequence see each other.
+        feedforward: what happens to each token alone.
+        residual: how the two are added to the stream (plain, or several mixed streams).
+        lookup: a table that the token's own text addresses, if the layer has one.
+        norms: norms of the width of the residual stream.
+    """
+
+    attention: Part
+    feedforward: Part
+    residual: Part = PLAIN_RESIDUAL
+    lookup: Part | None = None
     norms: int = Field(default=2, ge=0)
 
 
+class LayerGroup(Layer):
+    """``repeat`` equal layers, as a model file writes them."""
+
+    repeat: Size = 1
+
+
+class VisionEncoder(Spec):
+    """A vision transformer whose patches, merged in squares, become tokens of the decoder.
+
+    Args:
+        merge: patches along each side of the square that becomes one token.
+        taps: inner layers whose output is projected to the decoder as well (DeepStack).
+        positions: learned position vectors.
+    """
+
+    layers: Size
+    hidden_size: Size
+    heads: Size
+    attention_size: Size | None = None
+    width: Size
+    gated: bool = False
+    bias: bool = True
+    patch_size: Size
+    channels: Size = 3
+    frames_per_patch: Size = 1
+    merge: Size = 1
+    out_size: Size
+    merger: Literal["mlp", "linear"] = "mlp"
+    taps: int = Field(default=0, ge=0)
+    positions: int = Field(default=0, ge=0)
+
+    def tokens(self, width_pixels: int, height_pixels: int) -> int:
+        """Tokens that an image of this size takes in the decoder's context."""
+        side = self.patch_size * self.merge
+        return max(1, round(width_pixels / side)) * max(1, round(height_pixels / side))
+
+    def patches(self, width_pixels: int, height_pixels: int) -> int:
+        """Rows that the encoder itself computes for an image of this size."""
+        return self.tokens(width_pixels, height_pixels) * self.merge**2
+
+
+class Draft(Spec):
+    """Multi-token prediction: ``modules`` extra layers that each draft one further token.
+
+    Publishers usually leave them out of the parameter count; so does the project.
+    """
+
+    modules: Size
+    layer: Layer
+    joins_embedding: bool = True
+
+
 class Published(Spec):
-    """What the publisher says of the model, to be checked against the shapes."""
+    """What the publisher says of the model, to be checked against the shapes.
+
+    Args:
+        parameters: the total. A figure rounded to few digits carries ``low`` and ``high``.
+        total_includes: what it counts beside the decoder.
+        active_parameters: parameters that one token uses.
+        active_convention: whether that counts the output head (``head``), the input embedding
+            as well (``embeddings``), or neither (``body``).
+        kv_bytes_per_token: cache growth a token of a long sequence, as the publisher stores it.
+        state_bytes: fixed state of one sequence.
+    """
 
     parameters: Count | None = None
+    total_includes: tuple[Literal["vision", "draft"], ...] = ()
     active_parameters: Count | None = None
+    active_convention: Literal["head", "embeddings", "body"] = "head"
     kv_bytes_per_token: Bytes | None = None
+    state_bytes: Bytes | None = None
 
 
 class Model(Spec):
@@ -101,6 +126,8 @@ class Model(Spec):
     max_context: Size
     tied_embeddings: bool = False
     weight_precision: str = "bf16"
+    vision: VisionEncoder | None = None
+    draft: Draft | None = None
     published: Published = Published()
     source: str | None = None
     hypothetical: bool = False
@@ -108,7 +135,11 @@ class Model(Spec):
 
 
 class ModelFile(Spec):
-    """A file in ``models/``: a Hugging Face ``config`` with a name, a source and aliases."""
+    """A file in ``models/``: a Hugging Face ``config``, or the project's own ``layers``.
+
+    Exactly one of the two is given. ``layers`` goes with ``hidden_size``, ``vocabulary`` and
+    ``max_context``, and names for each group of layers the kinds of its parts.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     title: str
@@ -117,4 +148,23 @@ class ModelFile(Spec):
     published: Published = Published()
     hypothetical: bool = False
     notes: str | None = None
-    config: dict[str, Any]
+    config: dict[str, Any] | None = None
+    hidden_size: Size | None = None
+    vocabulary: Size | None = None
+    max_context: Size | None = None
+    tied_embeddings: bool = False
+    weight_precision: str = "bf16"
+    vision: VisionEncoder | None = None
+    layers: list[LayerGroup] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "ModelFile":
+        if (self.config is None) == (self.layers is None):
+            raise ValueError("give either config (Hugging Face) or layers (the project's own)")
+        if self.layers is not None and None in (
+            self.hidden_size,
+            self.vocabulary,
+            self.max_context,
+        ):
+            raise ValueError("layers needs hidden_size, vocabulary and max_context beside it")
+        return self

@@ -15,7 +15,8 @@ class Precision:
         compute: datatype of the matrix unit that multiplies it.
         activation_bits: bits of an activation as the matrix unit reads it.
         quantises_activations: whether a kernel converts activations before each product.
-        only_experts: whether only the routed experts are stored so, the rest in bf16.
+        only_experts: whether only the routed experts are stored so.
+        elsewhere: with ``only_experts``, the precision of all other linear layers.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Precision:
     activation_bits: float
     quantises_activations: bool = False
     only_experts: bool = False
+    elsewhere: str = "bf16"
 
     @property
     def weight_bytes(self) -> float:
@@ -33,7 +35,7 @@ class Precision:
 
 # Scale overheads: fp8_block has one fp32 scale per 128×128 block; nvfp4 one fp8 scale per 16
 # values; mxfp4 one 8-bit scale per 32; int4/w4a16 one fp16 scale (and zero) per group of 128;
-# ternary is packed 2 bits a weight (bitnet.cpp I2_S).
+# int4_experts one bf16 scale per 32 (Kimi K2); ternary is packed 2 bits a weight (bitnet.cpp I2_S).
 _PRECISIONS = {
     p.name: p
     for p in (
@@ -48,7 +50,9 @@ _PRECISIONS = {
         Precision("w4a16", 4 + 16 / 128, "bf16", 16),
         Precision("nvfp4", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, quantises_activations=True),
         Precision("mxfp4", 4 + 8 / 32, "mxfp4", 16, only_experts=True),
-        Precision("w4a8_mxfp4", 4 + 8 / 32, "fp8", 8, quantises_activations=True, only_experts=True),
+        Precision("w4a8_mxfp4", 4 + 8 / 32, "fp8", 8, True, only_experts=True),
+        Precision("mxfp4_fp8", 4 + 8 / 32, "fp8", 8, True, True, elsewhere="fp8_block"),
+        Precision("int4_experts", 4 + 16 / 32, "bf16", 16, only_experts=True),
         Precision("q8_0", 8.5, "bf16", 16),
         Precision("q4_0", 4.5, "bf16", 16),
         Precision("q4_k_m", 4.85, "bf16", 16),
@@ -57,7 +61,15 @@ _PRECISIONS = {
     )
 }
 
-_KV_BITS = {"bf16": 16.0, "fp16": 16.0, "fp8": 8.0, "int8": 8.0, "nvfp4": 4.5, "int4": 4.25, "fp32": 32.0}
+_KV_BITS = {
+    "fp32": 32.0,
+    "bf16": 16.0,
+    "fp16": 16.0,
+    "fp8": 8.0,
+    "int8": 8.0,
+    "nvfp4": 4.5,
+    "int4": 4.25,
+}
 
 COMPUTE_FALLBACKS: dict[str, tuple[str, ...]] = {
     "bf16": ("fp16", "tf32", "fp32", "int8"),

@@ -50,7 +50,7 @@ class Scenario(Spec):
     warm_up_requests: Annotated[int, Field(ge=0)] = 0
 
 
-def read_scenario(path: Path, overrides: dict[str, Any] | None = None) -> Scenario:
+def read_scenario(path: Path | str, overrides: dict[str, Any] | None = None) -> Scenario:
     """Read a scenario file; ``overrides`` (dotted field names) replace what the file says.
 
     Relative trace paths are taken from the folder of the scenario file.
@@ -58,6 +58,7 @@ def read_scenario(path: Path, overrides: dict[str, Any] | None = None) -> Scenar
     Raises:
         InputError: the file or an override does not fit the schema.
     """
+    path = Path(path)
     content = read_mapping(path)
     for field, value in (overrides or {}).items():
         _set(content, field, value)

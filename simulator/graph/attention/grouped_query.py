@@ -3,11 +3,12 @@
 GQA: Ainslie et al., arXiv:2305.13245. Sliding window: Mistral 7B, arXiv:2310.06825.
 """
 
-from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
-from simulator.graph.block import BlockContext, quantise
+from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide, quantise
 from simulator.graph.operator import (
     AttentionCore,
     Elementwise,
@@ -16,90 +17,154 @@ from simulator.graph.operator import (
     Operator,
     Span,
 )
-from simulator.specs.model import GroupedQueryAttention
+from simulator.specs.model import Size
 
 
-@dataclass(frozen=True, slots=True)
-class GroupedQueryBlock:
-    """Projections, rope, cache write, the attention itself, and the output projection."""
+class GroupedQueryAttention(AttentionBlock):
+    """Projections, rope, cache write, the attention itself, and the output projection.
 
-    spec: GroupedQueryAttention
+    Args:
+        query_heads, kv_heads: heads of queries, and heads that are cached.
+        head_size, value_head_size: values of a key, and of a value where that differs.
+        window: only the last so many tokens are seen and kept (sliding).
+        chunk: only tokens of the same chunk are seen (Llama 4).
+        sinks: one learned sink a head (gpt-oss).
+        bias, output_bias: biases on query, key and value, and on the output.
+        query_key_norm: a norm over each head's query and key.
+        gated: the output is multiplied by a gate as wide as itself (Qwen3-Next).
+        shares_kv: the layer reads an earlier layer's cache and keeps none (Gemma 3n).
+        value_from_key: keys and values come from one projection, yet both are cached (Gemma 4).
+        sub_norm: a norm before the output projection (BitNet).
+        causal: False where every token sees the whole sequence (encoders).
+    """
+
+    kind: Literal["gqa"] = "gqa"
+    query_heads: Size
+    kv_heads: Size
+    head_size: Size
+    value_head_size: Size | None = None
+    window: Size | None = None
+    chunk: Size | None = None
+    sinks: bool = False
+    bias: bool = False
+    output_bias: bool = False
+    query_key_norm: bool = False
+    gated: bool = False
+    shares_kv: bool = False
+    value_from_key: bool = False
+    sub_norm: bool = False
+    causal: bool = True
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.query_heads % self.kv_heads:
+            raise ValueError(
+                f"{self.query_heads} query heads cannot share {self.kv_heads} KV heads evenly"
+            )
+        if self.window and self.chunk:
+            raise ValueError("a layer has a window or a chunk, not both")
+        return self
 
     @property
-    def _value_size(self) -> int:
-        return self.spec.value_head_size or self.spec.head_size
+    def span(self) -> Span:
+        """Which earlier tokens a query sees."""
+        return Span(window=self.window, chunk=self.chunk, causal=self.causal)
 
     @property
-    def _span(self) -> Span:
-        return Span(window=self.spec.window, chunk=self.spec.chunk)
+    def value_size(self) -> int:
+        """Values of one cached value vector."""
+        return self.value_head_size or self.head_size
+
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        """Columns of the query, key and value projections."""
+        query = self.query_heads * self.head_size
+        if self.shares_kv:
+            return query, 0, 0
+        value = 0 if self.value_from_key else self.kv_heads * self.value_size
+        return query, self.kv_heads * self.head_size, value
+
+    @property
+    def _index_columns(self) -> int:
+        """Further columns of the fused projection, for kinds that need some."""
+        return 0
 
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""
-        spec, count = self.spec, context.count
-        query = spec.query_heads * spec.head_size
-        key = 0 if spec.shares_kv else spec.kv_heads * spec.head_size
-        value = 0 if spec.shares_kv else spec.kv_heads * self._value_size
-        gate = query if spec.gated else 0
-        attended = spec.query_heads * self._value_size
-        size = context.activation_bytes
-        norms = 2 if spec.query_key_norm else 0
+        count, size = context.count, context.activation_bytes
+        query, key, _ = self._widths
+        projected = sum(self._widths) + (query if self.gated else 0) + self._index_columns
+        attended = self.query_heads * self.value_size
+        norms = 2 if self.query_key_norm else 0
+        gate = [Elementwise("attention.gate", 3 * attended * size, count=count)]
+        norm = [Elementwise("attention.sub_norm", 2 * attended * size, count=count)]
         return [
             *quantise("attention.qkv", context.hidden, context, context.linear),
-            Matmul(
-                "attention.qkv", query + gate + key + value, context.hidden, context.linear, count
-            ),
-            Elementwise(
-                "attention.rope", 2 * (query + key) * size, kernels=1 + norms, count=count
-            ),
-            Elementwise(
-                "attention.cache_write",
-                (key + value) * (size + context.kv_bytes_per_value),
-                kernels=0 if spec.shares_kv else 1,
-                count=count,
-            ),
-            AttentionCore(
-                "attention.core",
-                spec.query_heads,
-                spec.kv_heads,
-                spec.head_size,
-                self._value_size,
-                context.kv_bytes_per_value,
-                self._span,
-                count,
-            ),
+            Matmul("attention.qkv", projected, context.hidden, context.linear, count),
+            Elementwise("attention.rope", 2 * (query + key) * size, kernels=1 + norms, count=count),
+            *self._cache_write(context),
+            *self._core(context),
+            *(gate if self.gated else []),
+            *(norm if self.sub_norm else []),
             *quantise("attention.out", attended, context, context.linear),
             Matmul("attention.out", context.hidden, attended, context.linear, count),
         ]
 
+    def _cache_write(self, context: BlockContext) -> list[Operator]:
+        if self.shares_kv or not self.causal:
+            return []
+        values = self._values_per_entry
+        moved = values * (context.activation_bytes + context.cache.bytes())
+        return [Elementwise("attention.cache_write", moved, count=context.count)]
+
+    def _core(self, context: BlockContext) -> list[Operator]:
+        return [
+            AttentionCore(
+                "attention.core",
+                self.query_heads,
+                self.kv_heads,
+                self.head_size,
+                self.value_size,
+                context.cache.bytes(),
+                self.span,
+                context.count,
+            )
+        ]
+
     def extra_parameters(self, hidden: int) -> int:
         """See ``Block``."""
-        spec = self.spec
-        query, key = spec.query_heads * spec.head_size, spec.kv_heads * spec.head_size
-        value = spec.kv_heads * self._value_size
-        bias = query + key + value if spec.bias else 0
         return (
-            bias
-            + (hidden if spec.output_bias else 0)
-            + (2 * spec.head_size if spec.query_key_norm else 0)
-            + (spec.query_heads if spec.sinks else 0)
+            (sum(self._widths) if self.bias else 0)
+            + (hidden if self.output_bias else 0)
+            + (2 * self.head_size if self.query_key_norm else 0)
+            + (self.query_heads if self.sinks else 0)
+            + (self.query_heads * self.value_size if self.sub_norm else 0)
         )
 
-    def kv_values_per_token(self) -> float:
-        """See ``AttentionBlock``; a sliding window keeps nothing for far tokens."""
-        if self.spec.shares_kv or self.spec.window or self.spec.chunk:
+    def divisible(self) -> tuple[int, ...]:
+        """See ``Block``."""
+        return (self.query_heads,)
+
+    def sharded(self, tp: int) -> Self:
+        """See ``Block``: with more ranks than KV heads each rank keeps a copy of one."""
+        heads = {
+            "query_heads": self.query_heads // tp,
+            "kv_heads": divide(self.kv_heads, tp),
+        }
+        return self.model_copy(update=heads)
+
+    def cache_bytes_per_token(self, cache: CacheFormat) -> float:
+        """See ``AttentionBlock``; a window or chunk keeps nothing for far tokens."""
+        if self.shares_kv or self.window or self.chunk or not self.causal:
             return 0.0
-        return self._values_per_entry
+        return self._values_per_entry * cache.bytes()
 
-    def kv_values(self, context_tokens: FloatArray) -> FloatArray:
+    def cache_bytes(self, context_tokens: FloatArray, cache: CacheFormat) -> FloatArray:
         """See ``AttentionBlock``."""
-        if self.spec.shares_kv:
+        if self.shares_kv or not self.causal:
             return np.zeros_like(np.asarray(context_tokens, dtype=np.float64))
-        return self._span.kept(context_tokens) * self._values_per_entry
-
-    def state_bytes(self) -> float:
-        """See ``AttentionBlock``."""
-        return 0.0
+        return self.span.kept(context_tokens) * self._values_per_entry * cache.bytes()
 
     @property
     def _values_per_entry(self) -> float:
-        return float(self.spec.kv_heads * (self.spec.head_size + self._value_size))
+        return float(self.kv_heads * (self.head_size + self.value_size))

@@ -1,80 +1,104 @@
 """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434) with absorbed decode."""
 
-from dataclasses import dataclass
+from typing import Literal, Self
 
-import numpy as np
-
-from simulator.graph.block import BF16, BlockContext, quantise
-from simulator.graph.operator import Elementwise, FloatArray, LatentCore, Matmul, Operator, Span
-from simulator.specs.model import LatentAttention
+from simulator.graph.block import BF16, AttentionBlock, BlockContext, CacheFormat, quantise
+from simulator.graph.operator import Elementwise, LatentCore, Matmul, Operator, Span
+from simulator.specs.model import Size
 
 
-@dataclass(frozen=True, slots=True)
-class LatentBlock:
+class LatentAttention(AttentionBlock):
     """Query and KV compression, the per-head up-projections, attention, output projection.
 
-    The up-projection of keys and values costs the same whether it is absorbed into the query
-    (decode: per head nope × rank and rank × value) or expands the chunk (prefill).
+    The cache holds one latent of ``kv_rank`` and one rope key of ``rope_size`` a token, shared
+    by all heads. The up-projection of keys and values costs the same whether it is absorbed
+    into the query (decode: per head nope × rank and rank × value) or expands the chunk
+    (prefill).
+
+    Args:
+        query_rank: width of the compressed query; absent where queries are not compressed.
+        nope_size, rope_size: values of a head's key without and with position.
+        gated: the output is multiplied by a gate as wide as itself (Kimi K3).
     """
 
-    spec: LatentAttention
+    kind: Literal["mla"] = "mla"
+    query_heads: Size
+    query_rank: Size | None = None
+    kv_rank: Size
+    nope_size: Size
+    rope_size: Size
+    value_size: Size
+    gated: bool = False
+
+    @property
+    def entry(self) -> int:
+        """Cached values of one token."""
+        return self.kv_rank + self.rope_size
+
+    def native_bytes(self) -> float:
+        """Bytes that a cached value takes on average as the model's own engine stores it."""
+        return 2.0
 
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""
-        spec, count, linear = self.spec, context.count, context.linear
-        heads = spec.query_heads
-        query = heads * (spec.nope_size + spec.rope_size)
-        entry = spec.kv_rank + spec.rope_size
+        count, linear = context.count, context.linear
         size = context.activation_bytes
-        down = (spec.query_rank or query) + entry
+        query = self.query_heads * (self.nope_size + self.rope_size)
+        attended = self.query_heads * self.value_size
+        gate = attended if self.gated else 0
+        down = (self.query_rank or query) + self.entry
+        stored = self.entry * context.cache.bytes(self.native_bytes())
         up: list[Operator] = []
-        if spec.query_rank:
+        if self.query_rank:
             up = [
-                *quantise("attention.query_up", spec.query_rank, context, linear),
-                Matmul("attention.query_up", query, spec.query_rank, linear, count),
+                *quantise("attention.query_up", self.query_rank, context, linear),
+                Matmul("attention.query_up", query, self.query_rank, linear, count),
             ]
+        heads = self.query_heads
         return [
             *quantise("attention.down", context.hidden, context, linear),
-            Matmul("attention.down", down, context.hidden, linear, count),
+            Matmul("attention.down", down + gate, context.hidden, linear, count),
             Elementwise("attention.latent_norm", 2 * down * size, kernels=2, count=count),
             *up,
-            Matmul(
-                "attention.key_up", spec.kv_rank, spec.nope_size, BF16, count, groups=heads
-            ),
+            Matmul("attention.key_up", self.kv_rank, self.nope_size, BF16, count, groups=heads),
             Elementwise("attention.rope", 2 * query * size, count=count),
-            Elementwise(
-                "attention.cache_write", entry * (size + context.kv_bytes_per_value), count=count
-            ),
-            LatentCore(
-                "attention.core",
-                heads,
-                spec.kv_rank,
-                spec.nope_size,
-                spec.rope_size,
-                spec.value_size,
-                context.kv_bytes_per_value,
-                Span(),
-                count,
-            ),
-            Matmul(
-                "attention.value_up", spec.value_size, spec.kv_rank, BF16, count, groups=heads
-            ),
-            *quantise("attention.out", heads * spec.value_size, context, linear),
-            Matmul("attention.out", context.hidden, heads * spec.value_size, linear, count),
+            Elementwise("attention.cache_write", self.entry * size + stored, count=count),
+            *self._core(context),
+            Matmul("attention.value_up", self.value_size, self.kv_rank, BF16, count, groups=heads),
+            *([Elementwise("attention.gate", 3 * attended * size, count=count)] if gate else []),
+            *quantise("attention.out", attended, context, linear),
+            Matmul("attention.out", context.hidden, attended, linear, count),
         ]
+
+    def _core(self, context: BlockContext) -> list[Operator]:
+        return [self._latent_core(context, Span())]
+
+    def _latent_core(self, context: BlockContext, span: Span, sparse: bool = False) -> LatentCore:
+        return LatentCore(
+            "attention.core",
+            self.query_heads,
+            self.kv_rank,
+            self.nope_size,
+            self.rope_size,
+            self.value_size,
+            context.cache.bytes(self.native_bytes()),
+            span,
+            context.count,
+            absorbed_prefill=sparse,
+        )
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Block``: the two latent norms."""
-        return (self.spec.query_rank or 0) + self.spec.kv_rank
+        return (self.query_rank or 0) + self.kv_rank
 
-    def kv_values_per_token(self) -> float:
+    def divisible(self) -> tuple[int, ...]:
+        """See ``Block``."""
+        return (self.query_heads,)
+
+    def sharded(self, tp: int) -> Self:
+        """See ``Block``: heads are divided; the latent and its cache are on every rank."""
+        return self.model_copy(update={"query_heads": self.query_heads // tp})
+
+    def cache_bytes_per_token(self, cache: CacheFormat) -> float:
         """See ``AttentionBlock``: one latent and one rope key, shared by all heads."""
-        return float(self.spec.kv_rank + self.spec.rope_size)
-
-    def kv_values(self, context_tokens: FloatArray) -> FloatArray:
-        """See ``AttentionBlock``."""
-        return np.asarray(context_tokens, dtype=np.float64) * self.kv_values_per_token()
-
-    def state_bytes(self) -> float:
-        """See ``AttentionBlock``."""
-        return 0.0
+        return self.entry * cache.bytes(self.native_bytes())

@@ -56,6 +56,15 @@ class Config:
         value = self.fields.get(name, default)
         return default if value is None else str(value)
 
+    def numbers(self, name: str) -> list[int] | None:
+        """The list of whole numbers under ``name``; None where there is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(type(v) is int for v in value):
+            raise self.error(name, f"expected a list of whole numbers, found {value!r}")
+        return value
+
     def pattern(self, name: str, length: int) -> list[Any] | None:
         """A per-layer list under ``name``; at least ``length`` long, cut to it."""
         value = self.fields.get(name)
@@ -67,9 +76,18 @@ class Config:
             )
         return value[:length]
 
+    def has(self, name: str) -> bool:
+        """Whether ``name`` is there and not null."""
+        return self.fields.get(name) is not None
+
     def inner(self, name: str) -> "Config":
         """The mapping under ``name`` as a config of its own."""
-        value = self.fields[name]
+        value = self.fields.get(name)
         if not isinstance(value, dict):
             raise self.error(name, f"expected a mapping, found {type(value).__name__}")
         return Config(value, self.file, f"{self.prefix}{name}.")
+
+    def renamed(self, names: dict[str, str]) -> "Config":
+        """The same config with other spellings of its fields translated."""
+        fields = {names.get(key, key): value for key, value in self.fields.items()}
+        return Config(fields, self.file, self.prefix)

@@ -3,7 +3,13 @@
 from simulator.errors import nearest
 from simulator.specs.huggingface.fields import Config
 
-_TORCH = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+_TORCH = {
+    "bfloat16": "bf16",
+    "float16": "fp16",
+    "float32": "fp32",
+    # DeepSeek's own inference configs; their FP8 is scaled in blocks.
+    "fp8": "fp8_block",
+}
 _METHODS = ("fp8", "mxfp4", "modelopt", "awq", "gptq", "compressed-tensors", "bitnet")
 
 
@@ -18,6 +24,8 @@ def weight_precision(outer: Config, inner: Config) -> str:
         return _plain(outer, inner)
     scheme = holder.inner("quantization_config")
     method = scheme.text("quant_method")
+    if inner.has("expert_dtype"):
+        return _experts_apart(inner, method)
     if method == "fp8":
         return "fp8_block" if scheme.fields.get("weight_block_size") else "fp8"
     if method == "mxfp4":
@@ -25,7 +33,8 @@ def weight_precision(outer: Config, inner: Config) -> str:
     if method == "bitnet":
         return "ternary"
     if method in ("awq", "gptq"):
-        return _weight_only(scheme, scheme.fields.get("bits", scheme.fields.get("w_bit", 4)), "bits")
+        bits = scheme.fields.get("bits", scheme.fields.get("w_bit", 4))
+        return _weight_only(scheme, bits, "bits")
     if method == "modelopt":
         return _modelopt(scheme)
     if method == "compressed-tensors":
@@ -42,22 +51,36 @@ def _plain(outer: Config, inner: Config) -> str:
             if name in _TORCH:
                 return _TORCH[name]
             if name:
-                raise config.error(field, f"datatype {name!r} is not understood", nearest(name, _TORCH))
+                raise config.error(
+                    field, f"datatype {name!r} is not understood", nearest(name, _TORCH)
+                )
     return "bf16"
+
+
+def _experts_apart(config: Config, method: str) -> str:
+    """DeepSeek V4: routed experts in FP4, everything else in FP8 blocks."""
+    kind = config.text("expert_dtype")
+    if kind != "fp4" or method != "fp8":
+        raise config.error(
+            "expert_dtype", f"{kind!r} beside method {method!r} is not understood", "known: fp4"
+        )
+    return "mxfp4_fp8"
 
 
 def _weight_only(scheme: Config, bits: object, field: str) -> str:
     names = {4: "w4a16", 8: "w8a16"}
     if bits not in names:
         raise scheme.error(field, f"{bits!r} bits are not understood", "known: 4 and 8")
-    return names[bits]  # type: ignore[index]
+    return names[int(str(bits))]
 
 
 def _modelopt(scheme: Config) -> str:
     algorithm = scheme.text("quant_algo") or scheme.text("quantization_algo")
     names = {"NVFP4": "nvfp4", "FP8": "fp8", "FP8_PB_WO": "fp8_block", "W4A16_AWQ": "w4a16"}
     if algorithm not in names:
-        raise scheme.error("quant_algo", f"{algorithm!r} is not understood", nearest(algorithm, names))
+        raise scheme.error(
+            "quant_algo", f"{algorithm!r} is not understood", nearest(algorithm, names)
+        )
     return names[algorithm]
 
 
@@ -65,9 +88,14 @@ def _compressed_tensors(scheme: Config) -> str:
     groups = scheme.inner("config_groups")
     if not groups.fields:
         raise scheme.error("config_groups", "names no group")
-    weights = groups.inner(next(iter(groups.fields))).inner("weights")
-    activations = groups.inner(next(iter(groups.fields))).fields.get("input_activations")
+    group = groups.inner(next(iter(groups.fields)))
+    weights = group.inner("weights")
+    activations = group.fields.get("input_activations")
     bits, kind = weights.fields.get("num_bits"), weights.text("type")
+    if activations is None and _spares_attention(scheme):
+        if bits != 4 or kind not in ("int", "float"):
+            raise weights.error("num_bits", f"{kind} experts of {bits} bits are not understood")
+        return "int4_experts" if kind == "int" else "mxfp4"
     if activations is None:
         return _weight_only(weights, bits, "num_bits")
     if kind == "float" and bits == 8:
@@ -77,3 +105,9 @@ def _compressed_tensors(scheme: Config) -> str:
     if kind == "int" and bits == 8:
         return "int8"
     raise weights.error("num_bits", f"{kind} weights of {bits} bits are not understood")
+
+
+def _spares_attention(scheme: Config) -> bool:
+    """Whether attention and dense layers are left as they were, so that only experts count."""
+    ignored = scheme.fields.get("ignore") or []
+    return any("self_attn" in str(pattern) for pattern in ignored)

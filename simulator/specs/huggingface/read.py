@@ -1,23 +1,58 @@
 """Which architecture a config describes, and its layers one by one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from simulator.errors import nearest
-from simulator.specs.huggingface.blocks import attention_layers, feedforward_layers
+from simulator.specs.huggingface.engram import complete_engram
+from simulator.specs.huggingface.extras import draft_of, lookups_of, residual_of, vision_of
+from simulator.specs.huggingface.families import FAMILIES, LLAMA, Family
+from simulator.specs.huggingface.feedforward import feedforward_layers
 from simulator.specs.huggingface.fields import Config
+from simulator.specs.huggingface.grouped_query import (
+    block_sparse_layers,
+    gemma4_layers,
+    grouped_query_layers,
+)
+from simulator.specs.huggingface.hybrid import (
+    convolution_layers,
+    gated_delta_layers,
+    kimi_linear_layers,
+)
+from simulator.specs.huggingface.latent import (
+    compressed_layers,
+    latent_layers,
+    sparse_latent_layers,
+)
 from simulator.specs.huggingface.quantization import weight_precision
-from simulator.specs.model import Layer, Model
+from simulator.specs.model import Layer, Model, Part
 
-KNOWN_TYPES = frozenset(
-    {
-        "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi3",
-        "gemma2", "gemma3", "gemma3_text", "deepseek_v2", "deepseek_v3", "kimi_k2", "kimi_k25",
-        "glm4_moe", "gpt_oss", "llama4", "llama4_text", "minimax_m2", "qwen3_vl", "qwen3_vl_text",
-    }
-)  # fmt: skip
+KNOWN_TYPES = frozenset(FAMILIES)
 """``model_type`` values whose block structure is known."""
 
-_TIED_BY_DEFAULT = frozenset({"gemma2", "gemma3", "gemma3_text"})
+_ATTENTION: dict[str, Callable[[Config, Family, int], list[Part]]] = {
+    "grouped-query": grouped_query_layers,
+    "gemma-4": gemma4_layers,
+    "block-sparse": block_sparse_layers,
+    "latent": latent_layers,
+    "engram": latent_layers,
+    "sparse-latent": sparse_latent_layers,
+    "compressed": compressed_layers,
+    "gated-delta": gated_delta_layers,
+    "kimi-linear": kimi_linear_layers,
+    "convolution": convolution_layers,
+}
+
+_INFERENCE_SPELLING = {
+    "dim": "hidden_size",
+    "inter_dim": "intermediate_size",
+    "moe_inter_dim": "moe_intermediate_size",
+    "n_layers": "num_hidden_layers",
+    "n_dense_layers": "first_k_dense_replace",
+    "n_heads": "num_attention_heads",
+    "n_activated_experts": "num_experts_per_tok",
+}
+"""Field names of DeepSeek's own inference configs."""
 
 
 def read_config(
@@ -26,35 +61,64 @@ def read_config(
     """Build a model from the fields of a ``config.json``.
 
     A multimodal config's ``text_config`` is the decoder. Without ``model_type`` the config is
-    read as a Llama-like decoder.
+    read by the fields that it has, and otherwise as a Llama-like decoder.
 
     Raises:
         InputError: a field is missing, or says something that is not understood.
     """
     outer = Config(content, file)
     config = outer.inner("text_config") if "text_config" in content else outer
-    model_type = config.text("model_type") or outer.text("model_type")
-    if model_type and model_type not in KNOWN_TYPES:
-        raise config.error(
-            "model_type",
-            f"architecture {model_type!r} is not understood",
-            nearest(model_type, KNOWN_TYPES),
-        )
-    layers = config.size("num_hidden_layers")
-    attention = attention_layers(config, model_type, layers)
-    feedforward = feedforward_layers(config, model_type, layers)
-    tied = model_type in _TIED_BY_DEFAULT
+    family, config = _family(config, outer)
+    layers = _layers(config, family)
+    last = layers[-1]
     tie_field = config if "tie_word_embeddings" in config.fields else outer
     return Model(
         name=name,
         title=title,
         hidden_size=config.size("hidden_size"),
         vocabulary=config.size("vocab_size"),
-        layers=tuple(
-            Layer(attention=a, feedforward=f, norms=4 if model_type.startswith("gemma") else 2)
-            for a, f in zip(attention, feedforward, strict=True)
-        ),
+        layers=tuple(layers),
         max_context=config.optional_size("max_position_embeddings") or 32768,
-        tied_embeddings=tie_field.flag("tie_word_embeddings", tied),
+        tied_embeddings=tie_field.flag("tie_word_embeddings", family.tied),
         weight_precision=weight_precision(outer, config),
+        vision=vision_of(outer, config.size("hidden_size")),
+        draft=draft_of(config, last),
     )
+
+
+def _family(config: Config, outer: Config) -> tuple[Family, Config]:
+    """The conventions to read the config by, and the config in the common spelling."""
+    model_type = config.text("model_type") or outer.text("model_type")
+    if model_type:
+        if model_type not in FAMILIES:
+            raise config.error(
+                "model_type",
+                f"architecture {model_type!r} is not understood",
+                nearest(model_type, FAMILIES),
+            )
+        family = FAMILIES[model_type]
+        return family, config.renamed(dict(family.spelling))
+    if config.has("engram_layers"):
+        return FAMILIES["engram"], complete_engram(config)
+    if config.has("n_layers") and config.has("dim"):
+        config = config.renamed(_INFERENCE_SPELLING)
+    if config.has("index_topk") and config.has("kv_lora_rank"):
+        return FAMILIES["deepseek_v32"], config
+    if config.has("kv_lora_rank"):
+        return FAMILIES["deepseek_v3"], config
+    if config.has("quantization_config"):
+        method = config.inner("quantization_config").text("quant_method")
+        return FAMILIES.get(method, LLAMA), config
+    return LLAMA, config
+
+
+def _layers(config: Config, family: Family) -> list[Layer]:
+    count = config.size("num_hidden_layers")
+    attention = _ATTENTION[family.attention](config, family, count)
+    feedforward = feedforward_layers(config, family, count)
+    residual = residual_of(config)
+    lookups = lookups_of(config, count)
+    return [
+        Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=family.norms)
+        for a, f, t in zip(attention, feedforward, lookups, strict=True)
+    ]

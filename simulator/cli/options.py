@@ -1,0 +1,95 @@
+"""Flags that several commands share, spelled once."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Hardware = Annotated[
+    str, typer.Option("--hardware", "-w", help="Device name, name:engine, or a YAML file.")
+]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="Model name, Hugging Face id, or a config.json.")
+]
+Precision = Annotated[str | None, typer.Option(help="Weights: bf16, fp8, w4a16, nvfp4, …")]
+KvPrecision = Annotated[str | None, typer.Option(help="Cache: bf16, fp8, int8, …")]
+ServingEngine = Annotated[str | None, typer.Option(help="vllm, sglang, trtllm, llamacpp, …")]
+Devices = Annotated[int | None, typer.Option(help="Devices of the whole deployment.", min=1)]
+Tp = Annotated[int | None, typer.Option(help="Tensor parallelism.", min=1)]
+Pp = Annotated[int | None, typer.Option(help="Pipeline parallelism.", min=1)]
+Ep = Annotated[int | None, typer.Option(help="Expert parallelism.", min=1)]
+Dp = Annotated[int | None, typer.Option(help="Data-parallel attention.", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the report.")]
+TraceFile = Annotated[
+    Path | None, typer.Option("--trace", help="Azure CSV or Mooncake JSONL to replay.")
+]
+
+
+def deployment_fields(**flags: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The flags that were given, under their names in a deployment."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def scenario_overrides(
+    hardware: str | None, model: str | None, trace: Path | None, deployment: dict[str, Any]
+) -> dict[str, Any]:
+    """Flags as overrides of a scenario file's fields."""
+    found: dict[str, Any] = {f"deployment.{k}": v for k, v in deployment.items()}
+    if hardware is not None:
+        found["hardware"] = hardware
+    if model is not None:
+        found["model"] = model
+    if trace is not None:
+        found["workload"] = {"kind": "trace", "file": str(trace.resolve())}
+    return found
+
+
+def print_json(content: Any) -> None:  # noqa: ANN401
+    """One JSON object on stdout."""
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def progress_bar(label: str, quiet: bool) -> "ProgressBar":
+    """A bar on a terminal; nothing where output is piped or JSON."""
+    return ProgressBar(label, shown=not quiet and sys.stderr.isatty())
+
+
+class ProgressBar:
+    """A rich progress bar on stderr, or nothing at all."""
+
+    def __init__(self, label: str, shown: bool) -> None:
+        self._label = label
+        self._shown = shown
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Callable[[int, int], None] | None:
+        if not self._shown:
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(self._label, total=None)
+        return self._update
+
+    def _update(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

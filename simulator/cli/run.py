@@ -1,0 +1,67 @@
+"""``roofsim run``: simulate a scenario, print a summary, write the report."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from simulator.cli import options as opt
+
+
+def run(
+    scenario: Annotated[
+        str, typer.Argument(help="A scenario file, or the name of a built-in one.")
+    ],
+    out: opt.Out = None,
+    as_json: opt.Json = False,
+    hardware: Annotated[str | None, typer.Option("--hardware", "-w")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m")] = None,
+    trace: opt.TraceFile = None,
+    precision: opt.Precision = None,
+    kv_precision: opt.KvPrecision = None,
+    engine: opt.ServingEngine = None,
+    devices: opt.Devices = None,
+    tp: opt.Tp = None,
+    pp: opt.Pp = None,
+    ep: opt.Ep = None,
+    dp: opt.Dp = None,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Print where the numbers are from.")
+    ] = False,
+) -> None:
+    """Simulate a scenario, print a summary, and write charts and a report with --out."""
+    from simulator.simulate.run import simulate
+    from simulator.specs.catalogue import scenario_path
+    from simulator.specs.scenario import read_scenario
+
+    deployment = opt.deployment_fields(
+        precision=precision, kv_precision=kv_precision, engine=engine,
+        devices=devices, tp=tp, pp=pp, ep=ep, dp=dp,
+    )  # fmt: skip
+    overrides = opt.scenario_overrides(hardware, model, trace, deployment)
+    wanted = read_scenario(scenario_path(scenario), overrides)
+    if out is not None:
+        from simulator.report.write import check_writable
+
+        check_writable(out)
+    with opt.progress_bar("requests", quiet=as_json) as progress:
+        result = simulate(wanted, progress)
+    if out is not None:
+        from simulator.report.write import write_report
+
+        write_report(result, out)
+    if as_json:
+        opt.print_json(result.to_dict())
+        return
+    from rich.console import Console
+
+    from simulator.report.tables import summary
+
+    console = Console()
+    console.print(summary(result))
+    if sources:
+        console.print("\n[bold]Sources[/bold]")
+        for source in result.sources:
+            console.print(f"  {source}", highlight=False)
+    if out is not None:
+        print(f"report: {out / 'report.html'}", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""What-if: the same scenario on several devices, side by side."""
+
+from collections.abc import Callable, Sequence
+
+from simulator.errors import InputError
+from simulator.simulate.result import SimulationResult
+from simulator.simulate.run import simulate
+from simulator.simulate.setup import resolve_setup
+from simulator.specs.scenario import Scenario
+
+
+def compare(
+    scenario: Scenario,
+    hardware: Sequence[str],
+    *,
+    workers: int = -1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[SimulationResult]:
+    """Simulate ``scenario`` once on each of ``hardware``, in parallel, in the order given.
+
+    Every name is resolved before anything runs, so that a misspelling or a model that does not
+    fit costs no time. ``progress`` is called with (devices done, devices in all).
+
+    Raises:
+        InputError: fewer than two names, a name twice, or anything ``simulate`` refuses.
+    """
+    from joblib import Parallel, delayed
+
+    if len(hardware) < 2:
+        raise InputError(
+            "a comparison needs at least two devices",
+            field="hardware",
+            remedy="separate names by commas: --hardware h100-sxm,h200-sxm",
+        )
+    twice = {name for name in hardware if list(hardware).count(name) > 1}
+    if twice:
+        raise InputError(f"{sorted(twice)[0]} is named twice", field="hardware")
+    scenarios = [scenario.model_copy(update={"hardware": name}) for name in hardware]
+    for variant in scenarios:
+        resolve_setup(variant.hardware, variant.model, variant.deployment)
+    # One result after the other in the given order: the same bytes for any number of workers.
+    pool = Parallel(n_jobs=min(workers, len(scenarios)), return_as="generator")
+    results = []
+    for result in pool(delayed(simulate)(variant) for variant in scenarios):
+        results.append(result)
+        if progress is not None:
+            progress(len(results), len(scenarios))
+    return results

@@ -1,0 +1,88 @@
+"""What stands beside attention and feed-forward: residual streams, tables, encoder, drafts."""
+
+from typing import Any
+
+from simulator.specs.huggingface.fields import Config
+from simulator.specs.huggingface.grouped_query import part
+from simulator.specs.model import PLAIN_RESIDUAL, Draft, Layer, Part, VisionEncoder
+
+
+def residual_of(config: Config) -> Part:
+    """The residual stream: plain, several streams (``hc_mult``), or attention over the depth."""
+    streams = config.optional_size("hc_mult", "mhc_expansion_rate")
+    if streams:
+        return part({"kind": "hyper-connections", "streams": streams})
+    block = config.optional_size("attn_res_block_size")
+    if block:
+        return part({"kind": "attention-residual", "layers_per_block": block})
+    return PLAIN_RESIDUAL
+
+
+def lookups_of(config: Config, layers: int) -> list[Part | None]:
+    """The table of each layer, where it has one: n-gram memories, per-layer embeddings."""
+    width = config.optional_size("hidden_size_per_layer_input")
+    if width:
+        rows = config.size("vocab_size_per_layer_input", "vocab_size")
+        return [part({"kind": "per-layer-embedding", "rows": rows, "width": width})] * layers
+    if not config.has("engram_layers"):
+        return [None] * layers
+    memory: dict[str, Any] = {
+        "kind": "engram",
+        "rows": config.size("engram_vocab_size"),
+        "width": config.size("engram_dim"),
+        "orders": tuple(config.numbers("engram_ngram_orders") or (2, 3)),
+        "heads": config.size("engram_num_heads"),
+        "streams": config.optional_size("mhc_expansion_rate", "hc_mult") or 1,
+    }
+    where = config.numbers("engram_layers") or []
+    return [part(memory, layer=i) if i in where else None for i in range(layers)]
+
+
+def draft_of(config: Config, last: Layer) -> Draft | None:
+    """Multi-token-prediction modules: layers like the last one."""
+    modules = config.optional_size("num_nextn_predict_layers", "mtp_num_hidden_layers")
+    if modules is None and config.flag("use_mtp"):
+        modules = config.optional_size("num_mtp_modules")
+    return None if modules is None else Draft(modules=modules, layer=last)
+
+
+def vision_of(outer: Config, hidden: int) -> VisionEncoder | None:
+    """The vision encoder of a multimodal config, in the spellings of the known families."""
+    if not outer.has("vision_config"):
+        return None
+    config = outer.inner("vision_config")
+    if not config.optional_size("depth", "num_hidden_layers", "vt_num_hidden_layers"):
+        return None
+    width = config.size("hidden_size", "vt_hidden_size")
+    kimi = config.has("vt_hidden_size")
+    merge = config.optional_size("spatial_merge_size")
+    if kimi:
+        merge = (config.numbers("merge_kernel_size") or [2])[0]
+    gemma = config.text("model_type") in ("siglip_vision_model", "gemma4_vision")
+    return VisionEncoder(
+        layers=config.size("depth", "num_hidden_layers", "vt_num_hidden_layers"),
+        hidden_size=width,
+        heads=config.size("num_heads", "num_attention_heads", "vt_num_attention_heads"),
+        attention_size=config.optional_size("qkv_hidden_size"),
+        width=config.size("intermediate_size", "vt_intermediate_size"),
+        gated=config.text("model_type") == "gemma4_vision",
+        bias=config.flag("linear_bias", config.text("model_type") != "gemma4_vision"),
+        patch_size=config.size("patch_size"),
+        channels=config.optional_size("in_channels", "num_channels") or 3,
+        frames_per_patch=config.optional_size("temporal_patch_size") or 1,
+        merge=1 if gemma else merge or 1,
+        out_size=config.optional_size("out_hidden_size") or hidden,
+        merger="linear" if gemma else "mlp",
+        taps=len(config.numbers("deepstack_visual_indexes") or []),
+        positions=_positions(config, kimi),
+    )
+
+
+def _positions(config: Config, kimi: bool) -> int:
+    if kimi:
+        return config.size("init_pos_emb_height") * config.size("init_pos_emb_width")
+    stated = config.optional_size("num_position_embeddings", "position_embedding_size")
+    if stated:
+        return stated
+    image = config.optional_size("image_size")
+    return (image // config.size("patch_size")) ** 2 if image else 0

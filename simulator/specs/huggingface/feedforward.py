@@ -1,0 +1,100 @@
+"""Feed-forward of every layer: dense, or a mixture of experts from some layer on."""
+
+from typing import Any
+
+from simulator.specs.huggingface.families import Family
+from simulator.specs.huggingface.fields import Config
+from simulator.specs.huggingface.grouped_query import part
+from simulator.specs.model import Part
+
+_EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
+
+
+def feedforward_layers(config: Config, family: Family, layers: int) -> list[Part]:
+    """The feed-forward of each layer."""
+    if not config.optional_size(*_EXPERTS):
+        return [_dense(config, family)] * layers
+    routed = _mixture(config, family)
+    hashed = config.optional_size("num_hash_layers") or 0
+    found = []
+    for index, routes in enumerate(_moe_layers(config, layers)):
+        if not routes:
+            found.append(_dense(config, family))
+        else:
+            found.append(part(routed, hash_routed=index < hashed))
+    return found
+
+
+def _dense(config: Config, family: Family) -> Part:
+    width = config.optional_size("intermediate_size_mlp", "dense_intermediate_size")
+    return part(
+        {
+            "kind": "dense",
+            "width": width or _width(config, family),
+            "gated": family.gated,
+            "bias": config.flag("mlp_bias", family.mlp_bias),
+            "sub_norm": family.sub_norms,
+        }
+    )
+
+
+def _width(config: Config, family: Family) -> int:
+    if family.fixed_ratio:
+        return config.optional_size("intermediate_size") or family.fixed_ratio * config.size(
+            "hidden_size"
+        )
+    if config.has("block_ff_dim"):
+        return _adjusted(config)
+    return config.size("intermediate_size")
+
+
+def _adjusted(config: Config) -> int:
+    """LFM2 writes the width before SwiGLU's two thirds and the rounding up."""
+    width = config.size("block_ff_dim")
+    if not config.flag("block_auto_adjust_ff_dim", True):
+        return width
+    multiple = config.optional_size("block_multiple_of") or 256
+    return -(-(2 * width // 3) // multiple) * multiple
+
+
+def _mixture(config: Config, family: Family) -> dict[str, Any]:
+    width = config.size("moe_intermediate_size", "intermediate_size")
+    count = config.optional_size("n_shared_experts", "num_shared_experts") or family.shared_experts
+    shared = config.optional_size("shared_expert_intermediate_size")
+    if config.flag("enable_moe_block"):
+        # Gemma 4 runs its dense MLP beside the experts.
+        shared = config.size("intermediate_size")
+    return {
+        "kind": "moe",
+        "experts": config.size(*_EXPERTS),
+        "top_k": config.size(
+            "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "experts_per_token"
+        ),
+        "expert_width": width,
+        "shared_width": shared or count * width,
+        "latent": config.optional_size("routed_expert_hidden_size"),
+        "shared_gate": family.shared_gate,
+        "router_bias": family.router_bias
+        or config.text("topk_method") == "noaux_tc"
+        or config.flag("use_routing_bias"),
+        "bias": family.expert_bias,
+        "norms": family.moe_norms,
+    }
+
+
+def _moe_layers(config: Config, layers: int) -> list[bool]:
+    """Which layers route: after the first dense ones, every n-th, or as listed."""
+    kinds = config.pattern("mlp_layer_types", layers)
+    if kinds is not None:
+        return [kind == "sparse" for kind in kinds]
+    if isinstance(config.fields.get("moe_layer_freq"), list):
+        return [bool(routes) for routes in config.pattern("moe_layer_freq", layers) or []]
+    dense_first = config.optional_size("first_k_dense_replace") or 0
+    step = (
+        config.optional_size("moe_layer_freq", "decoder_sparse_step", "interleave_moe_layer_step")
+        or 1
+    )
+    listed_dense = config.numbers("mlp_only_layers") or []
+    return [
+        i >= dense_first and (i + 1) % step == 0 and i not in listed_dense for i in range(layers)
+    ]
