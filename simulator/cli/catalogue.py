@@ -1,10 +1,14 @@
 """``roofsim catalogue``: what is known, with the source of every number."""
 
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from simulator.cli import options as opt
+from simulator.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Hardware, models and scenarios, with sources.")
 
@@ -12,20 +16,105 @@ app = typer.Typer(no_args_is_help=True, help="Hardware, models and scenarios, wi
 @app.command("list")
 def list_entries(
     what: Annotated[str, typer.Argument(help="hardware, models or scenarios.")] = "hardware",
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor's.")] = None,
+    device_class: Annotated[
+        str | None, typer.Option("--class", help="Only this class: tpu, npu, …")
+    ] = None,
+    memory: Annotated[str, typer.Option(help="At least so much, as in '80 GB'.")] = "0 B",
+    precision: Annotated[str | None, typer.Option(help="Only with this datatype.")] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """List the catalogue."""
-    from simulator.errors import InputError
+    """List hardware, models or scenarios, with filters for hardware."""
+    from simulator.cli import show_catalogue as show
+    from simulator.planning.browse import list_hardware, list_models
     from simulator.specs.catalogue import data_folder, names
+    from simulator.units import parse
 
-    folders = {"hardware": "hardware_specs", "models": "models", "scenarios": "scenarios"}
-    if what not in folders:
+    if what == "hardware":
+        try:
+            least = parse(memory, "bytes")
+        except ValueError as error:
+            raise InputError(str(error), field="memory") from None
+        rows = list_hardware(vendor, device_class, least, precision)
+        show.hardware_list(rows) if not as_json else opt.print_json(
+            {"hardware": [asdict(r) for r in rows]}
+        )
+    elif what == "models":
+        models = list_models()
+        show.model_list(models) if not as_json else opt.print_json(
+            {"models": [asdict(r) for r in models]}
+        )
+    elif what == "scenarios":
+        found = list(names(data_folder("scenarios")))
+        print("\n".join(found)) if not as_json else opt.print_json({"scenarios": found})
+    else:
         raise InputError(
             f"there is no list of {what!r}", remedy="list hardware, models or scenarios"
         )
-    found = list(names(data_folder(folders[what])))
-    if as_json:
-        opt.print_json({what: found})
+
+
+@app.command("show")
+def show_entry(
+    name: Annotated[str, typer.Argument(help="A device or a model, by name or file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the roofline chart.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Show every number of a device with source and confidence, or the shapes of a model."""
+    from simulator.cli import show_catalogue as show
+    from simulator.planning.browse import facts
+    from simulator.specs import catalogue
+
+    try:
+        hardware = catalogue.hardware(name)
+    except InputError as unknown_device:
+        try:
+            model = catalogue.model(name)
+        except InputError:
+            raise unknown_device from None
+        show.model(model, as_json)
         return
-    for name in found:
-        print(name)
+    if as_json:
+        opt.print_json({"name": hardware.name, "facts": [asdict(f) for f in facts(hardware)]})
+        return
+    show.hardware(hardware, facts(hardware))
+    if out is not None:
+        from simulator.report.write import write_device_roof
+
+        for path in write_device_roof(hardware.name, out):
+            print(path, file=sys.stderr)
+
+
+@app.command("check")
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Devices or files; all when none is named.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Look for numbers that contradict each other, lack a source, or have grown old."""
+    from datetime import UTC, datetime
+
+    from simulator.cli import show_catalogue as show
+    from simulator.planning.browse import check_catalogue
+
+    findings = check_catalogue(names or (), datetime.now(UTC).date())
+    if as_json:
+        opt.print_json({"findings": [asdict(f) for f in findings]})
+    else:
+        show.findings(findings)
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(2)
+
+
+@app.command("new")
+def new(
+    kind: Annotated[str, typer.Argument(help="hardware or model.")],
+    name: Annotated[str, typer.Option(help="Name of the new entry.")] = "",
+    folder: Annotated[Path, typer.Option(help="Where to put the file.")] = Path(),
+) -> None:
+    """Write a commented template to fill in."""
+    from simulator.planning.browse import write_template
+
+    print(write_template(kind, name or f"my-{kind}", folder))

@@ -54,10 +54,9 @@ def compare(
     if as_json:
         opt.print_json({"results": [r.to_dict() for r in results]})
         return
-    from rich.console import Console
-
+    from simulator.cli.console import console
     from simulator.report.tables import comparison
 
-    Console().print(comparison(results))
+    console().print(comparison(results))
     if out is not None:
         print(f"report: {out / 'comparison.html'}", file=sys.stderr)

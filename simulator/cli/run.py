@@ -53,15 +53,14 @@ def run(
     if as_json:
         opt.print_json(result.to_dict())
         return
-    from rich.console import Console
-
+    from simulator.cli.console import console
     from simulator.report.tables import summary
 
-    console = Console()
-    console.print(summary(result))
+    screen = console()
+    screen.print(summary(result))
     if sources:
-        console.print("\n[bold]Sources[/bold]")
+        screen.print("\n[bold]Sources[/bold]")
         for source in result.sources:
-            console.print(f"  {source}", highlight=False)
+            screen.print(f"  {source}", highlight=False)
     if out is not None:
         print(f"report: {out / 'report.html'}", file=sys.stderr)

@@ -27,33 +27,29 @@ _SHOWN = (
 
 def show_prediction(answer: Prediction) -> None:
     """One prediction as an aligned table with its 80 % intervals."""
-    from rich.console import Console
-    from rich.table import Table
+    from simulator.cli.console import console, table
 
     found = answer.to_dict()
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_column("80 % interval", justify="right", style="dim")
+    figures = table(("",), ("", "80 % interval"))
     for label, key, unit in _SHOWN:
         if found[key] is None:
             continue
         low, high = found.get(f"{key}_low"), found.get(f"{key}_high")
         interval = "" if low is None else f"{_number(low, unit)} to {_number(high, unit)}"
-        table.add_row(label, f"[bold]{_number(found[key], unit)}[/bold]", interval)
-    table.add_row("bound by", str(answer.bound), "")
-    table.add_row("memory used", humane(answer.memory_used_bytes, "B"), "")
-    table.add_row("cache holds", f"{significant(answer.kv_capacity_tokens)} tokens", "")
-    table.add_row("largest batch", significant(answer.max_batch), "")
+        figures.add_row(label, f"[bold]{_number(found[key], unit)}[/bold]", interval)
+    figures.add_row("bound by", str(answer.bound), "")
+    figures.add_row("memory used", humane(answer.memory_used_bytes, "B"), "")
+    figures.add_row("cache holds", f"{significant(answer.kv_capacity_tokens)} tokens", "")
+    figures.add_row("largest batch", significant(answer.max_batch), "")
     title = f"{answer.model} {answer.precision} on {answer.devices} × {answer.hardware}"
-    console = Console()
-    console.print(f"[bold]{title}[/bold], {answer.engine}, {answer.phase}")
-    console.print(table)
+    screen = console()
+    screen.print(f"[bold]{title}[/bold], {answer.engine}, {answer.phase}")
+    screen.print(figures)
     for note in answer.notes:
-        console.print(f"[dim]note: {note}[/dim]", highlight=False)
+        screen.print(f"[dim]note: {note}[/dim]", highlight=False)
 
 
-def _number(value: float, unit: str) -> str:
+def _number(value: float | None, unit: str) -> str:
     return f"${significant(value)}" if unit == "$" else humane(value, unit)
 
 
@@ -61,30 +57,30 @@ def show_operators(
     hardware: str, model: str, deployment: dict[str, Any], phase: str, batch: int, context: int
 ) -> None:
     """Every operator of one step: time, what binds it, share of the speed of light, source."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from simulator.cli.console import console, table
     from simulator.graph.step_shape import StepShape
     from simulator.simulate.predict import deployment_of
     from simulator.simulate.setup import resolve_setup
 
     setup = resolve_setup(hardware, model, deployment_of(deployment))
     of_phase = StepShape.prefill if phase == "prefill" else StepShape.decode
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("operator", "runs", "time", "share", "bound", "of roof", "source"):
-        right = name in ("runs", "time", "share", "of roof")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "source")
-    for row in setup.step_model.report(of_phase(batch, context)):
-        table.add_row(
+    report = setup.step_model.report(of_phase(batch, context))
+    cited = list(dict.fromkeys(row.source for row in report))
+    rows = table(("operator", "bound by"), ("runs", "time", "share", "of roof", "source"))
+    for row in report:
+        rows.add_row(
             row.name,
+            row.bound,
             str(row.count),
             humane(row.time_s, "s"),
             f"{100 * row.share:.1f} %",
-            row.bound,
             f"{100 * row.share_of_speed_of_light:.0f} %",
-            row.source,
+            f"\\[{cited.index(row.source) + 1}]",
         )
-    Console().print(table)
+    screen = console()
+    screen.print(rows)
+    for number, source in enumerate(cited, start=1):
+        screen.print(f"[dim]\\[{number}] {source}[/dim]", highlight=False)
 
 
 def write_csv(header: list[str], rows: Iterator[dict[str, Any]], out: Path | None) -> None:

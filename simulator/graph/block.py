@@ -42,6 +42,10 @@ class CacheFormat:
         return native if self.chosen is None else self.chosen
 
 
+NATIVE_CACHE = CacheFormat()
+"""Every kind's own format."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockContext:
     """The surroundings of a part: widths, storage and how often it occurs.

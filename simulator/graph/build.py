@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, BlockContext, CacheFormat
+from simulator.graph.block import NATIVE_CACHE, BlockContext, CacheFormat
 from simulator.graph.embedding import vocabulary_rows
 from simulator.graph.operator import (
     Collective,
@@ -19,11 +19,19 @@ from simulator.graph.operator import (
     Matmul,
     Operator,
 )
-from simulator.graph.parallel import Layout, shard
+from simulator.graph.parallel import (
+    Layout,
+    after_attention,
+    after_embedding,
+    after_feedforward,
+    between_stages,
+    context_exchange,
+    shard,
+)
 from simulator.graph.parameters import ParameterCount, blocks_of, count_parameters
 from simulator.graph.vision import encoder_operators, encoder_parameters
 from simulator.specs.model import Layer, Model
-from simulator.specs.precision import precision
+from simulator.specs.precision import Precision, precision
 
 __all__ = [
     "Graph",
@@ -41,15 +49,17 @@ class Graph:
     """What one device computes, stores and sends for one step of the model.
 
     Args:
-        operators: everything that runs, each with its ``count``.
-        weight_bytes: weights held by the device, looked-up tables apart.
-        kv_bytes_per_token: cache growth for each token of a long sequence, on the device.
+        operators: everything that runs, each with its ``count``; with pipeline stages, what
+            one device of each stage runs, one after another.
+        weight_bytes: weights held by the fullest stage's devices, looked-up tables apart.
+        kv_bytes_per_token: cache growth for each token of a long sequence, on such a device.
         state_bytes_per_sequence: fixed state of a sequence (linear attention).
         layout: how the model is sharded.
-        layer_groups: the layers as the device holds them, equal ones together.
+        layer_groups: the layers whose cache the fullest stage keeps, equal ones together.
         kv_bytes_per_value: bytes of one cached value, where the kind does not tell otherwise.
         cache: how cached values are stored.
         table_bytes: tables that layers look up (Engram), whole; on the device or on the host.
+        stage_share: the slowest pipeline stage's part of a pass, by the weights it reads.
     """
 
     operators: tuple[Operator, ...]
@@ -59,8 +69,9 @@ class Graph:
     layout: Layout
     layer_groups: tuple[tuple[Layer, int], ...]
     kv_bytes_per_value: float
-    cache: CacheFormat = CacheFormat()
+    cache: CacheFormat = NATIVE_CACHE
     table_bytes: float = 0.0
+    stage_share: float = 1.0
 
     def kv_bytes(self, context_tokens: FloatArray) -> FloatArray:
         """Cache bytes on the device for a sequence of ``context_tokens``, windows respected."""
@@ -68,8 +79,19 @@ class Graph:
         total = np.full_like(tokens, self.state_bytes_per_sequence)
         for layer, count in self.layer_groups:
             block = attention_block(layer.attention)
-            total = total + count * block.cache_bytes(tokens, self.cache)
+            total = total + count * block.cache_bytes(tokens, self.cache) / self.layout.cache_ways
         return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What a device of one pipeline stage holds, in bytes."""
+
+    groups: tuple[tuple[Layer, int], ...]
+    weights: float
+    matrices: float
+    kv_per_token: float
+    state: float
 
 
 def build(
@@ -90,33 +112,56 @@ def build(
     """
     layout = layout or Layout()
     sharded = shard(model, layout)
-    groups = tuple(Counter(sharded.layers).items())
     cache = CacheFormat.of(kv)
     context = _context(model, weights or model.weight_precision, cache)
-    operators: list[Operator] = [vocabulary_rows(sharded.hidden_size)]
-    elsewhere = 0
-    kv_bytes = state_bytes = 0.0
-    for layer, count in groups:
-        layer_context = replace(context, count=count)
-        operators += _layer_operators(layer, layer_context, layout)
-        elsewhere += count * _parameters_elsewhere(layer, sharded.hidden_size)
-        attention = attention_block(layer.attention)
-        kv_bytes += count * attention.cache_bytes_per_token(cache)
-        state_bytes += count * attention.state_bytes()
-    operators += _head(sharded, layout)
-    embedding = sharded.vocabulary * sharded.hidden_size
-    elsewhere += sharded.hidden_size + (0 if model.tied_embeddings else embedding)
+    operators: list[Operator] = [
+        vocabulary_rows(sharded.hidden_size),
+        *after_embedding(sharded.hidden_size, layout),
+    ]
+    for layer, count in Counter(sharded.layers).items():
+        operators += _layer_operators(layer, replace(context, count=count), layout)
+    operators += [*between_stages(model, layout), *_head(sharded, layout, context.linear)]
+    stages = _stages(sharded, layout, context)
+    remembering = max(stages, key=lambda stage: (stage.kv_per_token, stage.state))
     return Graph(
         operators=_merged(operators),
-        weight_bytes=_weight_bytes(operators) + 2.0 * elsewhere,
-        kv_bytes_per_token=kv_bytes,
-        state_bytes_per_sequence=state_bytes,
+        weight_bytes=max(stage.weights for stage in stages),
+        kv_bytes_per_token=remembering.kv_per_token / layout.cache_ways,
+        state_bytes_per_sequence=remembering.state,
         layout=layout,
-        layer_groups=groups,
+        layer_groups=remembering.groups,
         kv_bytes_per_value=cache.bytes(),
         cache=cache,
         table_bytes=sum(op.count * op.table_bytes for op in operators if isinstance(op, Lookup)),
+        stage_share=max(s.matrices for s in stages) / sum(s.matrices for s in stages),
     )
+
+
+def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stage]:
+    """The stages in order: the first holds the embedding, the last the norm and the head."""
+    embedding = 2.0 * sharded.vocabulary * sharded.hidden_size
+    head = _weight_bytes(_head(sharded, layout, context.linear))
+    stages = []
+    first = 0
+    for layers in layout.stages(len(sharded.layers)):
+        is_last = first + layers == len(sharded.layers)
+        groups = tuple(Counter(sharded.layers[first : first + layers]).items())
+        matrices = elsewhere = kv_per_token = state = 0.0
+        for layer, count in groups:
+            matrices += _weight_bytes(_layer_operators(layer, replace(context, count=count), layout))
+            elsewhere += 2.0 * count * _parameters_elsewhere(layer, sharded.hidden_size)
+            attention = attention_block(layer.attention)
+            kv_per_token += count * attention.cache_bytes_per_token(context.cache)
+            state += count * attention.state_bytes()
+        if is_last:
+            matrices += head
+            elsewhere += 2.0 * sharded.hidden_size
+        # A tied table serves both ends where they are on the same device.
+        if first == 0 and not (sharded.tied_embeddings and is_last):
+            elsewhere += embedding
+        stages.append(_Stage(groups, matrices + elsewhere, matrices, kv_per_token, state))
+        first += layers
+    return stages
 
 
 def build_vision(model: Model, layout: Layout | None = None) -> Graph:
@@ -160,7 +205,9 @@ def build_draft(
     if model.draft is None:
         raise InputError(f"{model.name} has no multi-token-prediction module", field="model")
     alone = model.model_copy(update={"layers": (model.draft.layer,)})
-    graph = build(alone, layout, weights, kv)
+    # The module runs beside the head, on the last stage.
+    beside = None if layout is None else replace(layout, pp=1, stage_layers=None)
+    graph = build(alone, beside, weights, kv)
     joined: list[Operator] = []
     if model.draft.joins_embedding:
         linear = _context(model, weights or model.weight_precision, graph.cache).linear
@@ -187,10 +234,12 @@ def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> lis
     for block in blocks_of(layer):
         operators += block.operators(context)
         if block.role == "attention":
-            operators += _all_reduce("attention.all_reduce", context, layout.tp)
+            operators += context_exchange(context, layout, layer)
+            operators += after_attention(context, layout, layer)
         elif block.role == "feedforward":
-            operators += layout.feedforward_collectives(layer.feedforward, context)
-    norms = Elementwise("norm", 2.0 * row * layer.norms, layer.norms, context.count)
+            operators += after_feedforward(context, layout, layer)
+    shared = layout.tp if layout.sequence_parallel else 1
+    norms = Elementwise("norm", 2.0 * row * layer.norms / shared, layer.norms, context.count)
     return [*operators, norms]
 
 
@@ -200,22 +249,16 @@ def _parameters_elsewhere(layer: Layer, hidden: int) -> int:
     return extra + layer.norms * hidden
 
 
-def _all_reduce(name: str, context: BlockContext, tp: int) -> list[Operator]:
-    if tp == 1:
-        return []
-    moved = context.hidden * context.activation_bytes
-    return [Collective(name, "all_reduce", moved, tp, context.count)]
-
-
-def _head(model: Model, layout: Layout) -> list[Operator]:
+def _head(model: Model, layout: Layout, linear: Precision) -> list[Operator]:
     """Final norm, output projection of the sampling rows, and the sampler's pass over logits."""
     row = model.hidden_size * 2.0
+    stored = precision(linear.head)
     head: list[Operator] = [
         Elementwise("head.norm", 2 * row, rows="logits"),
-        Matmul("head.logits", model.vocabulary, model.hidden_size, BF16, rows="logits"),
+        Matmul("head.logits", model.vocabulary, model.hidden_size, stored, rows="logits"),
     ]
     if layout.tp > 1:
-        moved = 2.0 * model.vocabulary
+        moved = 2.0 * model.vocabulary * layout.tp
         head.append(Collective("head.all_gather", "all_gather", moved, layout.tp, rows="logits"))
     # The sampler widens the logits to fp32 and passes over them about twice.
     head.append(
@@ -230,8 +273,7 @@ def _weight_bytes(operators: Iterable[Operator]) -> float:
         if isinstance(op, Matmul):
             total += op.count * op.parameters * op.precision.weight_bytes
         elif isinstance(op, Experts):
-            local = op.parameters / op.expert_parallel
-            total += op.count * local * op.precision.weight_bytes
+            total += op.count * op.held_parameters * op.precision.weight_bytes
     return total
 
 

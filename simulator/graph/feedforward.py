@@ -42,6 +42,10 @@ class NoFeedforward(FeedforwardBlock):
 
     kind: Literal["none"] = "none"
 
+    def operators(self, context: BlockContext) -> list[Operator]:
+        """See ``Block``."""
+        return []
+
 
 class DenseFeedforward(FeedforwardBlock):
     """A gated (gate, up, down) or plain (up, down) MLP.
@@ -90,6 +94,8 @@ class MixtureOfExperts(FeedforwardBlock):
         norms: further norms of the stream's width inside the block (Gemma 4).
         ranks, tokens_from: devices over which the experts are spread, and data-parallel ranks
             whose tokens meet there; set by the layout.
+        redundant: further copies of popular experts; set by the layout.
+        gathered: every rank has all tokens, not only those for its experts; set by the layout.
     """
 
     kind: Literal["moe"] = "moe"
@@ -107,6 +113,8 @@ class MixtureOfExperts(FeedforwardBlock):
     norms: int = Field(default=0, ge=0)
     ranks: Size = 1
     tokens_from: Size = 1
+    redundant: int = Field(default=0, ge=0)
+    gathered: bool = True
 
     @model_validator(mode="after")
     def _enough_experts(self) -> Self:
@@ -130,6 +138,8 @@ class MixtureOfExperts(FeedforwardBlock):
             self.ranks,
             self.tokens_from,
             self.skew,
+            self.redundant,
+            1.0 if self.gathered else 1 - (1 - 1 / self.ranks) ** self.top_k,
         )
         row = context.hidden * context.activation_bytes
         norms = [Elementwise("moe.norm", 2.0 * row * self.norms, self.norms, count)]

@@ -34,6 +34,10 @@ class Span:
     compression: int = 1
     causal: bool = True
 
+    def __post_init__(self) -> None:
+        if self.chunk is not None and (self.window is not None or self.top_k is not None):
+            raise ValueError("a span has a chunk, or a window and top_k, not both")
+
     def entries(self, context: ArrayLike) -> FloatArray:
         """Entries one query reads behind ``context`` tokens (itself included)."""
         length = np.asarray(context, dtype=np.float64)
@@ -98,7 +102,10 @@ class Matmul:
 class Experts:
     """The routed experts of a mixture: gate, up and down products over the experts touched.
 
-    ``skew`` is the Zipf exponent of the experts' popularity; 0 routes evenly.
+    ``skew`` is the Zipf exponent of the experts' popularity; 0 routes evenly. ``redundant``
+    further copies of the most popular experts take a share of their tokens. ``arrives`` is the
+    share of all tokens that reaches a rank: all where they are gathered, else those that visit
+    one of its experts.
     """
 
     name: str
@@ -112,11 +119,19 @@ class Experts:
     expert_parallel: int = 1
     data_parallel: int = 1
     skew: float = 0.0
+    redundant: int = 0
+    arrives: float = 1.0
 
     @property
     def parameters(self) -> int:
-        """Weights of all experts of one instance."""
+        """Weights of all different experts of one instance."""
         return self.experts * (3 if self.gated else 2) * self.hidden * self.width
+
+    @property
+    def held_parameters(self) -> float:
+        """Weights that one of the expert-parallel ranks holds, copies included."""
+        copies = 1 + self.redundant / self.experts
+        return self.parameters * copies / self.expert_parallel
 
     @property
     def driver(self) -> Driver:
@@ -316,7 +331,14 @@ class Elementwise:
 
 @dataclass(frozen=True, slots=True)
 class Collective:
-    """A message between the devices of one replica; ``bytes_per_row`` is each rank's tensor."""
+    """A message between the devices of one replica.
+
+    Args:
+        bytes_per_row: of the whole, unsharded tensor (what a rank holds before an all-reduce or
+            reduce-scatter, and after an all-gather), or of the message of a send.
+        group: devices that take part.
+        stride: how many devices lie between neighbours of the group, plus one.
+    """
 
     name: str
     kind: Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
@@ -324,11 +346,52 @@ class Collective:
     group: int
     count: int = 1
     rows: Rows = "tokens"
+    stride: int = 1
 
     @property
     def driver(self) -> Driver:
         """See ``Driver``."""
         return self.rows
+
+
+ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
+"""Every rank gathers all tokens; a token goes once to each rank; or to each expert apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertExchange:
+    """Tokens on their way to the ranks of their experts (dispatch) or back (combine).
+
+    Args:
+        combines: whether results come back rather than tokens go out.
+        hidden: values of a token.
+        bytes_per_value: bytes of one of them on the wire.
+        devices: all ranks that take part, ``expert_parallel`` × those that cut experts' widths.
+        token_shards: ranks that hold the same rows before; each sends its part of them.
+        data_parallel: ranks with rows of their own.
+        mode: how tokens travel; ``auto`` takes the fastest.
+        skew, redundant: see ``Experts``; the busiest rank sets the time.
+    """
+
+    name: str
+    combines: bool
+    hidden: int
+    experts: int
+    top_k: int
+    bytes_per_value: float
+    devices: int
+    expert_parallel: int
+    token_shards: int
+    data_parallel: int
+    mode: ExchangeModes = "auto"
+    skew: float = 0.0
+    redundant: int = 0
+    count: int = 1
+
+    @property
+    def driver(self) -> Driver:
+        """See ``Driver``."""
+        return "tokens"
 
 
 Operator = (
@@ -341,4 +404,5 @@ Operator = (
     | Lookup
     | Elementwise
     | Collective
+    | ExpertExchange
 )

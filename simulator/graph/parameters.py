@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, Block, BlockContext, CacheFormat
+from simulator.graph.block import BF16, NATIVE_CACHE, Block, BlockContext
 from simulator.graph.embedding import lookup_block
 from simulator.graph.feedforward import feedforward_block
 from simulator.graph.operator import Experts, Lookup, Matmul, Operator
@@ -42,11 +42,19 @@ class ParameterCount:
         ``head`` counts the output head, ``embeddings`` the input embedding too, ``body``
         neither.
         """
-        if convention == "body":
-            return self.active - self.embedding
-        if convention == "embeddings" and not self.tied:
-            return self.active + self.embedding
-        return self.active
+        left_out = {"body": self.embedding, "head": 0, "embeddings": -self._second_table}
+        return self.active - left_out[convention]
+
+    def total_as(self, convention: str) -> int:
+        """``total`` as publishers count it, by the same conventions."""
+        tables = self.embedding + self._second_table
+        left_out = {"body": tables, "head": self._second_table, "embeddings": 0}
+        return self.total - left_out[convention]
+
+    @property
+    def _second_table(self) -> int:
+        """The input embedding, where it is not the output head."""
+        return 0 if self.tied else self.embedding
 
 
 def blocks_of(layer: Layer) -> tuple[Block, ...]:
@@ -88,7 +96,7 @@ def in_operators(operators: Iterable[Operator]) -> int:
 
 
 def _layer(layer: Layer, hidden: int) -> ParameterCount:
-    context = BlockContext(hidden, BF16, BF16, CacheFormat(), 1)
+    context = BlockContext(hidden, BF16, BF16, NATIVE_CACHE, 1)
     total = active = layer.norms * hidden
     lookup = 0
     for block in blocks_of(layer):
@@ -148,7 +156,7 @@ def compare_published(model: Model) -> list[Comparison]:
 
     said = model.published
     count = count_parameters(model)
-    total = count.total
+    total = count.total_as(said.total_convention)
     total += count.vision if "vision" in said.total_includes else 0
     total += count.draft if "draft" in said.total_includes else 0
     graph = build(model, kv="native")

@@ -8,7 +8,7 @@ every image is a sequence of patches that all see each other.
 from numpy.typing import ArrayLike
 
 from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, Block, BlockContext, CacheFormat
+from simulator.graph.block import BF16, NATIVE_CACHE, Block, BlockContext
 from simulator.graph.feedforward import feedforward_block
 from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.graph.step_shape import StepShape
@@ -28,7 +28,7 @@ def image_step(encoder: VisionEncoder, images: ArrayLike, patches: ArrayLike) ->
 def encoder_operators(encoder: VisionEncoder, tp: int = 1) -> list[Operator]:
     """What the encoder computes: patch embedding, its layers, and the mergers."""
     hidden = encoder.hidden_size
-    context = BlockContext(hidden, BF16, BF16, CacheFormat(), encoder.layers)
+    context = BlockContext(hidden, BF16, BF16, NATIVE_CACHE, encoder.layers)
     row = hidden * context.activation_bytes
     operators: list[Operator] = [Matmul("vision.patches", hidden, _pixels(encoder), BF16)]
     for block in _blocks(encoder):

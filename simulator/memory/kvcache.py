@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulator.errors import InputError
 from simulator.graph.build import Graph
 from simulator.specs.engine_profile import MemoryRule
@@ -24,16 +26,22 @@ class MemoryBudget:
 
 
 def memory_budget(
-    graph: Graph, usable_bytes: float, fraction: float, rule: MemoryRule, reserve_bytes: float
+    graph: Graph,
+    usable_bytes: float,
+    fraction: float,
+    rule: MemoryRule,
+    reserve_bytes: float,
+    device_bytes: float | None = None,
 ) -> MemoryBudget:
     """Split a device's memory as the engine does.
 
     ``of-total`` (vLLM): weights, activations and cache share ``fraction`` of all memory.
     ``static-of-total`` (SGLang): weights and cache share it, activations live outside.
     ``of-free-after-weights`` (TensorRT-LLM): the cache takes ``fraction`` of what weights and
-    activations leave.
+    activations leave. ``device_bytes`` is what weights, tables and buffers take on the device
+    where some of the weights lie elsewhere.
     """
-    weights = graph.weight_bytes
+    weights = graph.weight_bytes if device_bytes is None else device_bytes
     if rule == "of-total":
         cache = fraction * usable_bytes - weights - reserve_bytes
     elif rule == "static-of-total":
@@ -67,7 +75,7 @@ def cache_blocks(graph: Graph, cache_bytes: float, block_tokens: int, max_contex
     A model whose cache does not grow with each token (all windows, or fixed state) is bounded
     by whole sequences of ``max_context`` instead.
     """
-    per_token = float(graph.kv_bytes(max_context)) / max_context
+    per_token = float(graph.kv_bytes(np.asarray(max_context, np.float64))) / max_context
     if per_token <= 0:
         return 1 << 40
     return int(cache_bytes // (per_token * block_tokens))

@@ -31,7 +31,9 @@ def joules(value: float | None) -> str:
 
 def times(value: float | None) -> str:
     """A factor: ``times(1.943)`` gives ``1.94×``."""
-    return "–" if value is None or not math.isfinite(value) else f"{significant(value)}×"
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2f}×" if 0.1 <= value < 9.995 else f"{significant(value)}×"
 
 
 def between(low: float, high: float, show: Print) -> str:

@@ -20,13 +20,15 @@ INK = "#1a2028"
 MUTED = "#5a6572"
 FAINT = "#8b96a3"
 GRID = "#e4e8ec"
+BAND = "#d5dbe1"
 SURFACE = "#fefefe"
 PREFILL = "#c2571a"
 DECODE = "#1b6ca8"
 PREFILL_TINT = "#f3ddd0"
 DECODE_TINT = "#d3e4f1"
-GOOD = "#1f7a5c"
-BAD = "#b3372e"
+POWER = "#1f7a5c"
+BETTER = "#1b6caa"
+WORSE = "#b24a10"
 GROUPS = ("#1b6ca9", "#c2571b", "#1f7a5d", "#8a5aa8", "#b8860b", "#b23a6f", "#4c5a66", "#2a9dbb")
 
 DARK = {
@@ -34,17 +36,28 @@ DARK = {
     MUTED: "#a3aebb",
     FAINT: "#758190",
     GRID: "#2b333d",
+    BAND: "#3a4450",
     SURFACE: "#161b22",
     PREFILL: "#f08a4b",
     DECODE: "#5cb0ec",
     PREFILL_TINT: "#4a2f20",
     DECODE_TINT: "#1d3a52",
-    GOOD: "#52c09a",
-    BAD: "#f0776d",
+    POWER: "#52c09a",
+    BETTER: "#5cb0ee",
+    WORSE: "#f59a60",
     **dict(
         zip(
             GROUPS,
-            ("#5cb0ed", "#f08a4c", "#52c09b", "#c39be0", "#e0b84a", "#ee82b0", "#a9b6c3", "#6ed0ea"),
+            (
+                "#5cb0ed",
+                "#f08a4c",
+                "#52c09b",
+                "#c39be0",
+                "#e0b84a",
+                "#ee82b0",
+                "#a9b6c3",
+                "#6ed0ea",
+            ),
             strict=True,
         )
     ),
@@ -53,7 +66,7 @@ DARK = {
 
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "figure.facecolor": SURFACE,
     "figure.dpi": 100,
     "savefig.facecolor": SURFACE,
@@ -143,6 +156,12 @@ def place(
     )
 
 
+def size_pt(axes: "Axes") -> tuple[float, float]:
+    """Width and height of the axes in points."""
+    scale = 72 / axes.figure.dpi
+    return float(axes.bbox.width) * scale, float(axes.bbox.height) * scale
+
+
 def plain_text_axes(axes: "Axes") -> None:
     """Leave nothing of the axes but what is drawn in them."""
     axes.set_axis_off()
@@ -192,8 +211,9 @@ def inline_svg(text: str, name: str) -> str:
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)
     for colour in DARK:
         text = text.replace(f": {colour}", f": var(--c-{colour[1:]}, {colour})")
-    return re.sub(r'(<svg[^>]*?)\swidth="[^"]*"', r"\1", re.sub(
-        r'(<svg[^>]*?)\sheight="[^"]*"', r"\1", text, count=1), count=1)  # fmt: skip
+    for size in ("width", "height"):
+        text = re.sub(rf'(<svg[^>]*?)\s{size}="[^"]*"', r"\1", text, count=1)
+    return text
 
 
 def colour_variables(dark: bool) -> str:

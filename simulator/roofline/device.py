@@ -1,19 +1,24 @@
 """A device as the cost laws see it: data-sheet rates, and calibration laid over class defaults."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, TypeVar, cast
 
 from simulator.errors import InputError, nearest
 from simulator.roofline.collective.calibration import Link as CalibratedLink
 from simulator.roofline.collective.calibration import LinkCalibration, Protocol
+from simulator.roofline.collective.choice import menu_for
 from simulator.roofline.collective.fabric import Fabric, FabricKind
+from simulator.roofline.collective.menu import ANY, AllReduceMenu
 from simulator.roofline.power import PowerCalibration, PowerShares, power_calibration
 from simulator.specs.catalogue import class_calibration, link_calibration
 from simulator.specs.hardware import Calibration, ComputeEngine, Hardware, Link
 from simulator.specs.precision import COMPUTE_FALLBACKS, Precision
 
 ConstantsT = TypeVar("ConstantsT")
+
+_UNKNOWN_RESIDUAL = 0.3
+"""Relative error of a law that nobody gave one."""
 
 _DATATYPE_SPELLINGS = {"nvfp4": ("nvfp4", "fp4"), "mxfp4": ("mxfp4", "fp4")}
 
@@ -42,6 +47,7 @@ class Device:
         calibrated: laws that were measured on this very device.
         power: the power law in SI units.
         scale_up, scale_out: links between devices, where the device has any.
+        all_reduce: which all-reduce kernels the engine on top has (see ``served_by``).
     """
 
     name: str
@@ -61,6 +67,18 @@ class Device:
     scale_up: CalibratedLink | None
     scale_out: CalibratedLink | None
     origins: Mapping[str, str]
+    all_reduce: AllReduceMenu = ANY
+    _laws: dict[tuple[str, type], object] = field(default_factory=dict, repr=False)
+
+    @property
+    def levels(self) -> tuple[CalibratedLink, ...]:
+        """The links to other devices, the nearest first."""
+        return tuple(link for link in (self.scale_up, self.scale_out) if link is not None)
+
+    def served_by(self, engine: str) -> "Device":
+        """The device with the communication kernels that a serving engine brings."""
+        technology = "" if self.scale_up is None else self.scale_up.technology
+        return replace(self, all_reduce=menu_for(engine, technology))
 
     def arithmetic(self, precision: Precision) -> Arithmetic:
         """The datatype in which this device multiplies ``precision``.
@@ -82,24 +100,44 @@ class Device:
         )
 
     def law(self, name: str, kind: type[ConstantsT]) -> ConstantsT:
-        """The constants of law ``name`` (``matmul.bf16`` laid over ``matmul``) as ``kind``.
+        """The constants of law ``name`` as ``kind``: ``matmul.bf16`` is laid over ``matmul``.
 
         Raises:
             InputError: a constant is unknown to the law, missing, or out of its range.
         """
-        found = dict(self.constants.get(name.split(".")[0], {})) | dict(
-            self.constants.get(name, {}) if "." in name else {}
-        )
-        return _construct(kind, found, f"{self.name}: calibration.{name}")
+        key = (name, kind)
+        known = self._laws.get(key)
+        if known is None:
+            found: dict[str, float] = {}
+            for wider in reversed(_widening(name)):
+                found |= self.constants.get(wider, {})
+            known = _construct(kind, found, f"{self.name}: calibration.{name}")
+            self._laws[key] = known
+        return cast(ConstantsT, known)
+
+    def has_law(self, name: str) -> bool:
+        """Whether ``name`` has constants of its own, not only those of a wider law."""
+        return name in self.constants
 
     def kernel(self, name: str) -> str:
-        """The kernel family of law ``name``, or of the part of the name before the dot."""
-        return self.kernels.get(name) or self.kernels[name.split(".")[0]]
+        """The kernel family of law ``name``, or of the nearest wider one."""
+        return next(self.kernels[n] for n in _widening(name) if n in self.kernels)
 
     def residual(self, name: str) -> float:
         """Relative error of law ``name``; an uncalibrated law carries its class's."""
-        base = name.split(".")[0]
-        return self.residuals.get(name, self.residuals.get(base, 0.3))
+        found = (self.residuals[n] for n in _widening(name) if n in self.residuals)
+        return next(found, _UNKNOWN_RESIDUAL)
+
+    def origin(self, name: str) -> str:
+        """What the constants of law ``name`` were measured with."""
+        found = (self.origins[n] for n in _widening(name) if n in self.origins)
+        return next(found, "class default")
+
+
+def _widening(name: str) -> list[str]:
+    """``a.b.c``, ``a.b``, ``a``: a law and those it is laid over."""
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
 
 
 def _construct(kind: type[ConstantsT], found: Mapping[str, Any], where: str) -> ConstantsT:
@@ -109,8 +147,8 @@ def _construct(kind: type[ConstantsT], found: Mapping[str, Any], where: str) -> 
             raise InputError(
                 "unknown calibration constant", field=f"{where}.{name}", remedy=nearest(name, known)
             )
-    for name, field in known.items():
-        if name not in found and field.default is MISSING and field.default_factory is MISSING:
+    for name, each in known.items():
+        if name not in found and each.default is MISSING and each.default_factory is MISSING:
             raise InputError("missing calibration constant", field=f"{where}.{name}")
     try:
         return kind(**found)
@@ -153,8 +191,8 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
         residuals={**_floats(defaults.residual), **(_floats(own.residual) if own else {})},
         calibrated=frozenset(_values(own)),
         power=_power(hardware, part, constants.get("power", {}), peaks, bandwidth),
-        scale_up=_link(hardware.links.scale_up),
-        scale_out=_link(hardware.links.scale_out),
+        scale_up=_link(hardware.links.scale_up, _NODE),
+        scale_out=_link(hardware.links.scale_out, _ANY_NUMBER),
         origins=_origins(defaults, own),
     )
 
@@ -214,11 +252,17 @@ def _power(
     return power_calibration(shares, rated, peaks, bandwidth)
 
 
-def _link(link: Link | None) -> CalibratedLink | None:
+_NODE = 8
+"""Devices that a scale-up link joins where its file does not say."""
+_ANY_NUMBER = 1 << 20
+"""A network between nodes grows with the installation."""
+
+
+def _link(link: Link | None, domain: int) -> CalibratedLink | None:
     """The link with its own calibration laid over that of its technology."""
     if link is None:
         return None
-    devices = int(float(link.domain)) if link.domain is not None else 8
+    devices = int(float(link.domain)) if link.domain is not None else domain
     dims = tuple(link.dimensions or ())
     if not dims and link.topology in ("torus", "ring", "wafer"):
         dims = (devices,)
@@ -236,7 +280,7 @@ def _link(link: Link | None) -> CalibratedLink | None:
         in_network_reduction=link.in_network_reduction,
     )
     constants = _laid_over(_values(link_calibration(link.technology)), _values(link.calibration))
-    return CalibratedLink(fabric, _link_constants(constants))
+    return CalibratedLink(fabric, _link_constants(constants), link.technology)
 
 
 _FABRICS = {

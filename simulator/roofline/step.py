@@ -1,15 +1,17 @@
 """One engine step: the operators of a graph on a device, under a serving engine's overheads.
 
     device time = Σ operators
-    step time   = max(device time, kernels × launch) + engine overhead
+    step time   = max(device time, launches × launch time) + engine overhead
 
-The launch floor holds for steps larger than the engine's captured graphs, which are launched
-kernel by kernel. Power is idle plus the energy of the work, held at the device's limit; the
+Steps larger than the engine's captured graphs are launched kernel by kernel; smaller ones with
+prompts replay pieces of a graph and launch attention between them. A step is asked of a whole
+replica; see ``replica`` for what a device gets of it. Time here is the fullest device's, energy
+the mean device's. Power is idle plus the energy of the work, held at the device's limit; the
 calibrated times already contain the clock that the limit leaves.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -21,6 +23,9 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.costing import cost
 from simulator.roofline.device import Device
 from simulator.roofline.load import FloatArray, Load
+from simulator.roofline.offload import OffloadPlan
+from simulator.roofline.replica import ONE_TURN, RankStep, Turns, placed, rank_step
+from simulator.roofline.under_engine import under_engine
 from simulator.specs.engine_profile import EngineProfile
 
 
@@ -30,15 +35,22 @@ Choose = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Loads of several operators summed: time, energy of the work at full clock, launches."""
+    """Loads of several operators summed: time, energy of the work at full clock, launches.
+
+    ``link_s`` is the part of the time that is spent in messages.
+    """
 
     busy_s: Any
     work_j: Any
     kernels: Any
+    link_s: Any = 0.0
 
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(
-            self.busy_s + other.busy_s, self.work_j + other.work_j, self.kernels + other.kernels
+            self.busy_s + other.busy_s,
+            self.work_j + other.work_j,
+            self.kernels + other.kernels,
+            self.link_s + other.link_s,
         )
 
 
@@ -78,13 +90,24 @@ class OperatorReport:
 class StepModel:
     """The cost of any step of one graph on one device under one engine."""
 
-    def __init__(self, graph: Graph, device: Device, profile: EngineProfile) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        device: Device,
+        profile: EngineProfile,
+        offload: OffloadPlan | None = None,
+    ) -> None:
         self.graph = graph
-        self.device = device
+        self.offload = offload
+        self.device = under_engine(device, profile)
         self.profile = profile
         self._launch_s = float(profile.kernel_launch)
+        self._gap_s = float(profile.kernel_gap.get(device.device_class, 0.0))
+        attentions = sum(op.count for op in graph.operators if op.driver == "context")
+        self._piecewise_launches = attentions * profile.attention_launches
         self._step_overhead_s = float(profile.step_overhead)
         self._sequence_overhead_s = float(profile.sequence_overhead)
+        self._overlap = float(profile.communication_overlap)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -99,67 +122,130 @@ class StepModel:
                 f"{self.device.name} has no calibration of its own; "
                 f"class defaults of {self.device.device_class} are used"
             ] = None
+        found |= dict.fromkeys(self.offload.notes if self.offload else ())
         return tuple(found)
 
+    def rank_step(self, shape: StepShape) -> RankStep:
+        """What the fullest device gets of each step, at the sizes that the engine runs."""
+        step = rank_step(shape, self.graph.layout)
+        mine = self._padded(step.shape)
+        meeting = mine if step.meeting is step.shape else self._padded(step.meeting)
+        return replace(step, shape=mine, meeting=meeting)
+
     def loads(self, shape: StepShape) -> list[tuple[Operator, list[Load]]]:
-        """Loads operator by operator."""
-        padded = self._padded(shape)
-        return [(op, cost(op, padded, self.device)) for op in self.graph.operators]
+        """Loads of one micro-batch on the fullest device, operator by operator."""
+        step = self.rank_step(shape)
+        return [(op, self.costs(op, step)) for op in self.graph.operators]
+
+    def costs(self, op: Operator, step: RankStep) -> list[Load]:
+        """Loads of one operator in one micro-batch."""
+        layout = self.graph.layout
+        return [part for o, s in placed(op, step, layout) for part in cost(o, s, self.device)]
 
     def evaluate(self, shape: StepShape) -> StepCost:
         """Cost of each step of ``shape`` (numbers or arrays)."""
         parts = [part for _, found in self.loads(shape) for part in found]
         totals = self.totals(parts, shape)
-        time_s, energy_j = self.combine(totals, shape.tokens, shape.sequences)
+        mine = rank_step(shape, self.graph.layout)
+        time_s, energy_j = self.combine(
+            totals,
+            mine.shape.tokens,
+            mine.shape.sequences,
+            mine.shape.prefill_sequences,
+            turns=mine.turns,
+        )
+        device_s = self._paced(self._busy(totals, mine.turns, np.minimum), mine.turns, np.maximum)
+        rounds = device_s / np.maximum(totals.busy_s, 1e-30)
         flops = sum((f for p in parts for f in p.flops.values()), start=np.zeros(()))
         memory = sum((p.memory_bytes for p in parts), start=np.zeros(()))
         link = sum((p.link_bytes for p in parts), start=np.zeros(()))
+        bound = self._bound(parts, time_s, rounds)
+        if self.offload is not None:
+            link = link + self.offload.link_bytes(mine.shape.tokens)
+            waited = self.offload.exposed_s(device_s, mine.shape.tokens) > time_s / 2
+            bound = np.where(waited, "link", bound)
         like = np.broadcast_to
         return StepCost(
             time_s=time_s,
-            device_time_s=totals.busy_s,
+            device_time_s=device_s,
             energy_j=energy_j,
             power_w=energy_j / time_s,
             flops=like(flops, time_s.shape),
             memory_bytes=like(memory, time_s.shape),
             link_bytes=like(link, time_s.shape),
-            relative_sigma=self._sigma(parts, time_s),
-            bound=self._bound(parts, time_s, totals.busy_s),
+            relative_sigma=self._sigma(parts, time_s, rounds),
+            bound=bound,
         )
 
     def totals(self, parts: list[Load], shape: StepShape) -> Totals:
         """Time, energy of the work at full clock, and launches of ``parts``."""
         power = self.device.power
         zero = np.zeros(np.broadcast(shape.tokens).shape)
-        busy, work, kernels = zero, zero, zero
+        busy, work, kernels, link = zero, zero, zero, zero
         for part in parts:
             busy = busy + part.time_s
+            if part.law == "link":
+                link = link + part.time_s
             kernels = kernels + part.kernels
             work = work + part.memory_bytes * power.joules_per_hbm_byte
             work = work + part.link_bytes * power.joules_per_link_byte
             for datatype, flops in part.flops.items():
                 work = work + flops * power.joules_per_flop[datatype]
-        return Totals(busy, work, kernels)
+        return Totals(busy, work, kernels, link)
 
     def combine(
         self,
         totals: "Totals",
         tokens: NumberT,
         sequences: NumberT,
+        prompts: NumberT,
         larger: Choose = np.maximum,
         smaller: Choose = np.minimum,
+        turns: Turns = ONE_TURN,
     ) -> tuple[NumberT, NumberT]:
-        """Step time and energy of one device from its operators' totals.
+        """Step time and energy of one device from its operators' totals in one micro-batch.
 
         ``larger`` and ``smaller`` are numpy's for arrays; the builtins serve plain floats, for
-        which numpy is slow.
+        which numpy is slow. A token passes all stages one after another; with enough
+        micro-batches the slowest stage never waits, and sets the pace.
         """
-        profile, power = self.profile, self.device.power
-        floor_s = (tokens > profile.captured_tokens) * totals.kernels * self._launch_s
+        profile, power, layout = self.profile, self.device.power, self.graph.layout
+        busy_s = self._busy(totals, turns, smaller)
+        uncaptured = tokens > profile.captured_tokens
+        pieces = (prompts > 0) * self._piecewise_launches
+        launches = uncaptured * totals.kernels + (1 - uncaptured) * pieces
+        floor_s = launches * turns.halves * self._launch_s
         host_s = self._step_overhead_s + sequences * self._sequence_overhead_s
-        time_s = larger(totals.busy_s, floor_s) + host_s
-        drawn_j = power.idle_w * time_s + power.active_w * totals.busy_s + totals.work_j
+        host_s = host_s + totals.kernels * turns.halves * self._gap_s
+        pass_s = larger(busy_s, floor_s)
+        if self.offload is not None:
+            pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)
+        time_s = pass_s + host_s
+        rounds: Any = 1.0
+        if not layout.is_whole:
+            time_s = larger(time_s, self._paced(pass_s, turns, larger))
+            # Of a pass through all stages a device does its own stage's part.
+            rounds = turns.passes * turns.halves * turns.fill / layout.pp
+        work_j = (power.active_w * totals.busy_s + totals.work_j) * rounds
+        if self.offload is not None:
+            work_j = work_j + self.offload.energy_j(tokens)
+        drawn_j = power.idle_w * time_s + work_j
         return time_s, smaller(drawn_j, power.limit_w * time_s)
+
+    def _paced(self, pass_s: Any, turns: Turns, larger: Choose) -> Any:  # noqa: ANN401
+        """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
+        return larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
+
+    def _busy(self, totals: Totals, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401
+        """Time of one micro-batch, less what is hidden of its messages behind its compute.
+
+        An engine hides a fraction; two halves that take turns hide all but what does not fit.
+        """
+        if not self.graph.layout.two_batch_overlap and not self._overlap:
+            return totals.busy_s
+        hideable = smaller(totals.link_s, totals.busy_s - totals.link_s)
+        hidden = self._overlap + (turns.halves > 1) * (1.0 - self._overlap)
+        return turns.halves * (totals.busy_s - hidden * hideable)
 
     def _padded(self, shape: StepShape) -> StepShape:
         """Decode steps that replay a captured graph run at its size, the next one up."""
@@ -173,14 +259,14 @@ class StepModel:
         batch = np.where(fits, size, shape.decode_sequences)
         return shape.padded_to(batch)
 
-    def _sigma(self, parts: list[Load], time_s: FloatArray) -> FloatArray:
+    def _sigma(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> FloatArray:
         """Relative error of the step: shares of time times each law's error, and the engine's.
 
         Operators of one law err together; different laws err independently.
         """
         by_law: dict[str, FloatArray] = {}
         for part in parts:
-            by_law[part.law] = by_law.get(part.law, np.zeros(())) + part.time_s
+            by_law[part.law] = by_law.get(part.law, np.zeros(())) + part.time_s * rounds
         busy = sum(by_law.values(), start=np.zeros(()))
         variance = (
             np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)
@@ -189,16 +275,16 @@ class StepModel:
             variance = variance + (seconds / time_s * self.device.residual(law)) ** 2
         return np.sqrt(np.broadcast_to(variance, time_s.shape))
 
-    def _bound(self, parts: list[Load], time_s: FloatArray, busy_s: FloatArray) -> np.ndarray:
+    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
         """What takes most of each step: compute, memory, link, latency, or the engine's host."""
         kinds = ("compute", "memory", "link", "latency")
         spent = {kind: np.zeros(time_s.shape) for kind in kinds}
         for part in parts:
             bound = np.broadcast_to(part.bound, time_s.shape)
-            seconds = np.broadcast_to(part.time_s, time_s.shape)
+            seconds = np.broadcast_to(part.time_s * rounds, time_s.shape)
             for kind in kinds:
                 spent[kind] = spent[kind] + np.where(bound == kind, seconds, 0.0)
-        host = np.maximum(time_s - busy_s, 0.0)
+        host = np.maximum(time_s - sum(spent.values()), 0.0)
         stacked = np.stack([*spent.values(), host])
         return np.asarray((*kinds, "host"))[np.argmax(stacked, axis=0)]
 
@@ -231,8 +317,7 @@ class StepModel:
         return sorted(rows, key=lambda r: -r.time_s)
 
     def _source(self, law: str) -> str:
-        origins = self.device.origins
-        return origins.get(law) or origins.get(law.split(".")[0], "link class")
+        return self.device.origin(law)
 
 
 def _part_name(op: Operator, part: Load) -> str:

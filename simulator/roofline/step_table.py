@@ -9,19 +9,21 @@ numpy for single numbers.
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 
-from simulator.graph.operator import Operator
+from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.costing import cost
+from simulator.roofline.replica import ONE_TURN, RankStep, Turns, turns_of
 from simulator.roofline.step import StepModel, Totals
 
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
 _TOKEN_BLOCK = 128
 
-Triple = tuple[float, float, float]
+Part = tuple[float, float, float, float]
+"""Seconds, joules, launches, and the seconds of them that are messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +82,25 @@ class StepTable:
         self.model = model
         self.idle_w = model.device.power.idle_w
         operators = model.graph.operators
+        self._layout = model.graph.layout
+        self._is_whole = self._layout.is_whole
         self._by_tokens = [op for op in operators if op.driver == "tokens"]
+        # Under data parallelism experts see the rows of all ranks, everything else its own.
+        self._experts: list[Operator] = []
+        if not self._is_whole:
+            self._experts = [op for op in self._by_tokens if isinstance(op, Experts)]
+            self._by_tokens = [op for op in self._by_tokens if not isinstance(op, Experts)]
         self._by_logits = [op for op in operators if op.driver == "logits"]
         self._attention = [op for op in operators if op.driver == "context"]
         self._knots = _knots(max_context)
         self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
         self._past_knots = _knots(max_context, ratio=1.5)
         self._curves: dict[int, Curve] = {}
-        self._token_part: dict[int, Triple] = {}
-        self._logit_part: dict[int, Triple] = {}
-        self._decode_part: dict[int, list[Triple]] = {}
-        self._prefill_part: dict[int, list[list[Triple]]] = {}
+        self._token_part: dict[int, Part] = {}
+        self._expert_part: dict[int, Part] = {}
+        self._logit_part: dict[int, Part] = {}
+        self._decode_part: dict[int, list[Part]] = {}
+        self._prefill_part: dict[int, list[list[Part]]] = {}
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
@@ -130,22 +140,64 @@ class StepTable:
         ``decoding`` sequences at mean ``context``; ``prompts`` chunks of ``prompt_tokens``
         tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
         """
+        if not self._is_whole:
+            return self._mixed_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
         tokens = decoding + prompt_tokens
-        busy, work, kernels = self._tokens_at(tokens)
+        part = self._tokens_at(tokens)
         rows = decoding + sampling
         if rows:
-            b, w, k = self._logits_at(rows)
-            busy, work, kernels = busy + b, work + w, kernels + k
+            part = _sum(part, self._logits_at(rows))
         if decoding:
-            b, w, k = self._decode_at(decoding, context)
-            busy, work, kernels = busy + b, work + w, kernels + k
-        b, w, k = self._prefill_at(prompts, prompt_tokens / prompts, past)
-        totals = Totals(busy + b, work + w, kernels + k)
-        return self.model.combine(
-            totals, float(tokens), float(decoding + prompts), larger=max, smaller=min
-        )
+            part = _sum(part, self._decode_at(decoding, context))
+        part = _sum(part, self._prefill_at(prompts, prompt_tokens / prompts, past))
+        return self._combine(part, tokens, decoding, prompts, ONE_TURN)
 
-    def _tokens_at(self, tokens: int) -> Triple:
+    def _mixed_in_turns(
+        self,
+        decoding: int,
+        context: float,
+        prompts: int,
+        prompt_tokens: int,
+        past: float,
+        sampling: int,
+    ) -> tuple[float, float]:
+        """``mixed`` for one micro-batch of the fullest rank; see ``replica.rank_step``."""
+        layout = self._layout
+        passes, halves = turns_of(float(decoding + prompts), layout, min, max, floor)
+        rounds = passes * halves
+        chunk = prompt_tokens / prompts / layout.cp
+        mine = ceil(decoding / (layout.batch_ways * rounds))
+        chunks = ceil(prompts / (layout.dp * rounds))
+        ends = min(chunks, ceil(sampling / (layout.dp * rounds)))
+        tokens = mine + max(1, round(chunks * chunk))
+        met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
+        part = self._tokens_at(tokens)
+        if self._experts:
+            part = _sum(part, self._experts_at(met))
+        if mine + ends:
+            part = _sum(part, self._logits_at(mine + ends))
+        if mine:
+            part = _sum(part, self._decode_at(mine, context))
+        before = past + (prompt_tokens / prompts - chunk) / 2
+        part = _sum(part, self._prefill_at(chunks, chunk, before))
+        turns = Turns(passes, halves, met / tokens)
+        return self._combine(part, tokens, mine, chunks, turns)
+
+    def _combine(
+        self, part: Part, tokens: int, decoding: int, prompts: int, turns: Turns
+    ) -> tuple[float, float]:
+        seconds, joules = self.model.combine(
+            Totals(*part),
+            float(tokens),
+            float(decoding + prompts),
+            float(prompts),
+            larger=max,
+            smaller=min,
+            turns=turns,
+        )
+        return seconds, joules
+
+    def _tokens_at(self, tokens: int) -> Part:
         found = self._token_part.get(tokens)
         if found is None:
             first = (tokens - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
@@ -155,7 +207,20 @@ class StepTable:
             found = self._token_part[tokens]
         return found
 
-    def _logits_at(self, rows: int) -> Triple:
+    def _experts_at(self, tokens: float) -> Part:
+        """Experts when the mean rank brings ``tokens`` rows, by whole rows of all ranks."""
+        ways = self._layout.batch_ways
+        total = max(1, round(tokens * ways))
+        found = self._expert_part.get(total)
+        if found is None:
+            first = (total - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
+            rows = np.arange(first, first + _TOKEN_BLOCK)
+            parts = self._sum(self._experts, StepShape.prefill(rows / ways, 1.0))
+            self._expert_part.update(zip(rows.tolist(), parts, strict=True))
+            found = self._expert_part[total]
+        return found
+
+    def _logits_at(self, rows: int) -> Part:
         found = self._logit_part.get(rows)
         if found is None:
             first = (rows - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
@@ -165,7 +230,7 @@ class StepTable:
             found = self._logit_part[rows]
         return found
 
-    def _decode_at(self, sequences: int, context: float) -> Triple:
+    def _decode_at(self, sequences: int, context: float) -> Part:
         values = self._decode_part.get(sequences)
         if values is None:
             shape = StepShape.decode(float(sequences), np.asarray(self._knots))
@@ -176,7 +241,7 @@ class StepTable:
         x = (context - knots[i]) / (knots[i + 1] - knots[i])
         return _between(values[i], values[i + 1], x)
 
-    def _prefill_at(self, prompts: int, tokens: float, past: float) -> Triple:
+    def _prefill_at(self, prompts: int, tokens: float, past: float) -> Part:
         grid = self._prefill_part.get(prompts)
         if grid is None:
             chunk, before = np.asarray(self._chunk_knots), np.asarray(self._past_knots)
@@ -191,16 +256,22 @@ class StepTable:
         high = _between(grid[i + 1][j], grid[i + 1][j + 1], y)
         return _between(low, high, x)
 
-    def _sum(self, operators: list[Operator], shape: StepShape) -> list[Triple]:
-        """Totals of ``operators`` at every entry of ``shape``, flattened."""
-        parts = [p for op in operators for p in cost(op, shape, self.model.device)]
-        totals = self.model.totals(parts, shape)
+    def _sum(self, operators: list[Operator], shape: StepShape) -> list[Part]:
+        """Totals of ``operators`` at every entry of ``shape`` (of one rank), flattened."""
+        step = RankStep(shape, shape, ONE_TURN)
+        totals = self.model.totals(
+            [p for op in operators for p in self.model.costs(op, step)], shape
+        )
         size = shape.tokens.shape
         columns = [
             np.broadcast_to(x, size).ravel().tolist()
-            for x in (totals.busy_s, totals.work_j, totals.kernels)
+            for x in (totals.busy_s, totals.work_j, totals.kernels, totals.link_s)
         ]
         return list(zip(*columns, strict=True))
+
+
+def _sum(one: Part, other: Part) -> Part:
+    return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
 def _position(knots: list[float], value: float) -> tuple[int, float]:
@@ -209,11 +280,12 @@ def _position(knots: list[float], value: float) -> tuple[int, float]:
     return i, (value - knots[i]) / (knots[i + 1] - knots[i])
 
 
-def _between(low: Triple, high: Triple, x: float) -> Triple:
+def _between(low: Part, high: Part, x: float) -> Part:
     return (
         low[0] + (high[0] - low[0]) * x,
         low[1] + (high[1] - low[1]) * x,
         low[2] + (high[2] - low[2]) * x,
+        low[3] + (high[3] - low[3]) * x,
     )
 
 

@@ -2,22 +2,59 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import gcd
+from typing import Literal
 
 import simpy
 
-from simulator.serving.engine import UNBOUNDED, Engine, EngineLimits
-from simulator.serving.policies import Composition, Ordering, Router
-from simulator.serving.request import UNFINISHED, Counters, Records, Request, RequestTable
+from simulator.errors import InputError
+from simulator.serving.engine import UNBOUNDED, Engine
+from simulator.serving.handover import Links, Transfer
+from simulator.serving.limits import EngineLimits
+from simulator.serving.policies import Composition, Ordering
+from simulator.serving.recorder import Recorder
+from simulator.serving.request import REJECTED, Counters, Records, Request, RequestTable
+from simulator.serving.routing import Router
+from simulator.serving.sources import ClosedLoop, OpenStream, Source
 from simulator.serving.step_clock import StepClock
-from simulator.serving.timeline import Timeline
+from simulator.serving.timeline import StepEvent, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Replicas of one kind. ``prefill`` ones hand each finished prompt to a ``decode`` one."""
+
+    clock: StepClock
+    limits: EngineLimits
+    composition: Composition
+    replicas: int = 1
+    role: Literal["both", "prefill", "decode"] = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A replica goes down at ``at_s`` and comes back at ``restart_s`` (None: never).
+
+    What it served starts over elsewhere, or waits for a restart when nobody else is up.
+    """
+
+    replica: int
+    at_s: float
+    restart_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """What all replicas have in common, how many there are, and who asks.
 
-    ``users`` makes the loop closed: each user sends its next request ``think_s`` after the last
-    was answered; without it requests come at their own times.
+    Args:
+        users: makes the loop closed: each user sends its next request ``think_s`` after the last
+            was answered, the first ones spread over ``ramp_s``; without it requests come at
+            their own times.
+        pools: replicas of several kinds; without it there are ``replicas`` of one kind.
+        transfer: the links from prefill to decode replicas.
+        ttft_limit_s: when a first token is due, for orderings that look at deadlines.
+        keep_events: remember every event of every replica (for a trace viewer).
     """
 
     limits: EngineLimits
@@ -27,17 +64,28 @@ class ClusterSettings:
     replicas: int = 1
     users: int | None = None
     think_s: float = 0.0
+    ramp_s: float = 0.0
     steps_per_event: int = UNBOUNDED
+    pools: tuple[Pool, ...] = ()
+    transfer: Transfer | None = None
+    failures: tuple[Failure, ...] = ()
+    ttft_limit_s: float = 0.0
+    keep_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a simulation leaves behind."""
+    """What a simulation leaves behind; ``events`` are empty unless they were asked for.
+
+    ``makespan_s`` is the time of the last token.
+    """
 
     records: Records
     counters: tuple[Counters, ...]
     timeline: Timeline
     makespan_s: float
+    events: tuple[tuple[StepEvent, ...], ...] = ()
+    transfer_busy_s: float = 0.0
 
 
 def serve(
@@ -49,71 +97,233 @@ def serve(
     """Serve every request of ``table``; returns when all are answered or rejected.
 
     ``progress`` is called with the number of ended requests about a hundred times.
+
+    Raises:
+        InputError: the table or the settings describe nothing that could be simulated.
     """
-    env = simpy.Environment()
-    records = Records.empty(table)
-    timeline = Timeline()
-    ended = 0
-    report_every = max(1, len(table) // 100)
-    upcoming = iter(range(len(table)))
-    engines: list[Engine] = []
-    routed = 0
+    cluster = Cluster(table, clock, settings, progress)
+    cluster.env.run()
+    return cluster.outcome()
 
-    def done(request: Request, finished_s: float, status: int) -> None:
-        nonlocal ended
-        records.write(request, finished_s, status)
-        ended += 1
-        if progress is not None and ended % report_every == 0:
-            progress(ended)
-        if settings.users is not None:
-            next_s = max(0.0, finished_s - env.now) + settings.think_s
-            env.timeout(next_s).callbacks.append(send_next)
 
-    def send(index: int) -> None:
-        nonlocal routed
-        request = Request(
-            index, env.now, int(table.input_tokens[index]), int(table.output_tokens[index])
+class Cluster:
+    """A simulation that has not run yet: run or step ``env``, then ask for the ``outcome``."""
+
+    def __init__(
+        self,
+        table: RequestTable,
+        clock: StepClock,
+        settings: ClusterSettings,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.env = simpy.Environment()
+        self.arrived = 0
+        self.ended = 0
+        self.moving = 0
+        self.homeless: list[Request] = []
+        self._settings = settings
+        self._progress = progress
+        self._report_every = max(1, len(table) // 100)
+        self._table = table
+        self._timeline = Timeline(keep_events=settings.keep_events)
+        pools = settings.pools or (
+            Pool(clock, settings.limits, settings.composition, settings.replicas),
         )
-        if len(engines) > 1:
-            loads = [engine.unfinished for engine in engines]
-            request.replica = settings.router(request, loads, routed)
-        routed += 1
+        _check(table, settings, pools)
+        self._columns = _Columns(table, pools[0].limits.kv_block_tokens)
+        self._links = None if settings.transfer is None else Links(settings.transfer)
+        self._recorder = Recorder(table)
+        self.engines = [
+            self._engine(pool, number)
+            for number, pool in enumerate(p for p in pools for _ in range(p.replicas))
+        ]
+        roles = [pool.role for pool in pools for _ in range(pool.replicas)]
+        self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
+        self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
+        self._restarts = sorted(f.restart_s for f in settings.failures if f.restart_s is not None)
+        self._source = self._make_source()
+        for failure in settings.failures:
+            self._plan_failure(failure)
+        self._source.start()
+
+    def _engine(self, pool: Pool, number: int) -> Engine:
+        return Engine(
+            self.env,
+            pool.clock,
+            pool.limits,
+            self._settings.ordering,
+            pool.composition,
+            self._done,
+            self._timeline,
+            number=number,
+            steps_per_event=self._settings.steps_per_event,
+            unit_tokens=self._columns.unit_tokens,
+            on_prefilled=self._hand_over if pool.role == "prefill" else None,
+        )
+
+    def _make_source(self) -> Source:
+        settings = self._settings
+        if settings.users is None:
+            return OpenStream(self.env, self._table, self._send)
+        return ClosedLoop(
+            self.env, self._table, self._send, settings.users, settings.think_s, settings.ramp_s
+        )
+
+    def outcome(self) -> Outcome:
+        """What the finished simulation leaves behind."""
+        assert self.ended == len(self._table), "a request was lost"
+        records = self._recorder.records()
+        return Outcome(
+            records,
+            tuple(engine.counters for engine in self.engines),
+            self._timeline,
+            float(records.finished_s.max()),
+            self._timeline.events(len(self.engines)),
+            0.0 if self._links is None else self._links.busy_s,
+        )
+
+    def _send(self, row: int) -> None:
+        self.arrived += 1
+        self._route(self._columns.request(row, self.env.now, self._settings.ttft_limit_s))
+
+    def _route(self, request: Request) -> None:
+        entrance, engines = self._entrance, self.engines
+        if len(entrance) == 1 and engines[entrance[0]].up:
+            request.replica = entrance[0]
+        else:
+            up = [i for i in entrance if engines[i].up]
+            if not up:
+                self._wait_for_restart(request)
+                return
+            if len(up) > 1:
+                views = [engines[i] for i in up]
+                request.replica = up[self._settings.router(request, views, self.arrived - 1)]
+            else:
+                request.replica = up[0]
+        if self._decoders and all(
+            engines[i].scheduler.never_fits(request) for i in self._decoders
+        ):
+            self._done(request, self.env.now, REJECTED)
+            return
         engines[request.replica].submit(request)
 
-    def send_next(_event: simpy.Event) -> None:
-        index = next(upcoming, None)
-        if index is not None:
-            send(index)
+    def _wait_for_restart(self, request: Request) -> None:
+        if self._restarts and self._restarts[-1] >= self.env.now:
+            self.homeless.append(request)
+        else:
+            self._done(request, self.env.now, REJECTED)
 
-    engines.extend(
-        Engine(
-            env,
-            clock,
-            settings.limits,
-            settings.ordering,
-            settings.composition,
-            done,
-            timeline,
-            settings.steps_per_event,
+    def _done(self, request: Request, finished_s: float, status: int) -> None:
+        self._recorder.write(request, finished_s, status)
+        self.ended += 1
+        if self._progress is not None and self.ended % self._report_every == 0:
+            self._progress(self.ended)
+        self._source.answered(request.index, finished_s)
+
+    def _hand_over(self, request: Request, now: float) -> None:
+        """Send a prompt's cache from its prefill replica to the emptiest decode replica."""
+        assert self._links is not None
+        origin = self.engines[request.replica]
+        fitting = [
+            i for i in self._decoders if not self.engines[i].scheduler.never_fits(request)
+        ]
+        target = min(fitting, key=lambda i: self.engines[i].unfinished)
+        arrival_s = self._links.arrival_s(request.computed, now)
+        self.moving += 1
+
+        def arrive(_event: simpy.Event) -> None:
+            self.moving -= 1
+            origin.forget(request)
+            request.replica = target
+            request.submitted_s = self.env.now
+            self.engines[target].submit(request)
+
+        self.env.timeout(arrival_s - now).callbacks.append(arrive)
+
+    def _plan_failure(self, failure: Failure) -> None:
+        engine = self.engines[failure.replica]
+
+        def go_down(_event: simpy.Event) -> None:
+            for request in engine.fail():
+                self._route(request)
+
+        def come_back(_event: simpy.Event) -> None:
+            engine.restart()
+            waiting, self.homeless = self.homeless, []
+            for request in waiting:
+                request.submitted_s = self.env.now
+                self._route(request)
+
+        self.env.timeout(failure.at_s).callbacks.append(go_down)
+        if failure.restart_s is not None:
+            self.env.timeout(failure.restart_s).callbacks.append(come_back)
+
+
+class _Columns:
+    """The table as plain lists, which are faster to read one by one, and its requests."""
+
+    def __init__(self, table: RequestTable, block_tokens: int) -> None:
+        self._inputs = table.input_tokens.tolist()
+        self._outputs = table.output_tokens.tolist()
+        self._prefixes = table.prefix_blocks
+        self._sessions = None if table.session is None else table.session.tolist()
+        self._priorities = None if table.priority is None else table.priority.tolist()
+        self._ttft_limits = None if table.ttft_limit_s is None else table.ttft_limit_s.tolist()
+        self.unit_tokens = 0
+        self._stride = 1
+        if table.prefix_blocks is not None:
+            # Shared units must be whole blocks. A chained hash stands for all text before it, so
+            # every so many-th one is enough.
+            self._stride = block_tokens // gcd(table.prefix_block_tokens, block_tokens)
+            self.unit_tokens = table.prefix_block_tokens * self._stride
+
+    def request(self, row: int, now: float, ttft_limit_s: float) -> Request:
+        """The request of one row, arriving now."""
+        request = Request(row, now, self._inputs[row], self._outputs[row])
+        if self._prefixes is not None:
+            prefix = self._prefixes[row]
+            request.prefix = prefix if self._stride == 1 else prefix[self._stride - 1 :: self._stride]
+        if self._sessions is not None:
+            request.session = self._sessions[row]
+        if self._priorities is not None:
+            request.priority = self._priorities[row]
+        own = ttft_limit_s if self._ttft_limits is None else self._ttft_limits[row]
+        request.deadline_s = now + own
+        return request
+
+
+def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ...]) -> None:
+    """Refuse what cannot be simulated.
+
+    Raises:
+        InputError: says what.
+    """
+    if not len(table):
+        raise InputError("there are no requests to serve", field="workload")
+    if min(table.input_tokens.min(), table.output_tokens.min()) < 1:
+        raise InputError("every request needs at least one token in and out", field="workload")
+    if not (table.arrival_s >= 0).all():
+        raise InputError("arrival times must be finite and not negative", field="workload")
+    if any(pool.limits.kv_blocks < 1 for pool in pools):
+        raise InputError(
+            "the KV cache has no blocks", field="deployment", remedy="give it more memory"
         )
-        for _ in range(settings.replicas)
-    )
-    if settings.users is None:
-        env.process(_open_stream(env, table, send))
-    else:
-        for _ in range(min(settings.users, len(table))):
-            env.timeout(0).callbacks.append(send_next)
-    env.run()
-    assert ended == len(table), "a request was lost"
-    assert not (records.status == UNFINISHED).any()
-    return Outcome(records, tuple(e.counters for e in engines), timeline, float(env.now))
+    roles = {pool.role for pool in pools}
+    if ("prefill" in roles) != ("decode" in roles):
+        raise InputError("prefill and decode replicas need each other", field="deployment")
+    if "prefill" in roles and settings.transfer is None:
+        raise InputError("prefill and decode replicas need a link", field="deployment")
+    if settings.failures and roles != {"both"}:
+        raise InputError("failures are simulated for undivided replicas only", field="deployment")
+    count = sum(pool.replicas for pool in pools)
+    for failure in settings.failures:
+        if not 0 <= failure.replica < count:
+            raise InputError(
+                f"replica {failure.replica} does not exist", field="deployment.failures",
+                remedy=f"there are replicas 0 to {count - 1}",
+            )  # fmt: skip
+        if failure.restart_s is not None and failure.restart_s <= failure.at_s:
+            raise InputError("a restart must come after the failure", field="deployment.failures")
 
 
-def _open_stream(
-    env: simpy.Environment, table: RequestTable, send: Callable[[int], None]
-) -> "simpy.events.ProcessGenerator":
-    for index, at_s in enumerate(table.arrival_s.tolist()):
-        wait_s = at_s - env.now
-        if wait_s > 0:
-            yield env.timeout(wait_s)
-        send(index)
+

@@ -1,48 +1,37 @@
 """One replica: continuous batching over a paged KV cache, as events on a simpy clock.
 
 Between two arrivals, completions or memory events the batch does not change, so a run of decode
-steps is one event whose time and energy are closed sums (``Curve.run``). ``steps_per_event``
-bounds such a run; 1 simulates step by step, and gives the same answer.
+steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
+``steps_per_event`` bounds such a run; 1 simulates step by step, and gives the same answer.
 """
 
-import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import simpy
+from simpy.events import Timeout
 
+from simulator.serving.limits import EngineLimits
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.request import FINISHED, REJECTED, Counters, Request
-from simulator.serving.step_clock import StepClock
+from simulator.serving.scheduler import Chunk, Scheduler
+from simulator.serving.step_clock import DecodeCurve, StepClock
 from simulator.serving.timeline import Timeline
 
 UNBOUNDED = 1 << 60
 
+OnDone = Callable[[Request, float, int], None]
+"""(request, time at which its last token is out, status)."""
 
-@dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """The engine's settings that bound a step and the cache.
-
-    Args:
-        max_sequences: sequences that run at once.
-        max_batched_tokens: tokens of one step.
-        kv_blocks, kv_block_tokens: the paged cache.
-        max_context: longest prompt plus answer.
-        chunked_prefill: whether a prompt may be spread over steps.
-        request_overhead_s: from arrival to the scheduler, and back with the first token.
-    """
-
-    max_sequences: int
-    max_batched_tokens: int
-    kv_blocks: int
-    kv_block_tokens: int
-    max_context: int
-    chunked_prefill: bool = True
-    request_overhead_s: float = 0.0
+OnPrefilled = Callable[[Request, float], None]
+"""(request, time at which its prompt is done)."""
 
 
 class Engine:
-    """A replica's scheduler, batch and cache. ``submit`` requests; ``on_done`` hears of each end."""
+    """A replica in time. ``submit`` requests; ``on_done`` hears of each end.
+
+    With ``on_prefilled`` the replica computes prompts only: each is handed over when its first
+    token is out, and keeps its blocks here until ``forget``.
+    """
 
     def __init__(
         self,
@@ -51,321 +40,300 @@ class Engine:
         limits: EngineLimits,
         ordering: Ordering,
         composition: Composition,
-        on_done: Callable[[Request, float, int], None],
+        on_done: OnDone,
         timeline: Timeline,
+        *,
+        number: int = 0,
         steps_per_event: int = UNBOUNDED,
+        unit_tokens: int = 0,
+        on_prefilled: OnPrefilled | None = None,
     ) -> None:
         self.env = env
         self.clock = clock
         self.limits = limits
         self.counters = Counters()
-        self._ordering = ordering
-        self._composition = composition
+        self.scheduler = Scheduler(
+            limits, ordering, composition, self.counters, unit_tokens if limits.prefix_caching else 0
+        )
+        self.up = True
+        self._number = number
         self._on_done = on_done
+        self._on_prefilled = on_prefilled
         self._timeline = timeline
         self._steps_per_event = steps_per_event
-
-        self._waiting: list[tuple[int, float, int, Request]] = []
-        self._prefilling: list[Request] = []
-        self._decoding: dict[int, Request] = {}
-        self._finish: list[tuple[int, int, int, Request]] = []
-        self._context_sum = 0
-        self._tick = 0
-        self._free_blocks = limits.kv_blocks
-        # How many sequences need a new block at ticks ≡ r (mod block size).
-        self._growth = [0] * limits.kv_block_tokens
-
+        self._handed_over = 0
+        # The event in progress: when it ends, what it is, and what it costs.
         self._wake: simpy.Event | None = None
-        self._run: tuple[float, float, int] | None = None
-        self._chunks: list[tuple[Request, int]] = []
-
-    @property
-    def unfinished(self) -> int:
-        """Requests that wait or run here."""
-        return len(self._waiting) + len(self._prefilling) + len(self._decoding)
-
-    @property
-    def used_blocks(self) -> int:
-        """Cache blocks in use."""
-        return self.limits.kv_blocks - self._free_blocks
-
-    @property
-    def running(self) -> int:
-        """Sequences in the batch."""
-        return len(self._prefilling) + len(self._decoding)
+        self._began_s = 0.0
+        self._time_s = 0.0
+        self._energy_j = 0.0
+        self._steps = 0
+        self._run: tuple[DecodeCurve, float, float] | None = None
+        self._chunks: list[Chunk] = []
+        self._prompt_tokens = 0
+        # How long the batch has been kept from decoding by steps of prompts alone.
+        self._paused_s = 0.0
 
     @property
     def waiting(self) -> int:
         """Requests not yet admitted (or thrown out again)."""
-        return len(self._waiting)
+        return len(self.scheduler.waiting.entries)
+
+    @property
+    def running(self) -> int:
+        """Sequences that compute here."""
+        return self.scheduler.running
+
+    @property
+    def unfinished(self) -> int:
+        """Requests that wait or run here."""
+        return len(self.scheduler.waiting.entries) + self.scheduler.running
+
+    @property
+    def used_blocks(self) -> int:
+        """Cache blocks that someone holds."""
+        return self.limits.kv_blocks - self.scheduler.pool.free
+
+    def cached_prefix_tokens(self, request: Request) -> int:
+        """Tokens of the prompt that the prefix cache holds right now."""
+        pool = self.scheduler.pool
+        return pool.cached_tokens(request, pool.cached_units(request))
 
     def submit(self, request: Request) -> None:
         """Take a request; one that can never fit is rejected at once."""
-        total = request.input_tokens + request.output_tokens
-        needed = self._blocks(total)
-        if total > self.limits.max_context or needed > self.limits.kv_blocks:
+        scheduler = self.scheduler
+        if scheduler.never_fits(request, answers=self._on_prefilled is None):
             self._on_done(request, self.env.now, REJECTED)
             return
-        if not self.limits.chunked_prefill and request.input_tokens > self.limits.max_batched_tokens:
-            self._on_done(request, self.env.now, REJECTED)
-            return
-        self._push(request, first=1)
+        scheduler.waiting.push(request)
         if self._wake is None:
-            self._schedule()
-        elif (
-            self._run is not None
-            and self._waiting[0][3] is request
-            and self.running < self.limits.max_sequences
-        ):
+            scheduler.last_step_began_s = self.env.now
+            self._next(self.env.now)
+        elif self._run is not None and scheduler.may_admit(request, self.env.now):
             self._cut_run()
 
-    def _blocks(self, tokens: int) -> int:
-        return -(-tokens // self.limits.kv_block_tokens)
+    def forget(self, request: Request) -> None:
+        """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
+        self._handed_over -= 1
+        self.scheduler.free(request)
+        if self._wake is None and self.up and self.waiting:
+            self._next(self.env.now)
 
-    def _push(self, request: Request, first: int) -> None:
-        key = self._ordering(request)
-        heapq.heappush(self._waiting, (first, key, request.index, request))
+    def fail(self) -> list[Request]:
+        """Go down now; returns the requests that were lost, as if they had just come."""
+        if self._wake is not None:
+            done = min(1.0, (self.env.now - self._began_s) / self._time_s) if self._time_s else 0.0
+            self.counters.busy_s += self._time_s * done
+            self.counters.energy_j += self._energy_j * done
+        self.up = False
+        self._wake, self._run, self._chunks = None, None, []
+        lost = self.scheduler.clear()
+        for request in lost:
+            request.epoch += 1
+            request.start_afresh(self.env.now)
+        return lost
 
-    def _schedule(self) -> None:
+    def restart(self) -> None:
+        """Come back up, with an empty cache."""
+        self.up = True
+
+    def _next(self, now: float) -> None:
         """Decide on the next step, or run of steps, and sleep until it is over."""
-        prompts = len(self._waiting) + len(self._prefilling)
-        plan = self._composition(len(self._decoding), prompts, self.limits.max_batched_tokens)
-        reserved = self._reserve_decode_blocks() if plan.decode else 0
-        chunks = self._take_prompts(plan.prompt_tokens) if prompts else []
-        if chunks:
-            self._start_mixed(chunks, decode=plan.decode)
-            return
-        self._free_blocks += reserved
-        if self._decoding:
-            if not plan.decode:
-                room = self._reserve_decode_blocks()
-                self._free_blocks += room
-            self._start_decode_run()
-        elif self._prefilling:
-            # Half-done prompts hold all blocks between them: give the latest one's back.
-            self._preempt_prompt(self._prefilling[-1])
-            self._schedule()
+        scheduler = self.scheduler
+        sequences = scheduler.batch.sequences
+        scheduler.held_back = False
+        if scheduler.waiting.entries or scheduler.prefilling:
+            chunks, decode = scheduler.plan(now)
+            if chunks:
+                self._start_mixed(now, chunks, decode)
+                return
+        elif scheduler.pool.free < len(sequences):
+            scheduler.make_room()
+        if sequences:
+            self._start_decode_run(now)
         else:
             self._wake = None
 
-    def _take_prompts(self, budget: int) -> list[tuple[Request, int]]:
-        """Chunks for this step: half-done prompts first, then waiting ones while they fit."""
-        chunks: list[tuple[Request, int]] = []
-        limits = self.limits
-        for request in self._prefilling:
-            if budget <= 0:
-                return chunks
-            tokens = min(request.target - request.computed, budget)
-            tokens = self._grow_prompt(request, tokens)
-            if tokens > 0:
-                chunks.append((request, tokens))
-                budget -= tokens
-        while self._waiting and budget > 0 and self.running < limits.max_sequences:
-            request = self._waiting[0][3]
-            remaining = request.target - request.computed
-            if remaining > budget and not limits.chunked_prefill and chunks:
-                break
-            tokens = min(remaining, budget)
-            if self._blocks(request.computed + tokens) > self._free_blocks:
-                break
-            heapq.heappop(self._waiting)
-            self._grow_prompt(request, tokens)
-            self._prefilling.append(request)
-            if request.started_s < 0:
-                request.started_s = self.env.now
-            chunks.append((request, tokens))
-            budget -= tokens
-        return chunks
-
-    def _grow_prompt(self, request: Request, tokens: int) -> int:
-        """Take blocks for ``tokens`` more of a prompt; as many tokens as there are blocks for."""
-        size = self.limits.kv_block_tokens
-        most = (request.blocks + self._free_blocks) * size - request.computed
-        tokens = min(tokens, most)
-        if tokens > 0:
-            added = self._blocks(request.computed + tokens) - request.blocks
-            request.blocks += added
-            self._free_blocks -= added
-        return tokens
-
-    def _start_mixed(self, chunks: list[tuple[Request, int]], decode: bool) -> None:
-        decoding = len(self._decoding) if decode else 0
-        context = self._context_sum / decoding if decoding else 0.0
-        tokens = sum(t for _, t in chunks)
-        past = sum(r.computed * t for r, t in chunks) / tokens
-        sampling = sum(r.computed + t == r.target for r, t in chunks)
+    def _start_mixed(self, now: float, chunks: list[Chunk], decode: bool) -> None:
+        batch = self.scheduler.batch
+        decoding = len(batch.sequences) if decode else 0
+        context = batch.context_sum / decoding if decoding else 0.0
+        tokens = past = sampling = 0
+        for request, count in chunks:
+            tokens += count
+            past += request.computed * count
+            sampling += request.computed + count == request.target
         time_s, energy_j = self.clock.mixed(
-            decoding, context, len(chunks), tokens, past, sampling
+            decoding, context, len(chunks), tokens, past / tokens, sampling
         )
-        if decoding:
-            alone_s, _ = self.clock.decode(decoding).run(context, 1)
-        else:
-            alone_s = 0.0
+        alone_s = self.clock.decode(decoding).run(context, 1)[0] if decoding else 0.0
         self.counters.prefill_s += max(0.0, time_s - alone_s)
         self._chunks = chunks
-        self._sleep(time_s, energy_j, steps=1 if decoding else 0)
+        self._prompt_tokens = tokens
+        self._sleep(now, time_s, energy_j, 1 if decoding else 0)
 
-    def _start_decode_run(self) -> None:
-        sequences = len(self._decoding)
-        steps = min(self._finish_tick() - self._tick, self._steps_per_event)
-        # Without a shortage in sight, skip the exact count.
-        if self._free_blocks < sequences * (steps // self.limits.kv_block_tokens + 1):
-            steps = self._steps_with_blocks(steps)
+    def _start_decode_run(self, now: float) -> None:
+        scheduler = self.scheduler
+        batch = scheduler.batch
+        sequences = len(batch.sequences)
+        steps = batch.next_end - batch.tick
+        if steps > self._steps_per_event:
+            steps = self._steps_per_event
+        if scheduler.held_back:
+            steps = 1
+        free = scheduler.pool.free
+        # Whatever their residues, n sequences take at most n blocks in as many steps as a block
+        # has tokens.
+        if free < sequences * (steps // self.limits.kv_block_tokens + 1):
+            steps = batch.steps_within(free, steps)
         curve = self.clock.decode(sequences)
-        context = self._context_sum / sequences
+        context = batch.context_sum / sequences
         time_s, energy_j = curve.run(context, steps)
-        self._run = (self.env.now, context, steps)
-        self._sleep(time_s, energy_j, steps)
+        deadline_s = scheduler.waiting.first_is_late_at()
+        if now < deadline_s < now + time_s:
+            wait_s = deadline_s - now - scheduler.stall_s
+            steps, time_s, energy_j = _steps_until(curve, context, wait_s, steps, time_s, energy_j)
+        self._run = (curve, context, scheduler.stall_s)
+        self._sleep(now, time_s, energy_j, steps)
 
-    def _sleep(self, time_s: float, energy_j: float, steps: int) -> None:
-        wake = self.env.timeout(time_s, (time_s, energy_j, steps))
+    def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
+        stall_s = self.scheduler.stall_s
+        if stall_s:
+            self.scheduler.stall_s = 0.0
+            time_s += stall_s
+            energy_j += stall_s * self.clock.idle_w
+        self._began_s = now
+        self._time_s = time_s
+        self._energy_j = energy_j
+        self._steps = steps
+        self._wake = wake = Timeout(self.env, time_s)
         wake.callbacks.append(self._on_wake)
-        self._wake = wake
 
     def _cut_run(self) -> None:
         """A request came during a run of steps: let only the step in progress finish."""
         assert self._run is not None
-        start, context, steps = self._run
-        curve = self.clock.decode(len(self._decoding))
-        done = curve.steps_until(context, self.env.now - start, steps)
-        if done == steps:
+        curve, context, stall_s = self._run
+        most = self._steps
+        elapsed_s = self.env.now - self._began_s - stall_s
+        steps, time_s, energy_j = _steps_until(
+            curve, context, elapsed_s, most, self._time_s - stall_s, self._energy_j
+        )
+        if self.limits.schedule_ahead and self.env.now > self._began_s:
+            # The step after the one in progress is put together already.
+            steps += 1
+            time_s, energy_j = curve.run(context, min(steps, most))
+        if steps >= most:
             return
-        time_s, energy_j = curve.run(context, done)
-        self._run = (start, context, done)
-        wake = self.env.timeout(max(0.0, start + time_s - self.env.now), (time_s, energy_j, done))
+        self._time_s = time_s + stall_s
+        self._energy_j = energy_j + stall_s * self.clock.idle_w
+        self._steps = steps
+        self._wake = wake = Timeout(self.env, max(0.0, self._began_s + self._time_s - self.env.now))
         wake.callbacks.append(self._on_wake)
-        self._wake = wake
 
     def _on_wake(self, event: simpy.Event) -> None:
         if event is not self._wake:
             return
-        time_s, energy_j, steps = event.value
         now = self.env.now
-        decoding = len(self._decoding)
+        scheduler, counters = self.scheduler, self.counters
+        batch, pool = scheduler.batch, scheduler.pool
+        steps, time_s, energy_j, chunks = self._steps, self._time_s, self._energy_j, self._chunks
+        if self.limits.schedule_ahead:
+            self._note_last_step(steps)
         if steps:
+            new_blocks = batch.advance(steps)
             if self._run is not None:
-                self._free_blocks -= self._blocks_for(steps)
-            self._tick += steps
-            self._context_sum += steps * decoding
-        counters = self.counters
+                pool.take(new_blocks)
+        elif batch.sequences:
+            self._paused_s += time_s
+        self._run = None
+        used = pool.total - pool.free
+        if used > counters.peak_blocks:
+            counters.peak_blocks = used
+        decoding = len(batch.sequences)
+        tokens = steps * decoding
+        prompt_tokens = self._prompt_tokens if chunks else 0
         counters.events += 1
-        counters.steps += max(steps, 1)
+        counters.steps += steps or 1
         counters.busy_s += time_s
         counters.energy_j += energy_j
-        counters.decode_tokens += steps * decoding
-        counters.peak_blocks = max(counters.peak_blocks, self.used_blocks)
-        prompt_tokens = sum(t for _, t in self._chunks)
+        counters.decode_tokens += tokens
         counters.prefill_tokens += prompt_tokens
+        gap_s = time_s / steps if steps else 0.0
+        if steps and self._paused_s:
+            self._timeline.add_gap(gap_s + self._paused_s, decoding)
+            self._paused_s = 0.0
         self._timeline.add(
-            now - time_s, time_s, steps * decoding, prompt_tokens, energy_j, self.running, self.waiting
-        )
-        self._run = None
-        self._finish_decodes(now)
-        self._finish_chunks(now)
-        self._schedule()
+            self._number,
+            (now - time_s, time_s, tokens, prompt_tokens, energy_j,
+             decoding + len(scheduler.prefilling), len(scheduler.waiting.entries), gap_s),
+        )  # fmt: skip
+        if batch.next_end <= batch.tick:
+            for request in batch.pop_ended():
+                scheduler.free(request)
+                self._on_done(request, now + self.limits.request_overhead_s, FINISHED)
+        if chunks:
+            self._finish_chunks(now)
+        self._next(now)
 
     def _finish_chunks(self, now: float) -> None:
+        prefilling = self.scheduler.prefilling
         for request, tokens in self._chunks:
             request.computed += tokens
             if request.computed == request.target:
-                self._prefilling.remove(request)
+                prefilling.remove(request)
                 self._first_token(request, now)
         self._chunks = []
 
     def _first_token(self, request: Request, now: float) -> None:
         """The prompt is done: its last row gives a token, and decoding begins."""
+        overhead_s = self.limits.request_overhead_s
         if request.first_token_s < 0:
-            request.first_token_s = now + self.limits.request_overhead_s
+            request.first_token_s = now + overhead_s
+        self.counters.prompt_ends += 1
         request.generated += 1
         left = request.output_tokens - request.generated
         if left == 0:
-            self._release(request)
-            self._on_done(request, now + self.limits.request_overhead_s, FINISHED)
+            self.scheduler.free(request)
+            self._on_done(request, now + overhead_s, FINISHED)
+        elif self._on_prefilled is not None:
+            self._handed_over += 1
+            self._on_prefilled(request, now)
+        else:
+            self.scheduler.batch.join(request, left)
+
+    def _note_last_step(self, steps: int) -> None:
+        """Remember when the last step of a run began: what came later was not planned for."""
+        if self._run is None or steps == 1 or not self.waiting:
+            self.scheduler.last_step_began_s = self._began_s
             return
-        request.joined_tick = self._tick
-        self._decoding[request.index] = request
-        self._context_sum += request.computed
-        self._growth[(self._tick - request.computed) % self.limits.kv_block_tokens] += 1
-        heapq.heappush(self._finish, (self._tick + left, request.index, request.epoch, request))
+        curve, context, stall_s = self._run
+        before_s = curve.run(context, steps - 1)[0]
+        self.scheduler.last_step_began_s = self._began_s + stall_s + before_s
 
-    def _finish_decodes(self, now: float) -> None:
-        while self._decoding and self._finish_tick() <= self._tick:
-            request = heapq.heappop(self._finish)[3]
-            self._leave(request)
-            self._release(request)
-            self._on_done(request, now + self.limits.request_overhead_s, FINISHED)
 
-    def _finish_tick(self) -> int:
-        """Tick at which the next sequence ends; entries of preempted ones are dropped."""
-        while True:
-            tick, _, epoch, request = self._finish[0]
-            if request.epoch == epoch:
-                return tick
-            heapq.heappop(self._finish)
+def _steps_until(
+    curve: DecodeCurve, context: float, elapsed_s: float, most: int, most_s: float, most_j: float
+) -> tuple[int, float, float]:
+    """The fewest steps that take ``elapsed_s`` or longer, with their seconds and joules.
 
-    def _leave(self, request: Request) -> None:
-        """Take a sequence out of the decoding batch."""
-        advanced = self._tick - request.joined_tick
-        residue = (request.joined_tick - request.computed) % self.limits.kv_block_tokens
-        self._growth[residue] -= 1
-        request.computed += advanced
-        request.generated += advanced
-        request.blocks = self._blocks(request.computed)
-        self._context_sum -= request.computed
-        del self._decoding[request.index]
-
-    def _release(self, request: Request) -> None:
-        self._free_blocks += request.blocks
-        request.blocks = 0
-
-    def _blocks_for(self, steps: int) -> int:
-        """New blocks that the decoding batch needs for its next ``steps`` steps."""
-        size = self.limits.kv_block_tokens
-        whole, rest = divmod(steps, size)
-        growth = self._growth
-        needed = whole * len(self._decoding)
-        start = self._tick % size
-        for i in range(start, start + rest):
-            needed += growth[i % size]
-        return needed
-
-    def _steps_with_blocks(self, most: int) -> int:
-        """How many of the next ``most`` steps the free blocks last for (at least one)."""
-        low, high = 1, most
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._blocks_for(middle) <= self._free_blocks:
-                low = middle
-            else:
-                high = middle - 1
-        return low
-
-    def _reserve_decode_blocks(self) -> int:
-        """Take the blocks of the next decode step, preempting the latest sequences if need be."""
-        while (needed := self._blocks_for(1)) > self._free_blocks:
-            if self._prefilling:
-                self._preempt_prompt(self._prefilling[-1])
-            else:
-                self._preempt(self._decoding[next(reversed(self._decoding))])
-        self._free_blocks -= needed
-        return needed
-
-    def _preempt(self, request: Request) -> None:
-        """Throw a decoding sequence out; its cache is recomputed later."""
-        self._leave(request)
-        # The prompt to recompute holds what was generated; its last row gives the next token.
-        request.target = request.input_tokens + request.generated
-        self._start_over(request)
-
-    def _preempt_prompt(self, request: Request) -> None:
-        """Throw a half-done prompt out."""
-        self._prefilling.remove(request)
-        self._start_over(request)
-
-    def _start_over(self, request: Request) -> None:
-        self._release(request)
-        request.computed = 0
-        request.epoch += 1
-        request.preemptions += 1
-        self.counters.preemptions += 1
-        self._push(request, first=0)
+    ``most`` steps take ``most_s``, no less than ``elapsed_s``, and ``most_j``.
+    Time grows almost linearly with steps, so a straight line between two known points lands
+    next to the answer; halving takes over should that ever fail to close in.
+    """
+    below, below_s = 0, 0.0
+    above, above_s, above_j = most, most_s, most_j
+    tries = 0
+    while above - below > 1:
+        if tries < 6 and above_s > below_s:
+            share = (elapsed_s - below_s) / (above_s - below_s)
+            steps = below + int(share * (above - below)) + (tries % 2 == 0)
+            steps = min(max(steps, below + 1), above - 1)
+        else:
+            steps = (below + above) // 2
+        tries += 1
+        time_s, energy_j = curve.run(context, steps)
+        if time_s >= elapsed_s:
+            above, above_s, above_j = steps, time_s, energy_j
+        else:
+            below, below_s = steps, time_s
+    return above, above_s, above_j

@@ -2,16 +2,31 @@
 
 An ordering gives each waiting request a key; the smallest is admitted first. A composition says,
 from counts alone, whether running sequences decode in the next step and how many prompt tokens
-it may take. A router picks a replica. Adding a policy is adding a function here.
+it may take. Adding a policy is adding a function here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.errors import InputError, nearest
 from simulator.serving.request import Request
 
-Ordering = Callable[[Request], float]
+Key = Callable[[Request], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """Who is admitted first: the smallest ``key``.
+
+    Args:
+        late_last: requests whose deadline has passed let all others go first.
+        largest_key_leaves: a shortage of memory throws out the sequence with the largest key,
+            not the one admitted last.
+    """
+
+    key: Key
+    late_last: bool = False
+    largest_key_leaves: bool = False
 
 
 def first_come_first_served(request: Request) -> float:
@@ -29,10 +44,22 @@ def shortest_job_first(request: Request) -> float:
     return float(request.input_tokens + request.output_tokens)
 
 
+def priority(request: Request) -> float:
+    """The request's own priority, smallest first; equal ones in order of their rows."""
+    return float(request.priority)
+
+
+def deadline(request: Request) -> float:
+    """The moment by which the first token is due, earliest first."""
+    return request.deadline_s
+
+
 ORDERINGS: dict[str, Ordering] = {
-    "fcfs": first_come_first_served,
-    "shortest-first": shortest_first,
-    "shortest-job-first": shortest_job_first,
+    "fcfs": Ordering(first_come_first_served),
+    "shortest-first": Ordering(shortest_first),
+    "shortest-job-first": Ordering(shortest_job_first),
+    "priority": Ordering(priority, largest_key_leaves=True),
+    "slo-aware": Ordering(deadline, late_last=True),
 }
 
 
@@ -43,35 +70,30 @@ def ordering(name: str) -> Ordering:
         InputError: unknown; suggests the nearest.
     """
     if name not in ORDERINGS:
-        raise InputError(f"unknown policy {name!r}", field="policy", remedy=nearest(name, ORDERINGS))
+        raise InputError(
+            f"unknown policy {name!r}", field="deployment.policy", remedy=nearest(name, ORDERINGS)
+        )
     return ORDERINGS[name]
 
 
-@dataclass(frozen=True, slots=True)
-class StepPlan:
-    """What the next step may hold."""
-
-    decode: bool
-    prompt_tokens: int
+Composition = Callable[[int, int, int], tuple[bool, int, bool]]
+"""(decoding sequences, half-done prompts, token budget) → what a step holds while prompts wait:
+whether sequences decode, how many prompt tokens it takes, and whether newcomers may come in."""
 
 
-Composition = Callable[[int, int, int], StepPlan]
-"""(decoding sequences, waiting or half-done prompts, token budget) → plan."""
-
-
-def mixed(decoding: int, prompts: int, budget: int) -> StepPlan:
+def mixed(decoding: int, _half_done: int, budget: int) -> tuple[bool, int, bool]:
     """vLLM V1: decodes first, prompts fill what is left of one token budget."""
-    return StepPlan(decode=True, prompt_tokens=max(0, budget - decoding))
+    return True, max(0, budget - decoding), True
 
 
-def prefill_first(decoding: int, prompts: int, budget: int) -> StepPlan:
+def prefill_first(_decoding: int, _half_done: int, budget: int) -> tuple[bool, int, bool]:
     """SGLang's default: prompts in steps of their own, and decoding waits meanwhile."""
-    return StepPlan(decode=prompts == 0, prompt_tokens=budget)
+    return False, budget, True
 
 
-def static(decoding: int, prompts: int, budget: int) -> StepPlan:
+def static(decoding: int, half_done: int, budget: int) -> tuple[bool, int, bool]:
     """A batch is filled once and runs until its last sequence is done."""
-    return StepPlan(decode=True, prompt_tokens=0 if decoding else budget)
+    return half_done == 0, budget if half_done or not decoding else 0, not decoding
 
 
 COMPOSITIONS: dict[str, Composition] = {
@@ -79,19 +101,3 @@ COMPOSITIONS: dict[str, Composition] = {
     "prefill-first": prefill_first,
     "static": static,
 }
-
-Router = Callable[[Request, Sequence[int], int], int]
-"""(request, unfinished requests of each replica, requests routed so far) → replica."""
-
-
-def round_robin(request: Request, loads: Sequence[int], routed: int) -> int:
-    """The next replica in turn."""
-    return routed % len(loads)
-
-
-def least_loaded(request: Request, loads: Sequence[int], routed: int) -> int:
-    """The replica with the fewest unfinished requests; the first of equals."""
-    return min(range(len(loads)), key=loads.__getitem__)
-
-
-ROUTERS: dict[str, Router] = {"round-robin": round_robin, "least-loaded": least_loaded}

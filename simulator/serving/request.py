@@ -13,16 +13,26 @@ STATUSES = ("finished", "rejected", "unfinished")
 
 FINISHED, REJECTED, UNFINISHED = range(3)
 
+NO_ROW = -1
+"""In ``RequestTable.follows``: this request waits for no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestTable:
     """Requests to be served, one row each, in order of arrival.
 
     Args:
-        arrival_s: seconds from the start; ignored in a closed loop, where users wait instead.
+        arrival_s: seconds from the start; ignored in a closed loop, where users wait instead,
+            and in rows that follow another.
         input_tokens, output_tokens: lengths, each at least 1.
-        prefix_blocks: hashes of the prompt's blocks where a trace gives them.
+        prefix_blocks: hashes of the blocks of prompt and answer, chained: equal hashes at equal
+            places mean equal text up to there. They may end before the answer does.
         prefix_block_tokens: tokens that one such hash stands for.
+        session: the conversation that a row belongs to; ``NO_ROW`` for none.
+        follows: the row whose answer this one waits for; ``NO_ROW`` for none.
+        delay_s: time between that answer and this row's arrival.
+        priority: smaller is served earlier by the policy of that name.
+        ttft_limit_s: a request's own objective, for policies that look at deadlines.
     """
 
     arrival_s: FloatArray
@@ -30,6 +40,11 @@ class RequestTable:
     output_tokens: IntArray
     prefix_blocks: tuple[tuple[int, ...], ...] | None = None
     prefix_block_tokens: int = 512
+    session: IntArray | None = None
+    follows: IntArray | None = None
+    delay_s: FloatArray | None = None
+    priority: IntArray | None = None
+    ttft_limit_s: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_s)
@@ -42,7 +57,9 @@ class Request:
         "arrival_s",
         "blocks",
         "cached_tokens",
+        "committed",
         "computed",
+        "deadline_s",
         "epoch",
         "first_token_s",
         "generated",
@@ -51,9 +68,15 @@ class Request:
         "joined_tick",
         "output_tokens",
         "preemptions",
+        "prefix",
+        "priority",
         "replica",
+        "session",
         "started_s",
+        "submitted_s",
+        "swapped",
         "target",
+        "units",
     )
 
     def __init__(self, index: int, arrival_s: float, input_tokens: int, output_tokens: int) -> None:
@@ -61,17 +84,31 @@ class Request:
         self.arrival_s = arrival_s
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
-        self.target = input_tokens
-        self.computed = 0
-        self.generated = 0
-        self.blocks = 0
-        self.cached_tokens = 0
-        self.joined_tick = 0
-        self.epoch = 0
-        self.preemptions = 0
+        self.priority = 0
+        self.session = NO_ROW
+        self.prefix: tuple[int, ...] = ()
+        self.deadline_s = arrival_s
         self.replica = 0
+        self.cached_tokens = 0
+        self.preemptions = 0
+        self.epoch = 0
+        self.start_afresh(arrival_s)
+
+    def start_afresh(self, now: float) -> None:
+        """Begin at a replica that knows nothing of this request."""
+        self.submitted_s = now
         self.started_s = -1.0
         self.first_token_s = -1.0
+        # Tokens to compute before the next one can be sampled, tokens computed, tokens sampled.
+        self.target = self.input_tokens
+        self.computed = 0
+        self.generated = 0
+        # Cache blocks held, the shared ones among them by hash, blocks promised to the answer.
+        self.blocks = 0
+        self.units: list[int] | None = None
+        self.committed = 0
+        self.swapped = False
+        self.joined_tick = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,38 +129,6 @@ class Records:
     preemptions: IntArray
     status: NDArray[np.int8]
 
-    @classmethod
-    def empty(cls, table: RequestTable) -> "Records":
-        """Columns for ``table``, nothing served yet."""
-        rows = len(table)
-        nothing = np.full(rows, np.nan)
-        return cls(
-            arrival_s=table.arrival_s.copy(),
-            input_tokens=table.input_tokens,
-            output_tokens=table.output_tokens,
-            cached_tokens=np.zeros(rows, np.int64),
-            started_s=nothing.copy(),
-            first_token_s=nothing.copy(),
-            finished_s=nothing.copy(),
-            replica=np.full(rows, -1, np.int64),
-            preemptions=np.zeros(rows, np.int64),
-            status=np.full(rows, UNFINISHED, np.int8),
-        )
-
-    def write(self, request: Request, finished_s: float, status: int) -> None:
-        """Put down what became of ``request``."""
-        row = request.index
-        self.arrival_s[row] = request.arrival_s
-        self.finished_s[row] = finished_s
-        self.replica[row] = request.replica
-        self.preemptions[row] = request.preemptions
-        self.cached_tokens[row] = request.cached_tokens
-        self.status[row] = status
-        if request.started_s >= 0:
-            self.started_s[row] = request.started_s
-        if request.first_token_s >= 0:
-            self.first_token_s[row] = request.first_token_s
-
     @property
     def finished(self) -> NDArray[np.bool_]:
         """Which requests were answered in full."""
@@ -133,6 +138,11 @@ class Records:
     def ttft_s(self) -> FloatArray:
         """Time to first token, from arrival."""
         return self.first_token_s - self.arrival_s
+
+    @property
+    def ttft_from_admission_s(self) -> FloatArray:
+        """Time to first token, from the start of the prompt's first chunk."""
+        return self.first_token_s - self.started_s
 
     @property
     def queue_s(self) -> FloatArray:
@@ -154,11 +164,17 @@ class Records:
 
 @dataclass(slots=True)
 class Counters:
-    """Totals of one replica; what tokens, steps and joules must be conserved against."""
+    """Totals of one replica; what tokens, steps and joules must be conserved against.
+
+    ``prefill_tokens`` counts computed prompt tokens, those computed again after a preemption
+    included; ``cached_tokens`` those that the prefix cache spared. The end of a prompt
+    (``prompt_ends``) gives a token too, so answers add up to ``decode_tokens + prompt_ends``.
+    """
 
     steps: int = 0
     prefill_tokens: int = 0
     decode_tokens: int = 0
+    prompt_ends: int = 0
     cached_tokens: int = 0
     preemptions: int = 0
     busy_s: float = 0.0

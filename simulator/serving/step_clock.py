@@ -7,10 +7,10 @@ class DecodeCurve(Protocol):
     """Decode steps of one batch size, against the mean context."""
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on."""
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
 
-    def steps_until(self, context: float, elapsed_s: float, most: int) -> int:
-        """The smallest number of steps, at most ``most``, that takes ``elapsed_s`` or longer."""
+        Must add up: ``run(c, n + m)`` is ``run(c, n)`` and ``run(c + n, m)`` together.
+        """
 
 
 class StepClock(Protocol):

@@ -45,17 +45,17 @@ def predict_cases(
     money = economics or Economics()
     parsed: list[dict[str, Any] | InputError] = [_parsed(case) for case in cases]
     answers: list[Prediction | InputError | None] = [None] * len(parsed)
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, case in enumerate(parsed):
         if isinstance(case, InputError):
             answers[i] = case
         elif case["phase"] == "serve":
             answers[i] = _served(case, money)
         else:
-            groups.setdefault(_deployment_key(case), []).append(i)
+            groups.setdefault(_deployment_key(case), []).append((i, case))
     for rows in groups.values():
-        members = [parsed[i] for i in rows]
-        for i, answer in zip(rows, _predict_group(members, money), strict=True):
+        members = [case for _, case in rows]
+        for (i, _), answer in zip(rows, _predict_group(members, money), strict=True):
             answers[i] = answer
     return [a for a in answers if a is not None]
 

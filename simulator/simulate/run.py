@@ -11,7 +11,8 @@ from simulator.graph.step_shape import StepShape
 from simulator.serving.arrivals import draw_requests
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.metrics import Limits, ServingMetrics, measure
-from simulator.serving.policies import COMPOSITIONS, ROUTERS, ordering
+from simulator.serving.policies import COMPOSITIONS, ordering
+from simulator.serving.routing import router
 from simulator.serving.request import RequestTable
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.setup import Setup, resolve_setup
@@ -58,7 +59,7 @@ def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> Clus
         limits=setup.limits,
         ordering=ordering(scenario.deployment.policy),
         composition=COMPOSITIONS[setup.profile.scheduling],
-        router=ROUTERS["least-loaded"],
+        router=router("least-loaded"),
         replicas=scenario.deployment.replicas,
         users=users,
         think_s=think_s,
@@ -114,7 +115,8 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         notes.append(f"{metrics.rejected} requests were longer than the cache or context allows")
     if price is None:
         notes.append(
-            f"nobody has published a price of {setup.hardware.name}; give economics.usd_per_device_hour"
+            f"nobody has published a price of {setup.hardware.name}; "
+            "give economics.usd_per_device_hour"
         )
     return SimulationResult(
         scenario=scenario.name,

@@ -7,12 +7,16 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.graph.build import Graph, build
-from simulator.graph.parallel import Layout
+from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device import Device, resolve
+from simulator.roofline.offload import OffloadPlan, offload
+from simulator.roofline.sram import Machine, SramStepModel, is_sram_machine
 from simulator.roofline.step import StepModel
 from simulator.roofline.step_table import StepTable
-from simulator.serving.engine import EngineLimits
+from simulator.serving.limits import EngineLimits
+from simulator.simulate.layouts import advice, check_links, layout_of
+from simulator.simulate.machines import on_machine
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -38,11 +42,15 @@ class Setup:
     kv_precision: str
     budget: MemoryBudget
     limits: EngineLimits
+    offload: OffloadPlan | None = None
+    machine: Machine | None = None
 
     @cached_property
     def step_model(self) -> StepModel:
         """The cost of any step."""
-        return StepModel(self.graph, self.device, self.profile)
+        if self.machine is not None:
+            return SramStepModel(self.graph, self.device, self.profile, self.machine)
+        return StepModel(self.graph, self.device, self.profile, self.offload)
 
     @cached_property
     def step_table(self) -> StepTable:
@@ -78,20 +86,32 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     """
     name, engine = split_engine(hardware_name)
     hardware = catalogue.hardware(name)
-    device = resolve(hardware, engine)
+    device = resolve(hardware, engine).served_by(deployment.engine)
     model = catalogue.model(model_name)
     profile = catalogue.engine_profile(deployment.engine)
     precision = deployment.precision or model.weight_precision
+    precision = profile.precisions.get(precision, precision)
     kv_precision = deployment.kv_precision or "bf16"
-    layout = Layout(deployment.tp, deployment.pp, deployment.dp, deployment.ep)
-    graph = build(model, layout, precision, kv_precision)
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
+    machine, memory_bytes = None, device.memory_bytes
+    if is_sram_machine(device):
+        deployment, machine = on_machine(model, device, deployment, precision, kv_precision)
+        memory_bytes *= machine.chips
+        layout, fraction = Layout(), deployment.memory_fraction or 1.0
+    else:
+        layout = layout_of(deployment)
+        check_layout(model, layout)
+        check_links(model, device, layout)
+    whole = build(model, layout, precision, kv_precision)
+    away = offload(whole, hardware, device, deployment.offload)
+    graph, device = away.graph, away.device
     budget = memory_budget(
         graph,
-        device.memory_bytes,
+        memory_bytes,
         fraction,
         profile.memory_rule,
-        min(float(profile.activation_reserve), 0.1 * device.memory_bytes),
+        min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
+        None if away.plan is None else away.plan.device_bytes,
     )
     block_tokens = deployment.kv_block_tokens or profile.kv_block_tokens
     max_context = deployment.max_context or model.max_context
@@ -101,18 +121,27 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
             field="deployment.max_context",
             remedy=f"use at most {model.max_context}",
         )
-    require_fit(budget, device.title, _advice(model, graph, device, precision, fraction))
-    blocks = deployment.kv_blocks or cache_blocks(graph, budget.cache, block_tokens, max_context)
+    fits = budget.cache > 0
+    blocks = deployment.kv_blocks or 0
+    if fits and not blocks:
+        blocks = cache_blocks(graph, budget.cache, block_tokens, max_context)
+    remedy = ""
+    if not fits or blocks < 1:
+        remedy = advice(model, device, profile, layout, precision, kv_precision, fraction)
+    require_fit(budget, device.title, remedy)
     if blocks < 1:
         raise InputError(
             f"{humane(budget.cache, 'B')} of cache hold not one block of {block_tokens} tokens",
             field="deployment",
-            remedy=_advice(model, graph, device, precision, fraction),
+            remedy=remedy,
         )
     token_budget = profile.budget_for(device.memory_bytes)
+    sequences = deployment.max_sequences or token_budget.max_sequences
+    tokens = deployment.max_batched_tokens or token_budget.max_batched_tokens
     limits = EngineLimits(
-        max_sequences=deployment.max_sequences or token_budget.max_sequences,
-        max_batched_tokens=deployment.max_batched_tokens or token_budget.max_batched_tokens,
+        # Each data-parallel rank schedules for itself, within limits and a cache of its own.
+        max_sequences=sequences * deployment.dp,
+        max_batched_tokens=tokens * deployment.dp,
         kv_blocks=blocks * deployment.dp,
         kv_block_tokens=block_tokens,
         max_context=max_context,
@@ -124,43 +153,29 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         request_overhead_s=float(profile.request_overhead),
     )
     return Setup(
-        hardware, device, model, graph, profile, deployment, precision, kv_precision, budget, limits
+        hardware,
+        device,
+        model,
+        graph,
+        profile,
+        deployment,
+        precision,
+        kv_precision,
+        budget,
+        limits,
+        away.plan,
+        machine,
     )
-
-
-def _advice(model: Model, graph: Graph, device: Device, precision: str, fraction: float) -> str:
-    """What would fit: more devices, fewer bits, or a device with more memory."""
-    ideas = []
-    available = fraction * device.memory_bytes
-    whole = graph.weight_bytes * graph.layout.devices
-    heads = min(
-        layer.attention.query_heads
-        for layer in model.layers
-        if hasattr(layer.attention, "query_heads")
-    )
-    largest = device.scale_up.fabric.devices if device.scale_up else 1
-    for tp in (2, 4, 8, 16, 32, 64):
-        fits = whole / tp < 0.9 * available
-        if graph.layout.tp < tp <= largest and heads % tp == 0 and fits:
-            ideas.append(f"tp {tp}")
-            break
-    for name in ("fp8", "w4a16"):
-        if name == precision:
-            continue
-        if build(model, graph.layout, name).weight_bytes < 0.9 * available:
-            ideas.append(f"precision {name}")
-            break
-    ideas.append(f"a device with more than {humane(graph.weight_bytes / fraction, 'B')}")
-    return "what would fit: " + ", or ".join(ideas)
 
 
 def capacity_batch(setup: Setup, context: np.ndarray) -> np.ndarray:
     """Sequences of ``context`` tokens that one replica's cache holds at once."""
     per_sequence = np.maximum(setup.graph.kv_bytes(context), 1.0)
-    block = setup.limits.kv_block_tokens
+    block, ranks = setup.limits.kv_block_tokens, setup.deployment.dp
     growing = setup.graph.kv_bytes_per_token > 0
     if growing:
         blocks = np.ceil(np.maximum(context, 1) / block)
-        by_blocks = np.floor(setup.limits.kv_blocks / blocks)
+        # A sequence stays on one data-parallel rank.
+        by_blocks = np.floor(setup.limits.kv_blocks / ranks / blocks) * ranks
         return np.asarray(by_blocks)
-    return np.floor(setup.budget.cache * setup.deployment.dp / per_sequence)
+    return np.floor(setup.budget.cache / per_sequence) * ranks

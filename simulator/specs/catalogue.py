@@ -88,9 +88,9 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
-        both_mappings = isinstance(below, dict) and isinstance(value, dict)
-        is_leaf = both_mappings and "value" in value
-        merged[key] = _merged(below, value) if both_mappings and not is_leaf else value
+        if isinstance(below, dict) and isinstance(value, dict) and "value" not in value:
+            value = _merged(below, value)
+        merged[key] = value
     return merged
 
 
@@ -165,6 +165,18 @@ def link_calibration(technology: str) -> Calibration:
     return validate(Calibration, read_mapping(path), path)
 
 
+_CHIP_LINKS = ("c2c", "infinity", "lpddr", "ddr")
+"""Links from chip to chip, or memory that is the device's own without a bus between."""
+
+
+@lru_cache(maxsize=32)
+def host_link_calibration(technology: str) -> Calibration:
+    """What is assumed of a device's way to its host where nobody has measured it."""
+    chip = any(name in technology.lower() for name in _CHIP_LINKS)
+    path = _PACKAGE / "specs" / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
+    return validate(Calibration, read_mapping(path), path)
+
+
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)
@@ -174,7 +186,9 @@ def scenario_path(name: str) -> Path:
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
-    raise InputError(f"no such scenario file {name!r}", field="scenario", remedy=nearest(name, known))
+    raise InputError(
+        f"no such scenario file {name!r}", field="scenario", remedy=nearest(name, known)
+    )
 
 
 def all_hardware() -> Iterator[Hardware]:
@@ -185,3 +199,8 @@ def all_hardware() -> Iterator[Hardware]:
 def all_models() -> Iterator[Model]:
     """Every model of the catalogue."""
     return (model(name) for name in names(data_folder("models")))
+
+
+def templates() -> dict[str, Path]:
+    """Commented files to fill in, by what they describe."""
+    return names(_PACKAGE / "specs" / "templates")

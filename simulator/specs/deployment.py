@@ -1,19 +1,37 @@
 """How a model is laid out on devices and served: engine, precision, parallelism, limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from simulator.specs.offload import Offload
 from simulator.specs.quantity import Spec
 
 Degree = Annotated[int, Field(ge=1)]
+ExpertExchange = Literal["auto", "all_gather", "normal", "low_latency"]
 
 
 class Deployment(Spec):
     """One replica's layout and the engine's settings; what is absent takes the engine's default.
 
-    ``devices`` counts all devices of the deployment; together with ``tp`` × ``pp`` × ``dp`` it
-    gives the number of independent replicas.
+    ``devices`` counts all devices of the deployment; together with ``tp`` × ``pp`` × ``dp`` ×
+    ``cp`` it gives the number of independent replicas.
+
+    Args:
+        tp, pp: tensor and pipeline parallelism.
+        dp: ranks with attention and sequences of their own that meet in the experts.
+        ep: devices over which whole experts are spread, within tp × cp × dp. An ep beyond
+            tp × cp raises dp to match where dp is left out.
+        cp: ranks that share the tokens of long sequences.
+        dcp: of the tp ranks, those that share a sequence's cache by tokens.
+        stage_layers: layers of each pipeline stage, where they are uneven.
+        expert_exchange: gather all tokens everywhere, send each once to every rank (normal) or
+            to every expert (low_latency); absent, the engine's default.
+        redundant_experts: further copies of popular experts in each layer.
+        expert_skew: Zipf exponent of the experts' popularity; absent, the model's own.
+        sequence_parallel: norms on a part of the rows on each tensor-parallel rank.
+        two_batch_overlap: half batches that compute and communicate in turns.
+        offload: weights, tables and cache that lie off the device.
     """
 
     engine: str = "vllm"
@@ -23,6 +41,14 @@ class Deployment(Spec):
     pp: Degree = 1
     ep: Degree = 1
     dp: Degree = 1
+    cp: Degree = 1
+    dcp: Degree = 1
+    stage_layers: tuple[Degree, ...] | None = None
+    expert_exchange: ExpertExchange | None = None
+    redundant_experts: Annotated[int, Field(ge=0)] = 0
+    expert_skew: Annotated[float, Field(ge=0)] | None = None
+    sequence_parallel: bool = False
+    two_batch_overlap: bool = False
     devices: Degree | None = None
     replicas: Degree = 1
     max_sequences: Degree | None = None
@@ -34,11 +60,12 @@ class Deployment(Spec):
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
     policy: str = "fcfs"
+    offload: Offload | None = None
 
     @property
     def devices_per_replica(self) -> int:
         """Devices that hold one copy of the model."""
-        return self.tp * self.pp * self.dp
+        return self.tp * self.pp * self.dp * self.cp
 
     @property
     def total_devices(self) -> int:
@@ -47,19 +74,33 @@ class Deployment(Spec):
 
     @model_validator(mode="after")
     def _devices_match_layout(self) -> "Deployment":
+        self._complete_dp()
         if self.devices is None:
             return self
         if self.devices % self.devices_per_replica:
             raise ValueError(
-                f"devices ({self.devices}) is not a multiple of tp × pp × dp "
+                f"devices ({self.devices}) is not a multiple of tp × pp × dp × cp "
                 f"({self.devices_per_replica})"
             )
         whole = self.devices // self.devices_per_replica
         if self.replicas not in (1, whole):
             raise ValueError(
-                f"devices ({self.devices}) holds {whole} replicas of tp × pp × dp "
+                f"devices ({self.devices}) holds {whole} replicas of tp × pp × dp × cp "
                 f"({self.devices_per_replica}), but replicas says {self.replicas}"
             )
-        # Keep the two spellings of one fact in step; the object is frozen for everybody else.
-        object.__setattr__(self, "replicas", whole)
+        self._set("replicas", whole)
         return self
+
+    def _complete_dp(self) -> None:
+        """Bring tp, dp and ep together as the serving engines' own flags leave them."""
+        beside = self.tp * self.cp
+        if "dp" not in self.model_fields_set and self.ep > beside and self.ep % beside == 0:
+            self._set("dp", self.ep // beside)
+        # SGLang and TensorRT-LLM count attention's data-parallel ranks inside tp.
+        within = self.devices is not None and self.devices == self.tp * self.pp * self.cp
+        if self.dp > 1 and within and self.tp % self.dp == 0:
+            self._set("tp", self.tp // self.dp)
+
+    def _set(self, field: str, value: int) -> None:
+        # Keeps two spellings of one fact in step; the object is frozen for everybody else.
+        object.__setattr__(self, field, value)

@@ -1,9 +1,10 @@
-"""What a serving engine (vLLM, SGLang, TensorRT-LLM, llama.cpp, …) adds to the device's own time."""
+"""What a serving engine (vLLM, SGLang, TensorRT-LLM, …) adds to the device's own time."""
 
 from typing import Literal
 
 from pydantic import Field
 
+from simulator.specs.hardware import DeviceClass
 from simulator.specs.quantity import Bytes, Fraction, Quantity, Seconds, Spec
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
@@ -28,7 +29,14 @@ class EngineProfile(Spec):
         request_overhead: time from a request's arrival until the scheduler sees it, plus the
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
+        kernel_gap: time the device waits between two kernels, by class of device.
+        compute_share, bandwidth_share: what the engine's kernels reach of a device's calibrated
+            rates, by class of device; absent classes reach all of it.
+        precisions: how it stores what users call by a shorter name.
+        kernels: kernel families of its own, law by law, on GPUs.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
+        attention_launches: what the host launches for each attention call of a captured step
+            with prompts, whose attention runs between pieces of the graph.
         communication_overlap: share of collectives' time hidden behind compute.
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
@@ -43,7 +51,13 @@ class EngineProfile(Spec):
     sequence_overhead: Seconds
     request_overhead: Seconds
     kernel_launch: Seconds
+    kernel_gap: dict[DeviceClass, Seconds] = {}
+    compute_share: dict[DeviceClass, Fraction] = {}
+    bandwidth_share: dict[DeviceClass, Fraction] = {}
+    precisions: dict[str, str] = {}
+    kernels: dict[str, str] = {}
     captured_tokens: int = Field(ge=0)
+    attention_launches: int = Field(default=0, ge=0)
     communication_overlap: Fraction
     memory_fraction: Fraction
     memory_rule: MemoryRule

@@ -21,7 +21,9 @@ from simulator.specs.quantity import (
     Watts,
 )
 
-DeviceClass = Literal["datacenter-gpu", "consumer-gpu", "tpu", "wafer", "npu", "unified-memory-soc", "cpu"]
+DeviceClass = Literal[
+    "datacenter-gpu", "consumer-gpu", "tpu", "wafer", "npu", "unified-memory-soc", "cpu"
+]
 
 Datatype = Literal[
     "fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "fp6", "fp4", "nvfp4", "mxfp4", "int8", "int4",
@@ -141,7 +143,7 @@ class Links(Spec):
 
 
 class Power(Spec):
-    """Watts of one device: ``limit`` is its board power, ``all_in`` its share of the whole server."""
+    """Watts of one device: ``limit`` is its board power, ``all_in`` its share of the server."""
 
     idle: Watts | None = None
     limit: Watts
@@ -166,7 +168,9 @@ class Offer(Spec):
         if wants_purchase != (self.usd_per_device is not None) or wants_purchase == (
             self.usd_per_device_hour is not None
         ):
-            raise ValueError("a purchase carries usd_per_device, any other term usd_per_device_hour")
+            raise ValueError(
+                "a purchase carries usd_per_device, any other term usd_per_device_hour"
+            )
         return self
 
 

@@ -20,6 +20,11 @@ class Part(Spec):
 
     kind: str
 
+    def __hash__(self) -> int:
+        # The inherited hash leaves out fields that only the kind knows.
+        extra = sorted((name, str(value)) for name, value in (self.model_extra or {}).items())
+        return hash((*self.__dict__.values(), *extra))
+
 
 PLAIN_RESIDUAL = Part(kind="plain")
 
@@ -94,6 +99,9 @@ class Draft(Spec):
     joins_embedding: bool = True
 
 
+Convention = Literal["head", "embeddings", "body"]
+
+
 class Published(Spec):
     """What the publisher says of the model, to be checked against the shapes.
 
@@ -101,16 +109,17 @@ class Published(Spec):
         parameters: the total. A figure rounded to few digits carries ``low`` and ``high``.
         total_includes: what it counts beside the decoder.
         active_parameters: parameters that one token uses.
-        active_convention: whether that counts the output head (``head``), the input embedding
-            as well (``embeddings``), or neither (``body``).
+        total_convention, active_convention: whether a figure counts the output head alone
+            (``head``), the input embedding as well (``embeddings``), or neither (``body``).
         kv_bytes_per_token: cache growth a token of a long sequence, as the publisher stores it.
         state_bytes: fixed state of one sequence.
     """
 
     parameters: Count | None = None
     total_includes: tuple[Literal["vision", "draft"], ...] = ()
+    total_convention: Convention = "embeddings"
     active_parameters: Count | None = None
-    active_convention: Literal["head", "embeddings", "body"] = "head"
+    active_convention: Convention = "head"
     kv_bytes_per_token: Bytes | None = None
     state_bytes: Bytes | None = None
 
@@ -143,7 +152,7 @@ class ModelFile(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     title: str
-    aliases: list[str] = []
+    aliases: tuple[str, ...] = ()
     source: str
     published: Published = Published()
     hypothetical: bool = False
@@ -155,6 +164,7 @@ class ModelFile(Spec):
     tied_embeddings: bool = False
     weight_precision: str = "bf16"
     vision: VisionEncoder | None = None
+    draft: Draft | None = None
     layers: list[LayerGroup] | None = None
 
     @model_validator(mode="after")

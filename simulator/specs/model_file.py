@@ -41,4 +41,5 @@ def _from_layers(entry: ModelFile) -> Model:
         tied_embeddings=entry.tied_embeddings,
         weight_precision=entry.weight_precision,
         vision=entry.vision,
+        draft=entry.draft,
     )

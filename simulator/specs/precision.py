@@ -17,6 +17,7 @@ class Precision:
         quantises_activations: whether a kernel converts activations before each product.
         only_experts: whether only the routed experts are stored so.
         elsewhere: with ``only_experts``, the precision of all other linear layers.
+        head: the precision of the output head.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Precision:
     quantises_activations: bool = False
     only_experts: bool = False
     elsewhere: str = "bf16"
+    head: str = "bf16"
 
     @property
     def weight_bytes(self) -> float:
@@ -35,6 +37,8 @@ class Precision:
 
 # Scale overheads: fp8_block has one fp32 scale per 128×128 block; nvfp4 one fp8 scale per 16
 # values; mxfp4 one 8-bit scale per 32; int4/w4a16 one fp16 scale (and zero) per group of 128;
+# GGUF's formats (q*_*) as llama.cpp's README of llama-quantize gives them for Llama 3.1 8B; MLX
+# keeps a bf16 scale and bias for each 64 values;
 # int4_experts one bf16 scale per 32 (Kimi K2); ternary is packed 2 bits a weight (bitnet.cpp I2_S).
 _PRECISIONS = {
     p.name: p
@@ -50,12 +54,27 @@ _PRECISIONS = {
         Precision("w4a16", 4 + 16 / 128, "bf16", 16),
         Precision("nvfp4", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, quantises_activations=True),
         Precision("mxfp4", 4 + 8 / 32, "mxfp4", 16, only_experts=True),
+        Precision("mxfp4_q8", 4 + 8 / 32, "bf16", 16, only_experts=True, elsewhere="q8_0"),
         Precision("w4a8_mxfp4", 4 + 8 / 32, "fp8", 8, True, only_experts=True),
         Precision("mxfp4_fp8", 4 + 8 / 32, "fp8", 8, True, True, elsewhere="fp8_block"),
+        Precision("nvfp4_experts", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, True, True),
+        Precision("nvfp4_fp8", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, True, True, elsewhere="fp8_block"),
         Precision("int4_experts", 4 + 16 / 32, "bf16", 16, only_experts=True),
-        Precision("q8_0", 8.5, "bf16", 16),
-        Precision("q4_0", 4.5, "bf16", 16),
-        Precision("q4_k_m", 4.85, "bf16", 16),
+        Precision("q8_0", 8.5, "bf16", 16, head="q8_0"),
+        Precision("q6_k", 6.5625, "bf16", 16, head="q6_k"),
+        Precision("q5_k_m", 5.68, "bf16", 16, head="q6_k"),
+        Precision("q5_0", 5.5, "bf16", 16, head="q6_k"),
+        Precision("q4_k_m", 4.85, "bf16", 16, head="q6_k"),
+        Precision("q4_k_s", 4.58, "bf16", 16, head="q6_k"),
+        Precision("q4_1", 5.0, "bf16", 16, head="q4_1"),
+        Precision("q4_0", 4.5, "bf16", 16, head="q6_k"),
+        Precision("iq4_xs", 4.25, "bf16", 16, head="q6_k"),
+        Precision("q3_k_m", 3.91, "bf16", 16, head="q6_k"),
+        Precision("q2_k", 2.96, "bf16", 16, head="q6_k"),
+        Precision("mlx8", 8.5, "bf16", 16, head="mlx8"),
+        Precision("mlx6", 6.5, "bf16", 16, head="mlx6"),
+        Precision("mlx5", 5.5, "bf16", 16, head="mlx5"),
+        Precision("mlx4", 4.5, "bf16", 16, head="mlx4"),
         Precision("ternary", 2, "ternary", 8, quantises_activations=True),
         Precision("vptq2", 2.1, "bf16", 16),
     )

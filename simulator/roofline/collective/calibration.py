@@ -45,7 +45,11 @@ class LinkCalibration:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A fabric with the calibration that holds on it; the argument of every law."""
+    """A fabric with the calibration that holds on it; the argument of every law.
+
+    ``technology`` is what people call it; engines choose kernels by it.
+    """
 
     fabric: Fabric
     calibration: LinkCalibration
+    technology: str = ""

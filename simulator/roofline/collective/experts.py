@@ -53,19 +53,21 @@ def expert_exchange_s(
     bytes_per_value: float = BF16_BYTES,
     mode: ExchangeMode = ExchangeMode.NORMAL,
     imbalance: ArrayLike = 1.0,
+    ranks_per_expert: int = 1,
 ) -> FloatArray:
     """Seconds of one dispatch (or one combine) of ``tokens`` tokens on each rank.
 
     ``imbalance`` (at least 1) is the load of the busiest rank over the mean: the slowest rank
-    sets the time. ``bytes_per_value`` tells dispatch from combine (see the module).
+    sets the time. ``bytes_per_value`` tells dispatch from combine (see the module). Where
+    ``ranks_per_expert`` neighbouring ranks cut an expert's width, each of them needs the token.
     """
     value_bytes = np.asarray(hidden_size, dtype=np.float64) * bytes_per_value
     token_bytes = np.asarray(tokens, dtype=np.float64) * value_bytes * np.asarray(imbalance)
     k = np.asarray(top_k, dtype=np.float64)
     inner, outer = group_sizes(devices, levels)
     if mode is ExchangeMode.LOW_LATENCY:
-        return hierarchical_all_to_all_s(token_bytes * k, devices, levels)
-    copies = distinct_destinations(k, inner * outer)
+        return hierarchical_all_to_all_s(token_bytes * k * ranks_per_expert, devices, levels)
+    copies = distinct_destinations(k, inner * outer / ranks_per_expert) * ranks_per_expert
     inside_s = all_to_all_s(token_bytes * copies, inner, levels[0])
     if np.all(outer == 1):
         return inside_s

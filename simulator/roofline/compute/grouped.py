@@ -43,6 +43,9 @@ class GroupedKernelFamily:
     """The other kernels pass over all T·k rows, also those of experts on other ranks."""
     blocks_per_pass: int = 1
     """Row blocks of an expert that are computed side by side and share one pass over weights."""
+    host_launches: int = 20
+    """Launches of the host outside a captured graph: the kernels above, fills and allocations,
+    and the two products three times, as Triton's launcher takes that much longer."""
 
 
 TRITON = GroupedKernelFamily(
@@ -109,9 +112,18 @@ TRTLLM_GEN_BLOCK = GroupedKernelFamily(
 )
 """The same for block-scaled fp8, where the activation and its scales are a kernel of their own."""
 
+MUL_MAT_ID = GroupedKernelFamily(
+    "mul_mat_id",
+    ((1, 16), (8, 32), (16, 64), (32, 64), (64, 64), (64, 128)),
+    kernels=6,
+    host_launches=8,
+    permutes_rows=True,
+)
+"""llama.cpp and MLX: matrix-vector products for few rows, indexed by expert."""
+
 KERNEL_FAMILIES = {
     family.name: family
-    for family in (TRITON, TRITON_KERNELS, MARLIN, CUTLASS, DEEPGEMM, TRTLLM_GEN, TRTLLM_GEN_BLOCK)
+    for family in (MUL_MAT_ID, TRITON, TRITON_KERNELS, MARLIN, CUTLASS, DEEPGEMM, TRTLLM_GEN, TRTLLM_GEN_BLOCK)
 }
 
 

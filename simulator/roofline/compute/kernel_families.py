@@ -120,6 +120,12 @@ TRITON = KernelFamily(
 GENERIC = KernelFamily("generic", _LIBRARY_TILES, splits=(1, 2, 4, 8))
 """A tuned library on any accelerator made of many equal units."""
 
+GGUF = KernelFamily(
+    "gguf",
+    _menu((1, 16), (8, 32), (16, 64), (32, 64), (64, 64), (128, 64), (128, 128)),
+)
+"""llama.cpp on GPUs: matrix-vector kernels for up to 8 rows, then quantised tiles."""
+
 SYSTOLIC_128 = KernelFamily(
     "systolic-128", _menu((128, 128)), block_bytes=256, accumulators=128 * 128, max_resident=1
 )
@@ -147,6 +153,7 @@ FAMILIES = {
         MARLIN_W4A16,
         TRITON,
         GENERIC,
+        GGUF,
         SYSTOLIC_128,
         SYSTOLIC_256,
         SMALL_TILE,

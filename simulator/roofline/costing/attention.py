@@ -19,26 +19,39 @@ from simulator.roofline.device import Device
 from simulator.roofline.load import Load, load
 
 
-def _attention_rates(op: AttentionCore | LatentCore, device: Device) -> tuple[DeviceRates, str]:
-    for datatype in (op.compute, "fp16", "bf16", "fp32"):
-        if datatype in device.peaks:
-            rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
-            return rates, datatype
-    datatype = next(iter(device.peaks))
-    return DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s), datatype
+_LATENT_IN_16_BITS = frozenset({"flash-mla-decode", "triton-mla-decode"})
+"""Kernels that widen a narrow latent cache and multiply in 16 bits."""
+
+
+def _law(op: AttentionCore | LatentCore, phase: str, device: Device) -> tuple[str, str, DeviceRates]:
+    """The law of a phase, the datatype its products run in, and the device's rates in that.
+
+    An 8-bit cache has kernels of its own where they were measured; they multiply in 8 bits.
+    """
+    law = f"attention.{phase}"
+    narrow = f"{law}.fp8"
+    wanted = op.compute
+    if op.kv_bytes_per_value == 1.0 and device.has_law(narrow) and "fp8" in device.peaks:
+        law = narrow
+        if device.kernel(narrow) not in _LATENT_IN_16_BITS:
+            wanted = "fp8"
+    known = (d for d in (wanted, "bf16", "fp16", "fp32") if d in device.peaks)
+    datatype = next(known, next(iter(device.peaks)))
+    rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
+    return law, datatype, rates
 
 
 @cost.register
 def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load]:
-    rates, datatype = _attention_rates(op, device)
+    law, datatype, rates = _law(op, "decode", device)
     window = np.inf if op.span.window is None else float(op.span.window)
     heads = (op.query_heads, op.kv_heads, op.key_size)
     # The new token attends to itself too.
     context = op.span.entries(shape.decode_context + 1)
     decode_s = decode_attention_time_s(
         rates,
-        KERNELS[device.kernel("attention.decode")],
-        device.law("attention.decode", DecodeCalibration),
+        KERNELS[device.kernel(law)],
+        device.law(law, DecodeCalibration),
         shape.decode_sequences,
         shape.decode_context + 1 if op.span.chunk is None else context,
         *heads,
@@ -49,7 +62,7 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
     )
     entries = shape.decode_sequences * context
     decode = load(
-        law="attention.decode",
+        law=law,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
@@ -57,11 +70,12 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
         memory_bytes=entries * op.bytes_per_entry,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
+    law, datatype, rates = _law(op, "prefill", device)
     reach = min(window, np.inf if op.span.chunk is None else float(op.span.chunk))
     prefill_s = prefill_attention_time_s(
         rates,
-        KERNELS[device.kernel("attention.prefill")],
-        device.law("attention.prefill", PrefillCalibration),
+        KERNELS[device.kernel(law)],
+        device.law(law, PrefillCalibration),
         shape.prefill_sequences,
         shape.prefill_tokens,
         shape.prefill_past,
@@ -73,7 +87,7 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
     pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
     seen = np.minimum(shape.prefill_past + shape.prefill_tokens, reach + shape.prefill_tokens)
     prefill = load(
-        law="attention.prefill",
+        law=law,
         time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
@@ -86,12 +100,12 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
 
 @cost.register
 def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
-    rates, datatype = _attention_rates(op, device)
+    law, datatype, rates = _law(op, "latent_decode", device)
     context = op.span.entries(shape.decode_context + 1)
     decode_s = mla_decode_time_s(
         rates,
-        KERNELS[device.kernel("attention.latent_decode")],
-        device.law("attention.latent_decode", DecodeCalibration),
+        KERNELS[device.kernel(law)],
+        device.law(law, DecodeCalibration),
         shape.decode_sequences,
         context,
         op.query_heads,
@@ -101,7 +115,7 @@ def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
     )
     entries = shape.decode_sequences * context
     decode = load(
-        law="attention.latent_decode",
+        law=law,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
@@ -109,11 +123,12 @@ def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
         memory_bytes=entries * op.bytes_per_entry,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
+    law, datatype, rates = _law(op, "latent_prefill", device)
     key = op.nope_size + op.rope_size
     prefill_s = mla_prefill_time_s(
         rates,
-        KERNELS[device.kernel("attention.latent_prefill")],
-        device.law("attention.latent_prefill", PrefillCalibration),
+        KERNELS[device.kernel(law)],
+        device.law(law, PrefillCalibration),
         shape.prefill_sequences,
         shape.prefill_tokens,
         shape.prefill_past,
@@ -125,7 +140,7 @@ def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
     pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
     seen = shape.prefill_sequences * (shape.prefill_past + shape.prefill_tokens)
     prefill = load(
-        law="attention.latent_prefill",
+        law=law,
         time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,

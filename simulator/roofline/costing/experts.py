@@ -10,6 +10,7 @@ from simulator.roofline.compute.grouped import (
     GroupedCalibration,
     fused_moe_time_s,
 )
+from simulator.roofline.compute.placement import with_copies
 from simulator.roofline.costing.dispatch import cost
 from simulator.roofline.device import Device
 from simulator.roofline.load import Load, load
@@ -21,12 +22,13 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
     law = f"experts.{op.precision.name}"
     tokens = shape.tokens * op.data_parallel
     selection = selection_probability(zipf_popularity(op.experts, op.skew), op.top_k)
-    loads = expert_loads(tokens, selection, op.expert_parallel)
+    placed = with_copies(selection, op.redundant)
+    loads = expert_loads(tokens, placed, op.expert_parallel)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
     time_s = fused_moe_time_s(
         loads,
-        tokens,
+        tokens * op.arrives,
         op.top_k,
         op.hidden,
         op.width,
@@ -52,7 +54,7 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
         memory_bytes=loads.distinct() * one_expert * op.precision.weight_bytes
         + 4.0 * rows * op.hidden,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
-        kernels=float(KERNEL_FAMILIES[device.kernel(law)].kernels),
+        kernels=float(KERNEL_FAMILIES[device.kernel(law)].host_launches),
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),
     )
     return [one.times(op.count)]

@@ -55,9 +55,6 @@ def vision_of(outer: Config, hidden: int) -> VisionEncoder | None:
         return None
     width = config.size("hidden_size", "vt_hidden_size")
     kimi = config.has("vt_hidden_size")
-    merge = config.optional_size("spatial_merge_size")
-    if kimi:
-        merge = (config.numbers("merge_kernel_size") or [2])[0]
     gemma = config.text("model_type") in ("siglip_vision_model", "gemma4_vision")
     return VisionEncoder(
         layers=config.size("depth", "num_hidden_layers", "vt_num_hidden_layers"),
@@ -70,12 +67,23 @@ def vision_of(outer: Config, hidden: int) -> VisionEncoder | None:
         patch_size=config.size("patch_size"),
         channels=config.optional_size("in_channels", "num_channels") or 3,
         frames_per_patch=config.optional_size("temporal_patch_size") or 1,
-        merge=1 if gemma else merge or 1,
+        merge=1 if gemma else _merge(config),
         out_size=config.optional_size("out_hidden_size") or hidden,
         merger="linear" if gemma else "mlp",
         taps=len(config.numbers("deepstack_visual_indexes") or []),
         positions=_positions(config, kimi),
     )
+
+
+def _merge(config: Config) -> int:
+    """Patches along each side of the square that becomes one token."""
+    kernel = config.numbers("merge_kernel_size")
+    ratio = config.fields.get("pixel_shuffle_ratio")
+    if kernel:
+        return kernel[0]
+    if isinstance(ratio, float) and ratio > 0:
+        return round(1 / ratio)
+    return config.optional_size("spatial_merge_size") or 1
 
 
 def _positions(config: Config, kimi: bool) -> int:

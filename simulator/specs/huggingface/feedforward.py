@@ -13,7 +13,12 @@ _EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
 def feedforward_layers(config: Config, family: Family, layers: int) -> list[Part]:
     """The feed-forward of each layer."""
     if not config.optional_size(*_EXPERTS):
-        return [_dense(config, family)] * layers
+        dense, wide = _dense(config, family), _dense(config, family, 2)
+        # Gemma 4 E2B widens the layers that read an earlier layer's cache.
+        widened = config.optional_size("num_kv_shared_layers") or 0
+        if not config.flag("use_double_wide_mlp"):
+            widened = 0
+        return [dense] * (layers - widened) + [wide] * widened
     routed = _mixture(config, family)
     hashed = config.optional_size("num_hash_layers") or 0
     found = []
@@ -25,12 +30,12 @@ def feedforward_layers(config: Config, family: Family, layers: int) -> list[Part
     return found
 
 
-def _dense(config: Config, family: Family) -> Part:
+def _dense(config: Config, family: Family, times: int = 1) -> Part:
     width = config.optional_size("intermediate_size_mlp", "dense_intermediate_size")
     return part(
         {
             "kind": "dense",
-            "width": width or _width(config, family),
+            "width": times * (width or _width(config, family)),
             "gated": family.gated,
             "bias": config.flag("mlp_bias", family.mlp_bias),
             "sub_norm": family.sub_norms,

@@ -1,5 +1,7 @@
 """How a checkpoint stores its weights, from ``quantization_config`` and ``torch_dtype``."""
 
+import re
+
 from simulator.errors import nearest
 from simulator.specs.huggingface.fields import Config
 
@@ -11,6 +13,13 @@ _TORCH = {
     "fp8": "fp8_block",
 }
 _METHODS = ("fp8", "mxfp4", "modelopt", "awq", "gptq", "compressed-tensors", "bitnet")
+_MODELOPT = {"NVFP4": "nvfp4", "FP8": "fp8", "FP8_PB_WO": "fp8_block", "W4A16_AWQ": "w4a16"}
+
+_ONLY_EXPERTS = {"nvfp4": "nvfp4_experts", "w4a16": "int4_experts", "mxfp4": "mxfp4"}
+"""Precision of a checkpoint whose attention stays in 16 bits."""
+
+_MIXED = {("nvfp4", "fp8_block"): "nvfp4_fp8", ("mxfp4", "fp8_block"): "mxfp4_fp8"}
+"""Precision of (experts, attention) where both are quantised, each its own way."""
 
 
 def weight_precision(outer: Config, inner: Config) -> str:
@@ -24,6 +33,8 @@ def weight_precision(outer: Config, inner: Config) -> str:
         return _plain(outer, inner)
     scheme = holder.inner("quantization_config")
     method = scheme.text("quant_method")
+    if method == "compressed-tensors":
+        return _compressed_tensors(scheme)
     if inner.has("expert_dtype"):
         return _experts_apart(inner, method)
     if method == "fp8":
@@ -37,14 +48,18 @@ def weight_precision(outer: Config, inner: Config) -> str:
         return _weight_only(scheme, bits, "bits")
     if method == "modelopt":
         return _modelopt(scheme)
-    if method == "compressed-tensors":
-        return _compressed_tensors(scheme)
     raise scheme.error(
         "quant_method", f"method {method!r} is not understood", nearest(method, _METHODS)
     )
 
 
 def _plain(outer: Config, inner: Config) -> str:
+    if inner.has("expert_dtype"):
+        raise inner.error(
+            "expert_dtype",
+            "experts of another datatype, but no quantization_config says how the rest is stored",
+            "add quantization_config (a ModelOpt checkpoint keeps it in hf_quant_config.json)",
+        )
     for config in (inner, outer):
         for field in ("torch_dtype", "dtype"):
             name = config.text(field)
@@ -76,26 +91,41 @@ def _weight_only(scheme: Config, bits: object, field: str) -> str:
 
 def _modelopt(scheme: Config) -> str:
     algorithm = scheme.text("quant_algo") or scheme.text("quantization_algo")
-    names = {"NVFP4": "nvfp4", "FP8": "fp8", "FP8_PB_WO": "fp8_block", "W4A16_AWQ": "w4a16"}
-    if algorithm not in names:
+    if algorithm not in _MODELOPT:
         raise scheme.error(
-            "quant_algo", f"{algorithm!r} is not understood", nearest(algorithm, names)
+            "quant_algo", f"{algorithm!r} is not understood", nearest(algorithm, _MODELOPT)
         )
-    return names[algorithm]
+    name = _MODELOPT[algorithm]
+    return _ONLY_EXPERTS.get(name, name) if _spares_attention(scheme) else name
 
 
 def _compressed_tensors(scheme: Config) -> str:
     groups = scheme.inner("config_groups")
     if not groups.fields:
         raise scheme.error("config_groups", "names no group")
-    group = groups.inner(next(iter(groups.fields)))
+    named = {key: _group(groups.inner(key)) for key in groups.fields}
+    if len(set(named.values())) == 1:
+        name = next(iter(named.values()))
+        return _ONLY_EXPERTS.get(name, name) if _spares_attention(scheme) else name
+    experts = [n for key, n in named.items() if _targets_experts(groups.inner(key))]
+    others = [n for key, n in named.items() if not _targets_experts(groups.inner(key))]
+    for pair in ((e, o) for e in experts for o in others):
+        if pair in _MIXED:
+            return _MIXED[pair]
+    raise scheme.error(
+        "config_groups",
+        "groups of " + " and ".join(sorted(set(named.values()))) + " together are not understood",
+        "known: experts of " + ", or ".join(f"{e} beside {o}" for e, o in _MIXED),
+    )
+
+
+def _group(group: Config) -> str:
+    """The precision of one group of layers."""
     weights = group.inner("weights")
     activations = group.fields.get("input_activations")
     bits, kind = weights.fields.get("num_bits"), weights.text("type")
-    if activations is None and _spares_attention(scheme):
-        if bits != 4 or kind not in ("int", "float"):
-            raise weights.error("num_bits", f"{kind} experts of {bits} bits are not understood")
-        return "int4_experts" if kind == "int" else "mxfp4"
+    if activations is None and kind == "float" and bits == 4:
+        return "mxfp4"
     if activations is None:
         return _weight_only(weights, bits, "num_bits")
     if kind == "float" and bits == 8:
@@ -107,7 +137,12 @@ def _compressed_tensors(scheme: Config) -> str:
     raise weights.error("num_bits", f"{kind} weights of {bits} bits are not understood")
 
 
+def _targets_experts(group: Config) -> bool:
+    targets = group.fields.get("targets") or []
+    return any(re.search(r"ffn|mlp|expert", str(target)) for target in targets)
+
+
 def _spares_attention(scheme: Config) -> bool:
-    """Whether attention and dense layers are left as they were, so that only experts count."""
-    ignored = scheme.fields.get("ignore") or []
+    """Whether attention is left as it was, so that only experts are quantised."""
+    ignored = scheme.fields.get("ignore") or scheme.fields.get("exclude_modules") or []
     return any("self_attn" in str(pattern) for pattern in ignored)

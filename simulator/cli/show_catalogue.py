@@ -1,0 +1,181 @@
+"""Printing the catalogue for people."""
+
+from collections.abc import Sequence
+
+from simulator.cli.console import console, table
+from simulator.cli.options import print_json
+from simulator.graph.build import build, count_parameters
+from simulator.planning.browse import Fact, HardwareRow, ModelRow
+from simulator.specs.consistency import Finding
+from simulator.specs.hardware import Hardware
+from simulator.specs.model import Model
+from simulator.units import humane, significant
+
+
+def hardware_list(rows: Sequence[HardwareRow]) -> None:
+    """One line a device; a dot marks those with a calibration of their own."""
+    rows_table = table(("name", "vendor", "class"), ("memory", "bandwidth", "bf16", "power"), ("",))
+    for row in rows:
+        rows_table.add_row(
+            row.name,
+            row.vendor,
+            row.device_class,
+            humane(row.memory_bytes, "B"),
+            humane(row.bandwidth_bytes_per_s, "B/s"),
+            humane(row.peak_bf16, "FLOP/s"),
+            humane(row.power_limit_w, "W"),
+            "calibrated" if row.calibrated else "",
+        )
+    console().print(rows_table)
+
+
+def model_list(rows: Sequence[ModelRow]) -> None:
+    """One line a model."""
+    rows_table = table(
+        ("name",), ("parameters", "active", "layers", "KV a token", "context"), ("stored as",)
+    )
+    for row in rows:
+        rows_table.add_row(
+            row.name,
+            humane(row.parameters),
+            humane(row.active_parameters),
+            str(row.layers),
+            humane(row.kv_bytes_per_token, "B"),
+            f"{row.max_context:,}",
+            row.weight_precision,
+        )
+    console().print(rows_table)
+
+
+def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
+    """Every number of a device with its source."""
+    screen = console()
+    hypothetical = " [yellow](hypothetical)[/yellow]" if found.hypothetical else ""
+    screen.print(f"[bold]{found.title}[/bold]{hypothetical}  {found.vendor}, {found.device_class}")
+    cited = list(dict.fromkeys(fact.source for fact in facts if fact.source))
+    rows_table = table(
+        ("field",), ("value", "low", "high"), ("kind", "confidence", "as of", "source")
+    )
+    for fact in facts:
+        unit = _unit_of(fact.field)
+        rows_table.add_row(
+            fact.field,
+            _number(fact.value, unit),
+            "" if fact.low is None else _number(fact.low, unit),
+            "" if fact.high is None else _number(fact.high, unit),
+            fact.kind or "",
+            fact.confidence or "",
+            fact.as_of or "",
+            f"\\[{cited.index(fact.source) + 1}]" if fact.source else "",
+        )
+    screen.print(rows_table)
+    for number, source in enumerate(cited, start=1):
+        screen.print(f"[dim]\\[{number}] {source}[/dim]", highlight=False)
+    offers = table(("price", "term"), ("$ an hour", "$ to buy"), ("as of", "source"))
+    for offer in found.prices:
+        offers.add_row(
+            offer.provider,
+            offer.term,
+            ""
+            if offer.usd_per_device_hour is None
+            else significant(float(offer.usd_per_device_hour)),
+            "" if offer.usd_per_device is None else significant(float(offer.usd_per_device)),
+            str(offer.as_of),
+            offer.source,
+        )
+    if found.prices:
+        screen.print(offers)
+    for name, engine in found.engines.items():
+        if engine.calibration is not None:
+            screen.print(f"calibration of {name}: {engine.calibration.measured_with}")
+    if found.notes:
+        screen.print(found.notes)
+
+
+def _number(value: float, unit: str) -> str:
+    return humane(value, unit) if unit else significant(value)
+
+
+_UNITS = (
+    ("peak", "FLOP/s"),
+    ("clock", "Hz"),
+    ("bandwidth", "B/s"),
+    ("per_peer", "B/s"),
+    ("capacity", "B"),
+    ("usable", "B"),
+    ("granularity", "B"),
+    ("cache", "B"),
+    ("latency", "s"),
+    ("energy_per_byte", "J/B"),
+    ("limit", "W"),
+    ("idle", "W"),
+    ("all_in", "W"),
+    ("power", "W"),
+)
+
+
+def _unit_of(field: str) -> str:
+    last = field.split(".")[-1]
+    for word, unit in _UNITS:
+        if word == last or f".{word}." in f".{field}.":
+            return unit
+    return ""
+
+
+def model(found: Model, as_json: bool) -> None:
+    """The shapes of a model and what they amount to."""
+    graph = build(found)
+    parameters = count_parameters(found)
+    facts = {
+        "name": found.name,
+        "parameters": parameters.total,
+        "active_parameters": parameters.active,
+        "layers": len(found.layers),
+        "hidden_size": found.hidden_size,
+        "vocabulary": found.vocabulary,
+        "max_context": found.max_context,
+        "weight_precision": found.weight_precision,
+        "weight_bytes": graph.weight_bytes,
+        "kv_bytes_per_token": graph.kv_bytes_per_token,
+        "state_bytes_per_sequence": graph.state_bytes_per_sequence,
+        "source": found.source,
+        "layer_kinds": [
+            {
+                "layers": count,
+                "attention": layer.attention.kind,
+                "feedforward": layer.feedforward.kind,
+            }
+            for layer, count in graph.layer_groups
+        ],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    screen = console()
+    screen.print(f"[bold]{found.title}[/bold]" + (" (hypothetical)" if found.hypothetical else ""))
+    rows_table = table(("",), ("",), ())
+    rows_table.add_row("parameters", f"{parameters.total:,}")
+    rows_table.add_row("used by a token", f"{parameters.active:,}")
+    rows_table.add_row("weights", humane(graph.weight_bytes, "B") + f" as {found.weight_precision}")
+    rows_table.add_row("cache a token", humane(graph.kv_bytes_per_token, "B"))
+    if graph.state_bytes_per_sequence:
+        rows_table.add_row("state a sequence", humane(graph.state_bytes_per_sequence, "B"))
+    rows_table.add_row("context", f"{found.max_context:,} tokens")
+    for layer, count in graph.layer_groups:
+        rows_table.add_row(f"{count} layers", f"{layer.attention.kind} + {layer.feedforward.kind}")
+    screen.print(rows_table)
+    screen.print(f"source: {found.source}", highlight=False)
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """What looks wrong, errors first."""
+    screen = console()
+    for finding in sorted(found, key=lambda f: (f.severity != "error", f.hardware)):
+        colour = "red" if finding.severity == "error" else "yellow"
+        screen.print(
+            f"[{colour}]{finding.severity}[/{colour}] {finding.hardware}: {finding.field}: "
+            f"{finding.problem}\n  {finding.remedy}",
+            highlight=False,
+        )
+    errors = sum(f.severity == "error" for f in found)
+    screen.print(f"{errors} errors, {len(found) - errors} warnings")

@@ -1,0 +1,25 @@
+"""One replica of a model, spread over devices: shapes, memory and messages of each device."""
+
+from simulator.graph.parallel.check import check_layout, valid_degrees
+from simulator.graph.parallel.exchange import (
+    after_attention,
+    after_embedding,
+    after_feedforward,
+    between_stages,
+    context_exchange,
+)
+from simulator.graph.parallel.layout import EXPERT_EXCHANGES, Layout
+from simulator.graph.parallel.shard import shard
+
+__all__ = [
+    "EXPERT_EXCHANGES",
+    "Layout",
+    "after_attention",
+    "after_embedding",
+    "after_feedforward",
+    "between_stages",
+    "check_layout",
+    "context_exchange",
+    "shard",
+    "valid_degrees",
+]

@@ -1,0 +1,136 @@
+"""What the devices of a replica send each other to finish each part of a layer."""
+
+from simulator.graph.attention import attention_block
+from simulator.graph.block import BlockContext
+from simulator.graph.feedforward import MixtureOfExperts, feedforward_block
+from simulator.graph.operator import Collective, ExpertExchange, Operator
+from simulator.graph.parallel.layout import Layout
+from simulator.specs.model import Layer, Model
+from simulator.specs.precision import Precision
+
+BF16_BYTES = 2.0
+
+
+def after_embedding(hidden: int, layout: Layout) -> list[Operator]:
+    """Ranks that hold a part of the vocabulary sum the rows they found."""
+    if layout.tp == 1:
+        return []
+    return [Collective("embedding.all_reduce", "all_reduce", BF16_BYTES * hidden, layout.tp)]
+
+
+def after_attention(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
+    """The sum over heads; experts under data parallelism want each row on one rank only."""
+    if layout.tp == 1:
+        return []
+    row = float(context.hidden * context.activation_bytes)
+    if layout.sequence_parallel or _exchanges(layer, layout):
+        return [Collective("attention.reduce_scatter", "reduce_scatter", row, layout.tp, context.count)]
+    return [Collective("attention.all_reduce", "all_reduce", row, layout.tp, context.count)]
+
+
+def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
+    """The sum over the MLP's width, or tokens to their experts and back.
+
+    Without data parallelism every rank holds all tokens already: it computes what its experts
+    (or its part of them) contribute, and an all-reduce sums up, whatever ``ep`` is.
+    """
+    row = float(context.hidden * context.activation_bytes)
+    gathered = Collective("attention.all_gather", "all_gather", row, layout.tp, context.count)
+    if _exchanges(layer, layout):
+        found: list[Operator] = _expert_exchange(context, layout, layer)
+        return [*found, gathered] if layout.tp > 1 else found
+    if layout.tp == 1 or layer.feedforward.kind == "none":
+        return []
+    if layout.sequence_parallel:
+        return [
+            gathered,
+            Collective("mlp.reduce_scatter", "reduce_scatter", row, layout.tp, context.count),
+            Collective("mlp.all_gather", "all_gather", row, layout.tp, context.count),
+        ]
+    return [Collective("mlp.all_reduce", "all_reduce", row, layout.tp, context.count)]
+
+
+def _exchanges(layer: Layer, layout: Layout) -> bool:
+    is_mixture = isinstance(feedforward_block(layer.feedforward), MixtureOfExperts)
+    return is_mixture and layout.batch_ways > 1
+
+
+def _expert_exchange(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
+    block = feedforward_block(layer.feedforward)
+    assert isinstance(block, MixtureOfExperts)
+    width = block.latent or context.hidden
+    sent = {"dispatch": dispatch_bytes(context.experts), "combine": BF16_BYTES}
+    return [
+        ExpertExchange(
+            name=f"moe.{direction}",
+            combines=direction == "combine",
+            hidden=width,
+            experts=block.experts,
+            top_k=block.top_k,
+            bytes_per_value=size,
+            devices=layout.stage_devices,
+            expert_parallel=layout.ep,
+            token_shards=layout.tp,
+            data_parallel=layout.batch_ways,
+            mode=layout.expert_exchange,
+            skew=block.skew,
+            redundant=layout.redundant_experts,
+            count=context.count,
+        )
+        for direction, size in sent.items()
+    ]
+
+
+def dispatch_bytes(experts: Precision) -> float:
+    """Bytes of an activation on its way to an expert: quantised first where experts are.
+
+    fp8 travels with one fp32 scale for each 128 values (DeepEP), nvfp4 with one fp8 scale for
+    each 16.
+    """
+    if not experts.quantises_activations:
+        return BF16_BYTES
+    if experts.activation_bits == 8:
+        return 1 + 4 / 128
+    return experts.activation_bits / 8
+
+
+def context_exchange(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
+    """What context parallelism sends in one layer.
+
+    Between ``cp`` ranks the keys and values of new tokens are gathered (as in ring attention,
+    arXiv:2310.01889); between ``dcp`` ranks of a tensor-parallel group the queries are gathered
+    and partial outputs are merged by their softmax sums and scattered again. Decoding under
+    ``cp`` does the same with its few rows, which the gathered keys and values stand for.
+    """
+    attention = attention_block(layer.attention)
+    found: list[Operator] = []
+    if layout.cp > 1:
+        entry = attention.cache_bytes_per_token(context.cache)
+        row = entry * layout.cp
+        found.append(
+            Collective("context.gather", "all_gather", row, layout.cp, context.count, stride=layout.tp)
+        )
+    if layout.dcp > 1:
+        row = context.hidden * context.activation_bytes * layout.dcp / layout.tp
+        found += [
+            Collective("context.queries", "all_gather", row, layout.dcp, context.count),
+            Collective("context.outputs", "reduce_scatter", row, layout.dcp, context.count),
+        ]
+    return found
+
+
+def between_stages(model: Model, layout: Layout) -> list[Operator]:
+    """Every stage but the last hands its rows to the next; ranks of a stage send in parallel."""
+    if layout.pp == 1:
+        return []
+    row = BF16_BYTES * model.hidden_size / layout.tp
+    # Each rank sends its part and the next stage gathers, as engines do (arXiv:2104.04473, 4.1).
+    sends: list[Operator] = [
+        Collective(
+            "stage.send", "send", row, layout.pp, layout.pp - 1, stride=layout.stage_devices
+        )
+    ]
+    if layout.tp > 1:
+        whole = BF16_BYTES * model.hidden_size
+        sends.append(Collective("stage.gather", "all_gather", whole, layout.tp, layout.pp - 1))
+    return sends

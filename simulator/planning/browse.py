@@ -1,0 +1,189 @@
+"""Looking through the catalogue: what is there, what each number says, what looks wrong."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from simulator.errors import InputError, nearest
+from simulator.graph.build import build, count_parameters
+from simulator.specs import catalogue
+from simulator.specs.consistency import Finding, check, leaves
+from simulator.specs.hardware import Hardware
+from simulator.specs.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareRow:
+    """One device in a list; rates are of its main engine."""
+
+    name: str
+    title: str
+    vendor: str
+    device_class: str
+    memory_bytes: float
+    bandwidth_bytes_per_s: float | None
+    peak_bf16: float | None
+    precisions: tuple[str, ...]
+    power_limit_w: float
+    calibrated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model in a list."""
+
+    name: str
+    title: str
+    parameters: int
+    active_parameters: int
+    layers: int
+    kv_bytes_per_token: float
+    max_context: int
+    weight_precision: str
+
+
+def list_hardware(
+    vendor: str | None = None,
+    device_class: str | None = None,
+    least_memory_bytes: float = 0.0,
+    precision: str | None = None,
+) -> list[HardwareRow]:
+    """Devices that match every filter, in order of name."""
+    rows = [_hardware_row(found) for found in catalogue.all_hardware()]
+    return [
+        row
+        for row in rows
+        if (vendor is None or row.vendor.lower() == vendor.lower())
+        and (device_class is None or row.device_class == device_class)
+        and row.memory_bytes >= least_memory_bytes
+        and (precision is None or precision in row.precisions)
+    ]
+
+
+def _hardware_row(found: Hardware) -> HardwareRow:
+    engine = found.engines[found.main_engine]
+    bf16 = engine.peak.get("bf16") or engine.peak.get("fp16")
+    bandwidth = engine.memory_bandwidth or found.memory.main.bandwidth
+    return HardwareRow(
+        name=found.name,
+        title=found.title,
+        vendor=found.vendor,
+        device_class=found.device_class,
+        memory_bytes=found.memory.main.usable_bytes,
+        bandwidth_bytes_per_s=None if bandwidth is None else float(bandwidth),
+        peak_bf16=None if bf16 is None else float(bf16),
+        precisions=tuple(sorted({str(d) for e in found.engines.values() for d in e.peak})),
+        power_limit_w=float(found.power.limit),
+        calibrated=engine.calibration is not None,
+    )
+
+
+def list_models() -> list[ModelRow]:
+    """Every model, in order of name."""
+    return [_model_row(found) for found in catalogue.all_models()]
+
+
+def _model_row(found: Model) -> ModelRow:
+    parameters = count_parameters(found)
+    return ModelRow(
+        name=found.name,
+        title=found.title,
+        parameters=parameters.total,
+        active_parameters=parameters.active,
+        layers=len(found.layers),
+        kv_bytes_per_token=build(found).kv_bytes_per_token,
+        max_context=found.max_context,
+        weight_precision=found.weight_precision,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One number of a device, as its file gives it, with where it is from."""
+
+    field: str
+    value: float
+    low: float | None
+    high: float | None
+    source: str | None
+    kind: str | None
+    confidence: str | None
+    as_of: str | None
+    note: str | None
+
+
+def facts(hardware: Hardware) -> list[Fact]:
+    """Every sourced number of a device; source keys are spelled out."""
+    return [
+        Fact(
+            path,
+            leaf.value,
+            leaf.low,
+            leaf.high,
+            hardware.sources.get(leaf.source or "", leaf.source),
+            leaf.kind,
+            leaf.confidence,
+            None if leaf.as_of is None else str(leaf.as_of),
+            leaf.note,
+        )
+        for path, leaf in leaves(hardware)
+    ]
+
+
+def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> list[Finding]:
+    """Findings on the named devices (names or files), or on the whole catalogue.
+
+    Models of the whole catalogue are checked against their published sizes.
+    """
+    chosen = list(names)
+    if chosen:
+        return [f for name in chosen for f in check(catalogue.hardware(name), today)]
+    found = [f for hardware in catalogue.all_hardware() for f in check(hardware, today)]
+    for model in catalogue.all_models():
+        found += check_model(model)
+    return found
+
+
+def check_model(model: Model) -> list[Finding]:
+    """Whether a model's shapes give its published number of parameters.
+
+    Within 1 %, or within the interval of a figure that its publisher rounded.
+    """
+    published = model.published.parameters
+    if published is None:
+        return []
+    counted = count_parameters(model).total
+    error = counted / float(published) - 1
+    low, high = published.low or float(published), published.high or float(published)
+    if abs(error) <= 0.01 or low <= counted <= high:
+        return []
+    return [
+        Finding(
+            model.name,
+            "published.parameters",
+            f"the shapes give {counted:,}, {error:+.1%} from the published figure",
+            "compare the config with the publisher's",
+            "error",
+        )
+    ]
+
+
+def write_template(kind: str, name: str, folder: Path) -> Path:
+    """A commented file to fill in: ``kind`` is hardware or model.
+
+    Raises:
+        InputError: unknown kind, or the file is already there (nothing is overwritten).
+    """
+    templates = catalogue.templates()
+    if kind not in templates:
+        raise InputError(f"there is no template for {kind!r}", remedy=nearest(kind, templates))
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise InputError("already exists", file=path, remedy="choose another name")
+    text = templates[kind].read_text(encoding="utf-8").format(name=name)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
+    return path

@@ -1,0 +1,92 @@
+"""The catalogue as a page of the documentation, written from the files themselves.
+
+    python -m simulator.planning.catalogue_page > docs/catalogue.md
+"""
+
+from collections.abc import Iterable
+
+from simulator.economics.cost import device_price
+from simulator.planning.browse import HardwareRow, ModelRow, list_hardware, list_models
+from simulator.specs import catalogue
+from simulator.specs.scenario import Economics
+from simulator.units import humane, significant
+
+_CLASSES = {
+    "datacenter-gpu": "Data-centre GPUs",
+    "tpu": "Tensor processors and other systolic machines",
+    "npu": "Neural processors",
+    "wafer": "Wafer-scale and SRAM machines",
+    "consumer-gpu": "Consumer and workstation GPUs",
+    "unified-memory-soc": "Chips with one memory for all",
+    "cpu": "CPUs",
+}
+
+
+def catalogue_page() -> str:
+    """Markdown with a table of devices for each class, and one of models."""
+    devices = list_hardware()
+    parts = [
+        "# Catalogue",
+        "",
+        "Written by `python -m simulator.planning.catalogue_page` from the files in",
+        "`hardware_specs/` and `models/`; `roofsim catalogue show NAME` prints every number with",
+        "its source. Rates are dense and of the engine that runs models by default; memory is what",
+        "software can use; a price is the median of the offers on file.",
+        "",
+    ]
+    for device_class, title in _CLASSES.items():
+        rows = [row for row in devices if row.device_class == device_class]
+        if rows:
+            parts += [f"## {title}", "", *_hardware_table(rows), ""]
+    parts += ["## Models", "", *_model_table(list_models())]
+    return "\n".join(parts) + "\n"
+
+
+def _hardware_table(rows: Iterable[HardwareRow]) -> list[str]:
+    header = ("name", "memory", "bandwidth", "bf16", "power", "$/h", "datatypes", "")
+    lines = [_line(header), _line(("---", "--:", "--:", "--:", "--:", "--:", "---", "---"))]
+    for row in rows:
+        price = device_price(catalogue.hardware(row.name), Economics())
+        lines.append(
+            _line(
+                (
+                    f"[`{row.name}`](../hardware_specs/{row.name}.yaml)",
+                    humane(row.memory_bytes, "B"),
+                    humane(row.bandwidth_bytes_per_s, "B/s"),
+                    humane(row.peak_bf16, "FLOP/s"),
+                    humane(row.power_limit_w, "W"),
+                    "–" if price is None else significant(price.usd_per_hour),
+                    ", ".join(row.precisions),
+                    "calibrated" if row.calibrated else "",
+                )
+            )
+        )
+    return lines
+
+
+def _model_table(rows: Iterable[ModelRow]) -> list[str]:
+    header = ("name", "parameters", "active", "layers", "KV a token", "context", "stored as")
+    lines = [_line(header), _line(("---", "--:", "--:", "--:", "--:", "--:", "---"))]
+    for row in rows:
+        lines.append(
+            _line(
+                (
+                    f"[`{row.name}`](../models/{row.name}.yaml)",
+                    humane(row.parameters),
+                    humane(row.active_parameters),
+                    str(row.layers),
+                    humane(row.kv_bytes_per_token, "B"),
+                    f"{row.max_context:,}",
+                    row.weight_precision,
+                )
+            )
+        )
+    return lines
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    print(catalogue_page(), end="")

@@ -1,0 +1,139 @@
+"""Several systems beside each other, one small chart for each figure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from simulator.report import style
+from simulator.report.measures import MEASURES, Measure, factor, labels, times
+from simulator.simulate.result import SimulationResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@style.styled
+def comparison(results: Sequence[SimulationResult]) -> "Figure":
+    """Bars for each system and measure, with the factor relative to the first system."""
+    names = labels(results)
+    figures = [r.to_dict() for r in results]
+    label_in = min(2.6, 0.35 + 0.078 * max(len(n) for n in names))
+    width_in = 11.4
+    figure = style.new_figure(max(3.0, 1.85 + 0.52 * len(results)), width_in)
+    style.head(
+        figure, _title(names, figures), f"Factors are relative to {names[0]}; the best is bold"
+    )
+    left, bottom, width, height = style.place(figure, label_in, 0.3, 0.3, 1.55)
+    gap = 0.018
+    each = (width - gap * (len(MEASURES) - 1)) / len(MEASURES)
+    for i, measure in enumerate(MEASURES):
+        axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
+        _panel(axes, measure, [measure.of(f) for f in figures])
+        if i == 0:
+            for row, name in enumerate(names):
+                axes.annotate(
+                    name,
+                    (0, row),
+                    (-9, 0),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    ha="right",
+                    va="center",
+                    fontsize=9,
+                    fontweight="bold" if row == 0 else "normal",
+                    annotation_clip=False,
+                )
+    return figure
+
+
+def _title(names: Sequence[str], figures: Sequence[dict[str, object]]) -> str:
+    """The finding: who serves tokens for the least money, or energy, by more than a tie."""
+    for key, words in (
+        ("usd_per_million_tokens", "{} serves a token for the least money"),
+        ("joules_per_output_token", "{} serves a token with the least energy"),
+    ):
+        known = [
+            (float(str(f[key])), n)
+            for f, n in zip(figures, names, strict=True)
+            if f.get(key) is not None
+        ]
+        if len(known) == len(names) > 1:
+            (least, name), (second, _) = sorted(known)[:2]
+            if least < 0.98 * second:
+                return words.format(name)
+    return f"{len(names)} systems under one load"
+
+
+def best(measure: Measure, values: Sequence[float | None]) -> int | None:
+    """Which value is the best; None without two values to choose from."""
+    known = [(v, i) for i, v in enumerate(values) if v is not None]
+    if len(known) < 2:
+        return None
+    return (max(known) if measure.better == "higher" else min(known))[1]
+
+
+def _panel(axes: "Axes", measure: Measure, values: Sequence[float | None]) -> None:
+    style.plain_text_axes(axes)
+    axes.set_ylim(len(values) - 0.45, -0.55)
+    most = max((v for v in values if v is not None), default=1.0) or 1.0
+    axes.set_xlim(0, most * 1.04)
+    axes.annotate(
+        measure.short,
+        (0, 1),
+        (0, 27),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9.5,
+        fontweight="bold",
+        va="bottom",
+    )
+    for up, words in ((15, measure.unit or "mean"), (3, f"{measure.better} is better")):
+        axes.annotate(
+            words,
+            (0, 1),
+            (0, up),
+            xycoords="axes fraction",
+            va="bottom",
+            textcoords="offset points",
+            fontsize=8,
+            color=style.MUTED,
+        )
+    axes.axvline(0, color=style.FAINT, linewidth=0.8)
+    winner = best(measure, values)
+    for row, value in enumerate(values):
+        if value is not None:
+            axes.barh(
+                row + 0.14,
+                value,
+                height=0.2,
+                linewidth=0,
+                color=style.FAINT if row == 0 else style.DECODE,
+            )
+        axes.annotate(
+            measure.show(value),
+            (0, row),
+            (5, 1),
+            textcoords="offset points",
+            va="bottom",
+            fontsize=9.5,
+            fontweight="bold" if row == winner else "normal",
+        )
+        ratio = factor(value, values[0])
+        if row and ratio is not None:
+            axes.annotate(
+                times(ratio),
+                (1, row),
+                (-4, 1),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="bottom",
+                ha="right",
+                fontsize=8.5,
+                color=_verdict(measure, ratio),
+            )
+
+
+def _verdict(measure: Measure, ratio: float) -> str:
+    if abs(ratio - 1) < 0.02:
+        return style.MUTED
+    return style.BETTER if (ratio > 1) == (measure.better == "higher") else style.WORSE

@@ -1,0 +1,342 @@
+"""A page of its own: one HTML file with everything in it, that needs no network to be read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.report import style
+from simulator.report.measures import (
+    MEASURES,
+    between,
+    bound_words,
+    devices_words,
+    factor,
+    joules,
+    labels,
+    money,
+    seconds,
+    times,
+)
+from simulator.report.roof import Roof
+from simulator.simulate.result import Binding, SimulationResult
+from simulator.units import humane, percent, significant
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart of a report: its file name, what it shows in words, and how to read it."""
+
+    name: str
+    figure: "Figure"
+    description: str
+    caption: str
+
+
+def report_charts(result: SimulationResult, roof: Roof | None) -> list[Chart]:
+    """The charts of one simulation; without a roof the roofline is left out."""
+    from simulator.report.charts.latency import latency
+    from simulator.report.charts.operators import operators
+    from simulator.report.charts.roofline import roofline
+    from simulator.report.charts.timeline import timeline
+
+    m = result.metrics
+    charts = [
+        Chart(
+            "latency",
+            latency(result),
+            f"Cumulative curves of latency. TTFT: median {seconds(m.ttft_s.p50)}, p99 "
+            f"{seconds(m.ttft_s.p99)}; TPOT: median {seconds(m.tpot_s.p50)}, p99 "
+            f"{seconds(m.tpot_s.p99)}; end to end: median {seconds(m.e2e_s.p50)}, p99 "
+            f"{seconds(m.e2e_s.p99)}.",
+            "A point says which share of the finished requests took at most that long.",
+        ),
+        Chart(
+            "timeline",
+            timeline(result, roof),
+            f"Throughput, power and load over {seconds(m.makespan_s)}: mean "
+            f"{significant(m.output_tokens_per_s)} output tokens/s and "
+            f"{humane(result.power_w_per_device, 'W')} a device.",
+            "Prompt tokens count when they are computed; waiting requests stand on the running.",
+        ),
+        Chart(
+            "operators",
+            operators(result),
+            "Where a step’s time goes, operator by operator; the tables below give the numbers.",
+            "Under each name: share of the step’s time · share of the speed of light.",
+        ),
+    ]
+    if roof is not None:
+        charts.append(
+            Chart(
+                "roofline",
+                roofline(result, roof),
+                f"Roofline of {roof.title} with the operators of {result.model_title}. "
+                f"{bound_words(result.prefill.bound, result.decode.bound)}.",
+                "Ceilings are the data sheet’s, without sparsity; a dot below them has lost time "
+                "to kernels, latency or power.",
+            )
+        )
+    return charts
+
+
+def comparison_charts(results: Sequence[SimulationResult]) -> list[Chart]:
+    """The chart of a comparison."""
+    from simulator.report.charts.comparison import comparison
+
+    names = ", ".join(labels(results))
+    return [
+        Chart(
+            "comparison",
+            comparison(results),
+            f"Throughput, latency, cost and energy of {names}; the table gives the numbers.",
+            "All serve the same requests. Blue factors are better than the first, orange worse.",
+        )
+    ]
+
+
+def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
+    """The report of one simulation as HTML."""
+    return _render(
+        "report.html.j2",
+        title=result.title,
+        setting=[
+            f"{result.model_title}, {result.precision}",
+            devices_words(result),
+            result.engine,
+        ],
+        headline=_headline(result),
+        facts=_facts(result),
+        latencies=_latencies(result),
+        steps=[_step(binding, i) for i, binding in enumerate((result.prefill, result.decode))],
+        operator_sources=_operator_sources(result),
+        cost=_cost(result),
+        energy=_energy(result),
+        notes=result.notes,
+        sources=[_linked(source) for source in result.sources],
+        charts=_inlined(charts),
+    )
+
+
+def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]) -> str:
+    """The comparison of several simulations as HTML."""
+    answers = [result.to_dict() for result in results]
+    names = labels(results)
+    rows = []
+    for name, result, answer in zip(names, results, answers, strict=True):
+        cells = []
+        for measure in MEASURES:
+            ratio = factor(measure.of(answer), measure.of(answers[0]))
+            cells.append(
+                {
+                    "value": measure.show(measure.of(answer)),
+                    "interval": measure.interval(answer),
+                    "factor": "" if result is results[0] else times(ratio),
+                }
+            )
+        rows.append(
+            {
+                "name": name,
+                "cells": cells,
+                "power": humane(result.power_w_per_device, "W"),
+                "bounds": f"{result.prefill.bound}, {result.decode.bound}",
+                "price": "–" if result.price is None else f"{money(result.price.usd_per_hour)}/h",
+                "origin": "no price is known" if result.price is None else result.price.origin,
+            }
+        )
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    sources = dict.fromkeys(source for result in results for source in result.sources)
+    return _render(
+        "comparison.html.j2",
+        title=results[0].title,
+        setting=[f"{len(results)} systems", f"factors relative to {names[0]}"],
+        measures=MEASURES,
+        rows=rows,
+        notes=list(notes),
+        sources=[_linked(source) for source in sources],
+        charts=_inlined(charts),
+    )
+
+
+def _render(template: str, **values: Any) -> str:  # noqa: ANN401
+    return _environment().get_template(template).render(
+        light=style.colour_variables(dark=False), dark=style.colour_variables(dark=True), **values
+    )  # fmt: skip
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"seconds": seconds, "percent": percent, "humane": humane}
+    return environment
+
+
+def _inlined(charts: Sequence[Chart]) -> dict[str, dict[str, Any]]:
+    from markupsafe import Markup
+
+    return {
+        chart.name: {
+            "svg": Markup(style.inline_svg(style.svg(chart.figure, chart.description), chart.name)),
+            "caption": chart.caption,
+        }
+        for chart in charts
+    }
+
+
+def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
+    m, answer = result.metrics, result.to_dict()
+    details = {
+        "output_tokens_per_s": f"{significant(m.total_tokens_per_s)} tokens/s with prompts",
+        "ttft_s": f"p99 {seconds(m.ttft_s.p99)}",
+        "tpot_s": f"p99 {seconds(m.tpot_s.p99)}",
+        "usd_per_million_tokens": "no price is known"
+        if result.price is None
+        else f"{money(result.price.usd_per_hour)} an hour and device",
+        "joules_per_output_token": f"{humane(result.power_w_per_device, 'W')} a device",
+    }
+    return [
+        {
+            "label": measure.label,
+            "value": measure.show(measure.of(answer)),
+            "unit": "" if measure.of(answer) is None else measure.unit or "mean",
+            "interval": measure.interval(answer),
+            "detail": details[measure.key],
+        }
+        for measure in MEASURES
+    ]
+
+
+def _facts(result: SimulationResult) -> list[tuple[str, str]]:
+    m = result.metrics
+    finished = max(m.finished, 1)
+    facts = [
+        ("Model", f"{result.model_title}, weights {humane(result.weight_bytes, 'B')} a device"),
+        ("Precision", f"{result.precision}, cache {result.kv_precision}"),
+        ("Hardware", devices_words(result)),
+        ("Engine", result.engine),
+        ("Requests", f"{m.requests:,}, of which {m.finished:,} finished"),
+        ("Rejected", f"{m.rejected:,}" if m.rejected else ""),
+        ("Mean request", f"{m.input_tokens / finished:,.0f} tokens in, "
+                         f"{m.output_tokens / finished:,.0f} out"),
+        ("Load", f"{significant(m.requests_per_s)} requests/s for {seconds(m.makespan_s)}"),
+        ("Within objectives", "" if m.goodput_requests_per_s is None or not m.requests_per_s
+         else f"{percent(m.goodput_requests_per_s / m.requests_per_s)} of requests"),
+        ("Cache in use", f"at most {percent(m.peak_kv_fraction)} of "
+                         f"{result.kv_capacity_tokens:,} tokens"),
+        ("Prompts from cache", percent(m.cached_tokens / max(m.input_tokens, 1))
+         if m.cached_tokens else ""),
+        ("Preemptions", f"{m.preemptions:,}"),
+        ("Busy", f"{percent(m.busy_fraction)} of the time, "
+                 f"{percent(m.prefill_share)} of that for prompts"),
+    ]  # fmt: skip
+    return [(name, value) for name, value in facts if value]
+
+
+def _latencies(result: SimulationResult) -> list[dict[str, str]]:
+    answer = result.to_dict()
+    rows = []
+    for name, label in (
+        ("ttft_s", "Time to first token"),
+        ("tpot_s", "Time per output token"),
+        ("e2e_s", "End to end"),
+        ("queue_s", "In queue"),
+    ):
+        spread = getattr(result.metrics, name)
+        low, high = answer.get(f"{name}_low"), answer.get(f"{name}_high")
+        rows.append(
+            {
+                "label": label,
+                "mean": seconds(spread.mean),
+                "interval": "" if low is None or high is None else between(low, high, seconds),
+                "p50": seconds(spread.p50),
+                "p90": seconds(spread.p90),
+                "p99": seconds(spread.p99),
+            }
+        )
+    return rows
+
+
+def _step(binding: Binding, index: int) -> dict[str, Any]:
+    context = f"{binding.context:,.0f}"
+    if binding.phase == "prefill":
+        work = f"one prompt of {context} tokens"
+    else:
+        work = f"batch {significant(binding.batch)}, {context} tokens of context each"
+    return {
+        "phase": binding.phase,
+        "colour": f"var(--c-{(style.DECODE if index else style.PREFILL)[1:]})",
+        "work": work,
+        "time": seconds(binding.step_time_s),
+        "bound": binding.bound,
+        "operators": binding.operators,
+    }
+
+
+def _operator_sources(result: SimulationResult) -> list[str]:
+    operators = (*result.prefill.operators, *result.decode.operators)
+    return list(dict.fromkeys(op.source for op in operators))
+
+
+def _cost(result: SimulationResult) -> list[tuple[str, str]]:
+    price, cost, m = result.price, result.cost, result.metrics
+    if price is None or cost.usd_per_million_tokens is None:
+        return []
+    total = cost.usd_per_million_tokens * (m.input_tokens + m.output_tokens) / 1e6
+    spread = f" ({between(price.low, price.high, money)})" if price.high > price.low else ""
+    rows = [
+        ("Price of a device", f"{money(price.usd_per_hour)} an hour{spread}"),
+        ("Where from", price.origin),
+        ("Energy", "included" if price.includes_energy else "added at the facility’s price"),
+        ("This run", f"{money(total)} for {result.devices} × {seconds(m.makespan_s)}"),
+        ("Input", f"{money(cost.usd_per_million_input_tokens)} per million tokens, "
+                  f"{percent(m.prefill_share)} of the cost"),
+        ("Output", f"{money(cost.usd_per_million_output_tokens)} per million tokens"),
+        ("Both together", f"{money(cost.usd_per_million_tokens)} per million tokens"),
+    ]  # fmt: skip
+    if price.includes_energy and price.high > price.low and price.usd_per_hour > 0:
+        low, high = (
+            cost.usd_per_million_tokens * p / price.usd_per_hour for p in (price.low, price.high)
+        )
+        rows.append(("Between offers", f"{between(low, high, money)} per million tokens"))
+    return rows
+
+
+def _energy(result: SimulationResult) -> list[tuple[str, str]]:
+    m = result.metrics
+    return [
+        ("Per output token", joules(result.joules_per_output_token)),
+        ("Per token with prompts", joules(result.joules_per_total_token)),
+        ("Per request", joules(m.energy_j / max(m.finished, 1))),
+        (
+            "Mean power",
+            f"{humane(m.power_w, 'W')}, {humane(result.power_w_per_device, 'W')} a device",
+        ),
+        ("This run", f"{humane(m.energy_j / 3600, 'Wh')}"),
+    ]
+
+
+_LINK = re.compile(r"https?://[^\s)>,;]+")
+
+
+def _linked(source: str) -> list[tuple[str, str | None]]:
+    """A source in pieces of (text, address to link it to)."""
+    pieces: list[tuple[str, str | None]] = []
+    at = 0
+    for match in _LINK.finditer(source):
+        pieces += [(source[at : match.start()], None), (match.group(), match.group())]
+        at = match.end()
+    return [*pieces, (source[at:], None)]

@@ -1,0 +1,25 @@
+"""Loads of tables in the device's own memory, of which tokens gather rows."""
+
+import numpy as np
+
+from simulator.graph.operator import Lookup
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.costing.dispatch import cost
+from simulator.roofline.device import Device
+from simulator.roofline.host_path import device_gather
+from simulator.roofline.load import Load, load
+from simulator.roofline.traffic import gather_time_s
+
+
+@cost.register
+def _lookup(op: Lookup, shape: StepShape, device: Device) -> list[Load]:
+    own = device.bandwidth_bytes_per_s
+    rows = shape.tokens * op.rows_per_token
+    time_s = gather_time_s(device_gather(device), rows, op.row_bytes, own, moves_per_byte=2.0)
+    one = load(
+        law="gather",
+        time_s=np.where(rows > 0, time_s, 0.0),
+        memory_bytes=2.0 * rows * op.row_bytes,
+        bandwidth_bytes_per_s=own,
+    )
+    return [one.times(op.count)]

@@ -1,0 +1,38 @@
+"""A device as a serving engine's own kernels use it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from simulator.roofline.device import Device
+from simulator.specs.engine_profile import EngineProfile
+
+_COMPUTE = frozenset({"peak_fraction", "burst_fraction", "matrix_fraction"})
+_MEMORY = frozenset({"bandwidth_fraction", "row_fraction"})
+_SHARED = ("matmul", "experts", "attention")
+
+
+def under_engine(device: Device, profile: EngineProfile) -> Device:
+    """``device`` with the shares of its calibrated rates that the engine's kernels reach.
+
+    A device's calibration tells what the best known kernels reach; an engine with kernels of
+    its own reaches a share of that, which differs by class of device and not by device.
+    """
+    compute = float(profile.compute_share.get(device.device_class, 1.0))
+    memory = float(profile.bandwidth_share.get(device.device_class, 1.0))
+    families = profile.kernels if device.device_class.endswith("gpu") else {}
+    if compute == 1.0 and memory == 1.0 and not families:
+        return device
+    constants = {
+        law: _scaled(found, compute, memory) if law.split(".")[0] in _SHARED else found
+        for law, found in device.constants.items()
+    }
+    kernels = {**device.kernels, **families}
+    return replace(device, constants=constants, kernels=kernels, _laws={})
+
+
+def _scaled(constants: Mapping[str, float], compute: float, memory: float) -> dict[str, float]:
+    scaled = {}
+    for name, value in constants.items():
+        share = compute if name in _COMPUTE else memory if name in _MEMORY else 1.0
+        scaled[name] = min(1.0, value * share) if share != 1.0 else value
+    return scaled

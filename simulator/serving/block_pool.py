@@ -1,0 +1,138 @@
+"""The paged KV cache of one replica: who holds how many blocks, and which prefixes are shared.
+
+``free`` counts blocks that nobody holds. Cached prefixes that nobody holds live inside ``free``
+and give way when it shrinks.
+"""
+
+from simulator.memory.prefix import PrefixCache
+from simulator.serving.request import Request
+
+
+class BlockPool:
+    """``total`` blocks of ``block_tokens``; prefixes are shared in units of ``unit_tokens``.
+
+    Args:
+        unit_tokens: a whole number of blocks; 0 turns sharing off.
+    """
+
+    __slots__ = ("block_tokens", "cache", "free", "total", "unit_blocks", "unit_tokens")
+
+    def __init__(self, total: int, block_tokens: int, unit_tokens: int = 0) -> None:
+        self.total = total
+        self.free = total
+        self.block_tokens = block_tokens
+        self.unit_tokens = unit_tokens
+        self.unit_blocks = unit_tokens // block_tokens
+        self.cache = PrefixCache() if unit_tokens else None
+
+    def blocks(self, tokens: int) -> int:
+        """Blocks that ``tokens`` fill."""
+        return -(-tokens // self.block_tokens)
+
+    def take(self, blocks: int) -> None:
+        """Hand out ``blocks``, which must be free."""
+        self.free -= blocks
+        if self.cache is not None and self.cache.idle_blocks > self.free:
+            self.cache.shrink(self.free)
+
+    def cached_units(self, request: Request) -> int:
+        """Leading prefix units of ``request`` that are resident."""
+        if self.cache is None or not request.prefix:
+            return 0
+        units = min(-(-request.target // self.unit_tokens), len(request.prefix))
+        found = self.cache.match(request.prefix[:units])
+        # A unit that reaches past the prompt is of use only when it ends with the prompt.
+        if found * self.unit_tokens > request.target and not self._ends_with_prompt(request):
+            found -= 1
+        return found
+
+    def _ends_with_prompt(self, request: Request) -> bool:
+        return len(request.prefix) * self.unit_tokens - request.input_tokens < self.unit_tokens
+
+    def cached_tokens(self, request: Request, units: int) -> int:
+        """Tokens that ``units`` resident units spare; the last one is computed in any case."""
+        most = (request.target - 1) // self.block_tokens
+        return min(self._blocks_of(request, units), most) * self.block_tokens
+
+    def admit(self, request: Request, until: int, units: int, spare: int = 0) -> bool:
+        """Hold ``units`` cached ones and take blocks for the first ``until`` tokens.
+
+        Returns False, with nothing changed, when this would leave fewer than ``spare`` free.
+        """
+        shared = request.prefix[:units]
+        held = woken = 0
+        if units:
+            assert self.cache is not None
+            held = self._blocks_of(request, units)
+            woken = self.cache.idle_among(shared)
+        new = max(self.blocks(until) - held, 0)
+        if new + woken + spare > self.free:
+            return False
+        if units:
+            assert self.cache is not None
+            self.free -= self.cache.hold(shared)
+            request.units = list(shared)
+        self.take(new)
+        request.blocks = held + new
+        if self.cache is not None and request.prefix:
+            self._share(request, until)
+        return True
+
+    def grow(self, request: Request, until: int) -> bool:
+        """Take what ``request`` lacks for ``until`` tokens; False when it is not there."""
+        new = -(-until // self.block_tokens) - request.blocks
+        if new > self.free:
+            return False
+        if new > 0:
+            self.take(new)
+            request.blocks += new
+        if self.cache is not None and request.prefix:
+            self._share(request, until)
+        return True
+
+    def release(self, request: Request) -> None:
+        """Give back everything ``request`` holds; what it shared stays cached for a while."""
+        if self.cache is None or not request.prefix:
+            self.free += request.blocks
+        else:
+            self._share(request, request.computed)
+            units = request.units or []
+            private = request.blocks - self.cache.size(units)
+            self.free += private + self.cache.release(units)
+            request.units = None
+        request.blocks = 0
+
+    def clear(self) -> None:
+        """Forget everything: the replica went down."""
+        self.free = self.total
+        if self.cache is not None:
+            self.cache = PrefixCache()
+
+    def _share(self, request: Request, until: int) -> None:
+        """Make the units within the first ``until`` tokens resident, unless they already are.
+
+        Engines enter a block when it is scheduled, so requests of the same step can share it.
+        """
+        cache, prefix = self.cache, request.prefix
+        assert cache is not None
+        units = request.units
+        if units is None:
+            units = request.units = []
+        full = min(until // self.unit_tokens, len(prefix))
+        for unit in prefix[len(units) : full]:
+            if not cache.insert(unit, self.unit_blocks):
+                # Another sequence computes the same text at the same time: keep an own copy.
+                # Units behind it stay private too; its twin enters them.
+                return
+            units.append(unit)
+        if full == len(prefix) - 1 and until >= request.input_tokens and len(units) == full:
+            tail = self._blocks_of(request, len(prefix)) - full * self.unit_blocks
+            if tail and self._ends_with_prompt(request) and cache.insert(prefix[full], tail):
+                units.append(prefix[full])
+
+    def _blocks_of(self, request: Request, units: int) -> int:
+        """Whole blocks that the first ``units`` units of ``request`` fill."""
+        tokens = units * self.unit_tokens
+        if units == len(request.prefix) and self._ends_with_prompt(request):
+            tokens = min(tokens, request.input_tokens)
+        return tokens // self.block_tokens

@@ -1,0 +1,38 @@
+"""The settings of a serving engine that the simulation heeds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What bounds a step and the cache, and how the engine behaves at those bounds.
+
+    Args:
+        max_sequences: sequences that run at once.
+        max_batched_tokens: tokens of one step.
+        kv_blocks, kv_block_tokens: the paged cache.
+        max_context: longest prompt plus answer.
+        chunked_prefill: whether a prompt may be spread over steps.
+        request_overhead_s: from arrival to the scheduler, and back with the first token.
+        prefix_caching: keep the blocks of prompts for others that begin alike.
+        output_reserve: share of its answer for which a request must find room to be admitted:
+            0 as vLLM and TensorRT-LLM's max-utilisation, 1 as its guaranteed-no-evict.
+        watermark_blocks: blocks that admission leaves free.
+        schedule_ahead: the next step is put together while one runs (asynchronous scheduling),
+            so a newcomer sits out one step more.
+        swap_s_per_block: seconds to move a block to the host or back; None recomputes what a
+            shortage of memory threw out.
+    """
+
+    max_sequences: int
+    max_batched_tokens: int
+    kv_blocks: int
+    kv_block_tokens: int
+    max_context: int
+    chunked_prefill: bool = True
+    request_overhead_s: float = 0.0
+    prefix_caching: bool = False
+    output_reserve: float = 0.0
+    watermark_blocks: int = 0
+    schedule_ahead: bool = False
+    swap_s_per_block: float | None = None

@@ -1,0 +1,259 @@
+"""What the next step of a replica holds: who is admitted, who computes how much, who must leave.
+
+The order of vLLM's V1 scheduler: running sequences first, the last admitted thrown out when
+memory runs short, and newcomers only when nobody had to leave.
+"""
+
+from simulator.serving.batch import DecodeBatch
+from simulator.serving.block_pool import BlockPool
+from simulator.serving.limits import EngineLimits
+from simulator.serving.policies import Composition, Ordering
+from simulator.serving.queue import WaitingQueue
+from simulator.serving.request import Counters, Request
+
+Chunk = tuple[Request, int]
+"""A prompt and how many of its tokens the step computes."""
+
+
+class Scheduler:
+    """The state of one replica that is not time: queue, half-done prompts, batch and cache."""
+
+    __slots__ = (
+        "_committed",
+        "_composition",
+        "_counters",
+        "_limits",
+        "_someone_left",
+        "_victim_key",
+        "batch",
+        "held_back",
+        "last_step_began_s",
+        "pool",
+        "prefilling",
+        "stall_s",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        limits: EngineLimits,
+        ordering: Ordering,
+        composition: Composition,
+        counters: Counters,
+        unit_tokens: int,
+    ) -> None:
+        self._limits = limits
+        self._composition = composition
+        self._counters = counters
+        self._victim_key = ordering.key if ordering.largest_key_leaves else None
+        self._committed = 0
+        self._someone_left = False
+        self.waiting = WaitingQueue(ordering)
+        self.prefilling: list[Request] = []
+        self.batch = DecodeBatch(limits.kv_block_tokens)
+        self.pool = BlockPool(limits.kv_blocks, limits.kv_block_tokens, unit_tokens)
+        # Whether someone may be admitted in the step after this one though nothing else happens.
+        self.held_back = False
+        self.last_step_began_s = 0.0
+        # Time that blocks spend on the way to the host and back before the next step.
+        self.stall_s = 0.0
+
+    @property
+    def running(self) -> int:
+        """Sequences that hold cache."""
+        return len(self.prefilling) + len(self.batch.sequences)
+
+    def never_fits(self, request: Request, *, answers: bool = True) -> bool:
+        """Whether no state of this replica could serve ``request``, or its prompt alone."""
+        limits = self._limits
+        total = request.input_tokens + (request.output_tokens if answers else 0)
+        return (
+            total > limits.max_context
+            or self.pool.blocks(total) > limits.kv_blocks
+            or (not limits.chunked_prefill and request.input_tokens > limits.max_batched_tokens)
+        )
+
+    def may_admit(self, request: Request, now: float) -> bool:
+        """Whether a run of decode steps must end early for a request that just came."""
+        return self.waiting.first(now) is request and self.running < self._limits.max_sequences
+
+    def plan(self, now: float) -> tuple[list[Chunk], bool]:
+        """The prompt chunks of the next step, and whether the batch decodes in it.
+
+        Takes the blocks of the chunks, and of the batch's step when there are any chunks; a run
+        of pure decode steps takes its blocks when it is over.
+        """
+        pool, sequences, waiting = self.pool, self.batch.sequences, self.waiting.entries
+        self._someone_left = False
+        if waiting and waiting[0][3].computed:
+            self._readmit(now)
+        decode, budget, admit = self._composition(
+            len(sequences), len(self.prefilling), self._limits.max_batched_tokens
+        )
+        growth = self.make_room() if decode and sequences else 0
+        pool.take(growth)
+        chunks: list[Chunk] = []
+        if self.prefilling:
+            budget -= self._continue_prompts(chunks, budget)
+        if admit and not self._someone_left:
+            self._admit(chunks, budget, now)
+        if not chunks:
+            pool.free += growth
+            if sequences and not decode:
+                self.make_room()
+        return chunks, decode
+
+    def _continue_prompts(self, chunks: list[Chunk], budget: int) -> int:
+        """Add chunks of half-done prompts, the oldest first; returns the tokens they take."""
+        taken = 0
+        prefilling = self.prefilling
+        while taken < budget and len(chunks) < len(prefilling):
+            request = prefilling[len(chunks)]
+            until = min(request.target, request.computed + budget - taken)
+            while not self.pool.grow(request, until):
+                last = prefilling[-1]
+                self._throw_out_prompt(last)
+                if last is request:
+                    return taken
+            tokens = until - request.computed
+            chunks.append((request, tokens))
+            taken += tokens
+        return taken
+
+    def _admit(self, chunks: list[Chunk], budget: int, now: float) -> None:
+        """Add chunks of waiting requests while tokens, sequences and blocks last."""
+        limits, pool, waiting = self._limits, self.pool, self.waiting
+        room = limits.max_sequences - self.running
+        while waiting.entries and budget > 0 and room > 0:
+            request = waiting.first(now)
+            if request.computed == request.target or self._too_new(request):
+                return
+            units = pool.cached_units(request) if request.prefix else 0
+            cached = pool.cached_tokens(request, units) if units else 0
+            tokens = request.target - cached
+            if tokens > budget:
+                if not limits.chunked_prefill and (chunks or tokens <= limits.max_batched_tokens):
+                    return
+                tokens = budget
+            if limits.output_reserve and not self._commit(request, units):
+                return
+            spare = limits.watermark_blocks if self.running else 0
+            if not pool.admit(request, cached + tokens, units, spare):
+                self._committed -= request.committed
+                return
+            waiting.pop()
+            request.computed = cached
+            self._counters.cached_tokens += cached
+            if request.started_s < 0:
+                request.started_s = now
+                request.cached_tokens = cached
+            self.prefilling.append(request)
+            chunks.append((request, tokens))
+            budget -= tokens
+            room -= 1
+
+    def _too_new(self, request: Request) -> bool:
+        if not self._limits.schedule_ahead or not self.running:
+            return False
+        if request.submitted_s <= self.last_step_began_s:
+            return False
+        self.held_back = True
+        return True
+
+    def _commit(self, request: Request, units: int) -> bool:
+        """Promise room for a share of the answer; False when that much is not there."""
+        reserve = self._limits.output_reserve
+        if not reserve:
+            return True
+        answer = request.input_tokens + request.output_tokens - request.target
+        tokens = request.target + int(reserve * answer)
+        blocks = max(self.pool.blocks(tokens) - units * self.pool.unit_blocks, 0)
+        if self._committed + blocks > self.pool.total and self.running:
+            return False
+        request.committed = blocks
+        self._committed += blocks
+        return True
+
+    def _readmit(self, now: float) -> None:
+        """Let requests whose cache exists already (swapped or handed over) decode again."""
+        batch, pool, limits = self.batch, self.pool, self._limits
+        while self.waiting.entries and self.running < limits.max_sequences:
+            request = self.waiting.first(now)
+            if request.computed != request.target or self._too_new(request):
+                return
+            if not self._commit(request, 0):
+                return
+            # One block more than asked for now, so that readmission does not throw out at once.
+            if not pool.admit(request, request.computed, 0, batch.blocks_for(1) + 1) and not (
+                not self.running and pool.admit(request, request.computed, 0)
+            ):
+                self._committed -= request.committed
+                return
+            self.waiting.pop()
+            if request.started_s < 0:
+                request.started_s = now
+            if request.swapped:
+                request.swapped = False
+                self.stall_s += request.blocks * (limits.swap_s_per_block or 0.0)
+            batch.join(request, request.output_tokens - request.generated)
+
+    def make_room(self) -> int:
+        """Blocks of the batch's next step; throws out the latest sequences until they are free."""
+        pool, batch = self.pool, self.batch
+        while (needed := batch.blocks_for(1)) > pool.free:
+            if self.prefilling:
+                self._throw_out_prompt(self.prefilling[-1])
+            else:
+                self._throw_out(self._victim())
+        return needed
+
+    def _victim(self) -> Request:
+        sequences, key = self.batch.sequences, self._victim_key
+        if key is None:
+            return sequences[next(reversed(sequences))]
+        return max(sequences.values(), key=lambda r: (key(r), r.index))
+
+    def _throw_out(self, request: Request) -> None:
+        """Take a decoding sequence's blocks; its cache is swapped, or computed again later."""
+        self.batch.leave(request)
+        swap_s = self._limits.swap_s_per_block
+        if swap_s is None:
+            # The prompt to compute again holds what was generated; its last row gives a token.
+            request.target = request.input_tokens + request.generated
+            self._start_over(request, computed=0)
+        else:
+            request.swapped = True
+            request.target = request.computed
+            self.stall_s += request.blocks * swap_s
+            self._start_over(request, computed=request.computed)
+
+    def _throw_out_prompt(self, request: Request) -> None:
+        self.prefilling.remove(request)
+        self._start_over(request, computed=0)
+
+    def _start_over(self, request: Request, computed: int) -> None:
+        self.free(request)
+        request.computed = computed
+        request.preemptions += 1
+        self._counters.preemptions += 1
+        # Newcomers are not admitted in the step in which someone had to leave, but in the next.
+        self._someone_left = self.held_back = True
+        self.waiting.push_back(request)
+
+    def free(self, request: Request) -> None:
+        """Give back what ``request`` holds."""
+        self.pool.release(request)
+        self._committed -= request.committed
+        request.committed = 0
+
+    def clear(self) -> list[Request]:
+        """Lose everything, as when the replica goes down; returns who was here, oldest first."""
+        here = [*self.batch.sequences.values(), *self.prefilling, *self.waiting.clear()]
+        here.sort(key=lambda request: request.index)
+        limits = self._limits
+        self.batch = DecodeBatch(limits.kv_block_tokens)
+        self.prefilling.clear()
+        self.pool.clear()
+        self._committed = 0
+        self.stall_s = 0.0
+        return here

@@ -1,0 +1,102 @@
+"""Who sends requests when: an open stream, users in a closed loop, turns of conversations."""
+
+from collections.abc import Callable
+
+import simpy
+
+from simulator.serving.request import NO_ROW, RequestTable
+
+Send = Callable[[int], None]
+
+
+class Source:
+    """What all sources share: a turn of a conversation is sent after its predecessor's answer."""
+
+    def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
+        self._env = env
+        self._send = send
+        self._next_turn: dict[int, tuple[int, float]] = {}
+        self._heads: range | list[int] = range(len(table))
+        if table.follows is not None:
+            follows = table.follows.tolist()
+            delays = [0.0] * len(table) if table.delay_s is None else table.delay_s.tolist()
+            self._heads = [row for row, before in enumerate(follows) if before == NO_ROW]
+            self._next_turn = {
+                before: (row, delays[row]) for row, before in enumerate(follows) if before != NO_ROW
+            }
+
+    def start(self) -> None:
+        """Put the first arrivals on the clock."""
+        raise NotImplementedError
+
+    def answered(self, row: int, finished_s: float) -> None:
+        """Request ``row`` got its last token (or a refusal) at ``finished_s``."""
+        turn = self._next_turn.get(row)
+        if turn is None:
+            self._conversation_over(finished_s)
+        else:
+            self._at(finished_s + turn[1], lambda _event: self._send(turn[0]))
+
+    def _conversation_over(self, finished_s: float) -> None:
+        """Nothing follows the request that was answered at ``finished_s``."""
+
+    def _at(self, time_s: float, call: Callable[[simpy.Event], None]) -> None:
+        event = self._env.timeout(max(0.0, time_s - self._env.now))
+        event.callbacks.append(call)
+
+
+class OpenStream(Source):
+    """Requests come at the times that the table says, whatever became of earlier ones."""
+
+    def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
+        super().__init__(env, table, send)
+        self._arrivals = table.arrival_s.tolist()
+        self._position = 0
+
+    def start(self) -> None:
+        self._send_due(None)
+
+    def _send_due(self, _event: simpy.Event | None) -> None:
+        heads, arrivals, env = self._heads, self._arrivals, self._env
+        while self._position < len(heads):
+            row = heads[self._position]
+            wait_s = arrivals[row] - env.now
+            if wait_s > 0:
+                env.timeout(wait_s).callbacks.append(self._send_due)
+                return
+            self._position += 1
+            self._send(row)
+
+
+class ClosedLoop(Source):
+    """``users`` who each have one conversation (or single request) at a time.
+
+    Each thinks for ``think_s`` after the last answer; the users begin evenly over ``ramp_s``.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        table: RequestTable,
+        send: Send,
+        users: int,
+        think_s: float,
+        ramp_s: float = 0.0,
+    ) -> None:
+        super().__init__(env, table, send)
+        self._users = min(users, len(self._heads))
+        self._think_s = think_s
+        self._ramp_s = ramp_s
+        self._upcoming = iter(self._heads)
+
+    def start(self) -> None:
+        for user in range(self._users):
+            self._at(self._ramp_s * user / self._users, self._send_next)
+
+    def _conversation_over(self, finished_s: float) -> None:
+        self._at(finished_s + self._think_s, self._send_next)
+
+    def _send_next(self, _event: simpy.Event) -> None:
+        row = next(self._upcoming, None)
+        if row is not None:
+            self._send(row)

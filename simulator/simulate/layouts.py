@@ -1,0 +1,117 @@
+"""A deployment's layout on its devices: what it asks of model and links, and what would fit."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.graph.build import build
+from simulator.graph.parallel import Layout, check_layout
+from simulator.memory.kvcache import memory_budget
+from simulator.roofline.collective.choice import exchange_for
+from simulator.roofline.device import Device
+from simulator.specs.deployment import Deployment
+from simulator.specs.engine_profile import EngineProfile
+from simulator.specs.model import Model
+from simulator.units import humane
+
+_SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
+_LAYOUTS_SHOWN = 3
+
+
+def layout_of(deployment: Deployment) -> Layout:
+    """The layout of one replica, with the engine's own way to reach experts where none is set."""
+    d = deployment
+    exchange = d.expert_exchange or exchange_for(d.engine, d.tp * d.cp * d.dp)
+    return Layout(
+        tp=d.tp,
+        pp=d.pp,
+        dp=d.dp,
+        ep=d.ep,
+        cp=d.cp,
+        dcp=d.dcp,
+        stage_layers=d.stage_layers,
+        expert_exchange=exchange,
+        redundant_experts=d.redundant_experts,
+        skew=d.expert_skew,
+        sequence_parallel=d.sequence_parallel,
+        two_batch_overlap=d.two_batch_overlap,
+    )
+
+
+def linked_devices(device: Device) -> int:
+    """How many devices the links of ``device`` join, all levels together."""
+    return int(np.prod([float(link.fabric.devices) for link in device.levels], initial=1.0))
+
+
+def check_links(model: Model, device: Device, layout: Layout) -> None:
+    """Refuse a replica that is larger than what its links join.
+
+    Raises:
+        InputError: names the domain, and the nearest layouts inside it.
+    """
+    joined = linked_devices(device)
+    if layout.devices <= joined:
+        return
+    if joined == 1:
+        raise InputError(
+            f"{device.name} has no link to other devices, and {layout} needs {layout.devices}",
+            field="tp",
+            remedy="use one device for each replica, and replicas (or devices) for more",
+        )
+    inside = list(_candidates(model, joined))[-_LAYOUTS_SHOWN:]
+    shown = "; ".join(str(found) for found in inside)
+    raise InputError(
+        f"{layout} needs {layout.devices} devices in one replica, but {device.name} joins "
+        f"{joined} and has no scale-out link",
+        field="tp",
+        remedy=f"the nearest that it joins: {shown}; more devices go into replicas",
+    )
+
+
+def advice(
+    model: Model,
+    device: Device,
+    profile: EngineProfile,
+    layout: Layout,
+    precision: str,
+    kv_precision: str | None,
+    fraction: float,
+) -> str:
+    """What would fit in place of a layout that does not: devices, bits, or memory."""
+
+    def fits(candidate: Layout, weights: str) -> bool:
+        graph = build(model, candidate, weights, kv_precision)
+        reserve = min(float(profile.activation_reserve), 0.1 * device.memory_bytes)
+        budget = memory_budget(
+            graph, device.memory_bytes, fraction, profile.memory_rule, reserve
+        )
+        return budget.cache > 0.02 * device.memory_bytes
+
+    ideas = []
+    for candidate in _candidates(model, min(linked_devices(device), _SUGGESTED_DEVICES[-1])):
+        if candidate.devices > layout.devices and fits(candidate, precision):
+            ideas.append(str(candidate))
+            if len(ideas) == _LAYOUTS_SHOWN:
+                break
+    for name in ("fp8", "w4a16"):
+        if name != precision and fits(layout, name):
+            ideas.append(f"precision {name}")
+            break
+    needed = build(model, layout, precision, kv_precision).weight_bytes / fraction
+    ideas.append(f"a device with more than {humane(needed, 'B')}")
+    return "what would fit: " + ", or ".join(ideas)
+
+
+def _candidates(model: Model, most: int) -> Iterator[Layout]:
+    """Layouts that the model's shapes allow, fewest devices first: tp, then ep, then pp."""
+    sizes = sorted({n for n in (*_SUGGESTED_DEVICES, most) if n <= most})
+    for devices in sizes:
+        shapes = [Layout(tp=devices), Layout(dp=devices, ep=devices)]
+        shapes += [Layout(tp=devices // pp, pp=pp) for pp in (2, 4, 8) if devices % pp == 0]
+        for layout in shapes:
+            try:
+                check_layout(model, layout)
+            except InputError:
+                continue
+            yield layout

@@ -1,0 +1,142 @@
+"""Fitting a device to whole steps: one share of bandwidth, one of compute, one time a kernel.
+
+Where nobody timed single kernels, tokens a second of whole models must do. They tell three
+numbers apart at most: decoding shows the bandwidth, prompts show the compute, and small models
+show what every kernel costs beside its work. The class's values are the prior, so that a device
+with two rows moves a little and one with twenty is its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.roofline.device import Device
+from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
+from simulator.simulate.setup import Setup, resolve_setup
+from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.measured.point import Point
+
+FloatArray = NDArray[np.float64]
+
+RATES: Mapping[str, Parameter] = {
+    "bandwidth": Parameter(0.8, 0.05, 1.0),
+    "compute": Parameter(0.6, 0.01, 1.0),
+    "start_s": Parameter(4e-6, 2e-7, 2e-4),
+}
+"""What whole steps can tell: shares of the data sheet, and seconds beside the work of a kernel."""
+
+PRIOR_SIGMA: Mapping[str, float] = {"bandwidth": 0.25, "compute": 0.6, "start_s": 0.8}
+"""How far devices of one class scatter (standard deviation of the logarithm)."""
+
+_ROW_SIGMA = 0.1
+_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "bandwidth": {
+        "matmul": ("bandwidth_fraction",),
+        "elementwise": ("bandwidth_fraction",),
+        "attention": ("bandwidth_fraction",),
+        "experts": ("bandwidth_fraction", "row_fraction"),
+    },
+    "compute": {
+        "matmul": ("peak_fraction",),
+        "attention": ("matrix_fraction",),
+        "experts": ("peak_fraction",),
+    },
+    "start_s": {
+        "matmul": ("start_s",),
+        "elementwise": ("launch_s",),
+        "attention": ("latency_s",),
+        "experts": ("kernel_s",),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Points that share one setup and phase, asked at once."""
+
+    setup: Setup
+    phase: str
+    batch: FloatArray
+    context: FloatArray
+    points: tuple[Point, ...]
+
+    def values(self, device: Device | None = None) -> tuple[FloatArray, FloatArray]:
+        """Predicted quantities of all points and their relative errors, on ``device`` if given."""
+        setup = self.setup if device is None else replace(self.setup, device=device)
+        steps = decode_steps if self.phase == "decode" else prefill_steps
+        figures = steps(setup, self.batch, self.context)
+        columns = [np.broadcast_to(figures[p.quantity], self.batch.shape) for p in self.points]
+        return np.array([c[i] for i, c in enumerate(columns)], float), figures["sigma"]
+
+
+def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str]]]:
+    """Steps grouped by setup, and the points that cannot be predicted with the reason."""
+    groups: dict[tuple[object, ...], tuple[Setup, list[Point]]] = {}
+    refused: list[tuple[Point, str]] = []
+    for point in points:
+        fields = {k: v for k, v in point.question.items() if k not in ("batch", "context")}
+        try:
+            setup = resolve_setup(point.hardware, point.model, deployment_of(fields))
+            one = _batch(setup, point.phase, [point])
+            one.values()
+        except (InputError, TypeError) as error:
+            refused.append((point, str(error)))
+            continue
+        key = (id(setup), point.phase)
+        groups.setdefault(key, (setup, []))[1].append(point)
+    return [_batch(s, found[0].phase, found) for s, found in groups.values()], refused
+
+
+def _batch(setup: Setup, phase: str, points: Sequence[Point]) -> Batch:
+    batch = np.array([p.question["batch"] for p in points], float)
+    context = np.array([p.question["context"] for p in points], float)
+    return Batch(setup, phase, batch, context, tuple(points))
+
+
+def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
+    """``device`` with the given rates in every law that has such a constant."""
+    constants = {}
+    for law, found in device.constants.items():
+        changed = dict(found)
+        for rate, value in rates.items():
+            for name in _NAMES[rate].get(law.split(".")[0], ()):
+                if name in changed:
+                    changed[name] = value
+        if changed.get("burst_fraction", 1.0) < changed.get("peak_fraction", 0.0):
+            changed["burst_fraction"] = changed["peak_fraction"]
+        constants[law] = changed
+    return replace(device, constants=constants, _laws={})
+
+
+def rates_of(device: Device) -> dict[str, float]:
+    """The rates of ``device`` as its matrix products have them."""
+    own = device.constants["matmul"]
+    return {
+        "bandwidth": own["bandwidth_fraction"],
+        "compute": own["peak_fraction"],
+        "start_s": own["start_s"],
+    }
+
+
+def fit_steps(
+    found: Sequence[Batch], free: Sequence[str] = ("bandwidth", "compute", "start_s")
+) -> Fit:
+    """Fit the ``free`` rates of the one device that all of ``found`` run on."""
+    device = found[0].setup.device
+    prior = rates_of(device)
+    measured = np.concatenate([[p.value for p in b.points] for b in found])
+    weights = np.concatenate(
+        [np.ones_like(measured), [(_ROW_SIGMA / PRIOR_SIGMA[name]) ** 2 for name in free]]
+    )
+
+    def predict(values: Mapping[str, float]) -> FloatArray:
+        tried = with_rates(device, {**prior, **values})
+        steps = [b.values(tried)[0] for b in found]
+        return np.concatenate([*steps, [values[name] for name in free]])
+
+    target = np.concatenate([measured, [prior[name] for name in free]])
+    parameters = {name: replace(RATES[name], start=prior[name]) for name in free}
+    return fit_log_time(predict, target, parameters, weights)

@@ -1,0 +1,47 @@
+"""Engine steps and watts of one machine, as the project's laboratory writes them (JSON)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simulator.validation.measured.point import Point
+
+_MODELS = {
+    "llama8b_bf16": ("llama-3.1-8b", "bf16"),
+    "llama8b_fp8": ("llama-3.1-8b", "fp8"),
+    "qwen3_30b_a3b_bf16": ("qwen3-30b-a3b", "bf16"),
+}
+FITTED_MODEL = "llama8b_bf16"
+"""The only laboratory model to which an engine's overheads are fitted."""
+
+
+def is_laboratory(document: Mapping[str, Any]) -> bool:
+    """Whether a JSON document holds engine steps as the laboratory writes them."""
+    return {"model", "prefill", "decode", "vllm"} <= set(document)
+
+
+def laboratory_points(document: Mapping[str, Any], hardware: str = "h200-sxm") -> Iterator[Point]:
+    """Decode steps, prefills and sustained power of one document."""
+    name = str(document["model"])
+    model, precision = _MODELS[name]
+    source = f"vLLM {document['vllm']} on one {hardware}, random weights"
+    base = {"engine": "vllm", "precision": precision, "max_context": 40960}
+    fitted = name == FITTED_MODEL
+
+    def point(phase: str, quantity: str, value: float, fitted: bool, **asked: Any) -> Point:  # noqa: ANN401
+        return Point(hardware, model, phase, quantity, value, {**base, **asked}, source, fitted)
+
+    for row in document["decode"]:
+        asked = {"batch": row["batch"], "context": row["ctx"]}
+        yield point("decode", "step_time_s", row["s"], fitted, **asked)
+    for row in document["prefill"]:
+        asked = {"batch": row["batch"], "context": row["isl"]}
+        quantity = "ttft_s" if row["batch"] == 1 else "step_time_s"
+        pooled = {} if row["batch"] == 1 else {"max_batched_tokens": 8192}
+        yield point("prefill", quantity, row["s"], fitted, **asked, **pooled)
+    for row in document["power"]:
+        if row["kind"] == "decode":
+            asked = {"batch": row["batch"], "context": row["ctx"]}
+            yield point("decode", "power_w", row["watts"], False, **asked)
+        else:
+            asked = {"batch": 12, "context": 8192}
+            yield point("prefill", "power_w", row["watts"], False, **asked)

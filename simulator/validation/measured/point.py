@@ -1,0 +1,42 @@
+"""One measured figure, and the question to ``predict`` whose answer it should be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.validation.split import is_score_row
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measured figure.
+
+    Args:
+        hardware, model: catalogue names.
+        phase: decode, prefill or serve.
+        quantity: the key of a prediction that the figure is a value of.
+        value: what was measured, in that key's unit.
+        question: further arguments of ``predict`` (batch, context, tp, precision, engine, …).
+        source: who measured it.
+        fitted: whether some calibration of the package was fitted to this row.
+    """
+
+    hardware: str
+    model: str
+    phase: str
+    quantity: str
+    value: float
+    question: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    fitted: bool = False
+
+    @property
+    def key(self) -> str:
+        """What was measured, as text: the split into fitted and scored rows hangs on it."""
+        asked = "|".join(f"{name}={self.question[name]}" for name in sorted(self.question))
+        return "|".join((self.hardware, self.model, self.phase, self.quantity, asked))
+
+    @property
+    def is_score_row(self) -> bool:
+        """Whether the split keeps the row back for scoring."""
+        return is_score_row(self.key)

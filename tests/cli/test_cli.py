@@ -1,0 +1,167 @@
+"""The command as people and programs use it: exit codes, streams, files."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def roofsim(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "simulator.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
+    """Exit code 2, one message on stderr that says what is wrong, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in says:
+        assert part in done.stderr
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    path = tmp_path / "quick.yaml"
+    path.write_text(
+        "name: quick\nmodel: llama-3.1-8b\nhardware: h100-sxm\n"
+        "workload:\n  arrivals: {process: poisson, rate: 20}\n"
+        "  input_tokens: 200\n  output_tokens: 30\n  requests: 50\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_run_prints_one_json_object_and_nothing_else(quick):
+    done = roofsim("run", quick, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["finished"] == 50
+    assert found["ttft_p50_s"] <= found["ttft_p99_s"]
+    assert done.stderr == ""
+
+
+def test_run_writes_the_whole_report(quick, tmp_path):
+    out = tmp_path / "out"
+    done = roofsim("run", quick, "--out", out)
+    assert done.returncode == 0, done.stderr
+    written = {p.name for p in out.rglob("*") if p.is_file()}
+    assert {"summary.json", "requests.csv", "report.html"} <= written
+    assert sum(name.endswith(".svg") for name in written) >= 3
+    assert sum(name.endswith(".png") for name in written) >= 3
+    rows = list(csv.DictReader((out / "requests.csv").open(encoding="utf-8")))
+    assert len(rows) == 50
+    assert (
+        list(rows[0])
+        == (
+            "request_id arrival_s input_tokens output_tokens cached_tokens ttft_s tpot_s e2e_s "
+            "queue_s replica preemptions status"
+        ).split()
+    )
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert 'src="http' not in page
+    assert 'href="http' not in page or "<link" not in page
+
+
+def test_run_shows_a_summary_for_people(quick):
+    done = roofsim("run", quick)
+    assert done.returncode == 0, done.stderr
+    for word in ("TTFT", "TPOT", "tok/s", "p99", "memory", "compute"):
+        assert word in done.stdout, word
+
+
+def test_compare_prints_each_device_relative_to_the_first(quick, tmp_path):
+    done = roofsim(
+        "compare", quick, "--hardware", "h100-sxm,h200-sxm,b200", "--out", tmp_path / "c"
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("h100-sxm", "h200-sxm", "b200"):
+        assert word in done.stdout.lower() or word.split("-")[0].upper() in done.stdout
+    assert any(p.suffix == ".svg" for p in (tmp_path / "c").rglob("*"))
+
+
+def test_cases_pass_further_columns_through_and_keep_going(tmp_path):
+    cases = tmp_path / "cases.csv"
+    cases.write_text(
+        "label,hardware,model,phase,batch,context\n"
+        "a,h100-sxm,llama-3.1-8b,decode,8,1000\n"
+        "b,h10-sxm,llama-3.1-8b,decode,8,1000\n"
+        "c,b200,llama-3.1-8b,prefill,1,1000\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "answers.csv"
+    done = roofsim("predict", "--cases", cases, "--out", out)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(out.open(encoding="utf-8")))
+    assert [r["label"] for r in rows] == ["a", "b", "c"]
+    assert float(rows[0]["step_time_s"]) > 0
+    assert "did you mean" in rows[1]["error"]
+    assert rows[1]["step_time_s"] == ""
+    assert float(rows[2]["ttft_s"]) > 0
+    assert rows[2]["error"] == ""
+
+
+def test_unknown_hardware_is_an_error_that_suggests(quick):
+    refused(roofsim("run", quick, "--hardware", "h100-smx"), "h100-smx", "h100-sxm")
+    refused(roofsim("predict", "-w", "h900", "-m", "llama-3.1-8b"), "h900")
+
+
+def test_a_missing_scenario_is_an_error(tmp_path):
+    refused(roofsim("run", tmp_path / "none.yaml"), "none.yaml")
+
+
+def test_an_unwritable_folder_is_refused_before_the_simulation(quick, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    refused(roofsim("run", quick, "--out", blocked / "out"), "out")
+    assert blocked.read_text(encoding="utf-8") == "not a folder"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "no requests"),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no requests"),
+        ("a,b,c\n1,2,3\n", "not recognised"),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+            "2023-11-16 18:15:46.68,374,44\n2023-11-16 18:15:40.00,3,4\n",
+            "line 3",
+        ),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,374,0\n", "line 2"),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,374,5\n", "line 2"),
+        ('{"timestamp": 0, "input_length": 10}\n', "output_length"),
+    ],
+)
+def test_a_bad_trace_names_file_and_line(quick, tmp_path, content, says):
+    trace = tmp_path / "trace.csv"
+    trace.write_text(content, encoding="utf-8")
+    refused(roofsim("run", quick, "--trace", trace), "trace.csv", says)
+
+
+def test_a_misspelt_flag_is_an_error(quick):
+    assert roofsim("run", quick, "--hardwar", "b200").returncode == 2
+
+
+def test_help_names_every_command():
+    done = roofsim("--help")
+    assert done.returncode == 0
+    for command in ("run", "predict", "compare", "catalogue"):
+        assert command in done.stdout
+
+
+def test_no_progress_bar_in_a_pipe(quick):
+    assert "requests" not in roofsim("run", quick).stderr
+
+
+def test_the_command_line_starts_without_heavy_imports():
+    code = "import sys, simulator.cli.main; print(sorted(sys.modules))"
+    environment = dict(os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    for heavy in ("numpy", "scipy", "matplotlib", "pydantic", "simpy", "joblib"):
+        assert f"'{heavy}'" not in done.stdout, heavy

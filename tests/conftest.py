@@ -1,0 +1,41 @@
+"""What all tests share: where the measured data is, and a scenario that is quick to run."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from simulator.specs.scenario import Scenario
+
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.load_profile("default")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of measured data beside the checkout; tests that need it skip without."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the measured data is not part of the project and not beside this checkout")
+    return folder
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    """Llama 3.1 8B on an H100, a few dozen short requests."""
+    return Scenario.model_validate(
+        {
+            "name": "test",
+            "model": "llama-3.1-8b",
+            "hardware": "h100-sxm",
+            "workload": {
+                "arrivals": {"process": "poisson", "rate": 20},
+                "input_tokens": 200,
+                "output_tokens": 30,
+                "requests": 60,
+                "seed": 3,
+            },
+        }
+    )

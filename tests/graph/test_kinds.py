@@ -1,0 +1,183 @@
+"""Each kind of part against the numbers that its paper or config gives."""
+
+import pytest
+
+from simulator.errors import InputError
+from simulator.graph.block import BF16, BlockContext, CacheFormat
+from simulator.graph.build import build, build_draft, build_vision
+from simulator.graph.embedding import Engram
+from simulator.graph.feedforward import MixtureOfExperts
+from simulator.graph.operator import AttentionCore, Elementwise, Experts, Lookup, Recurrence
+from simulator.graph.parameters import count_parameters
+from simulator.graph.residual import HyperConnections, PlainResidual
+from simulator.graph.step_shape import StepShape
+from simulator.graph.vision import image_step
+from simulator.graph.work import flops, traffic
+from simulator.specs import catalogue
+
+
+def context_of(hidden):
+    return BlockContext(hidden, BF16, BF16, CacheFormat(), 1)
+
+
+def operators_of(name, kind):
+    return [op for op in build(catalogue.model(name)).operators if isinstance(op, kind)]
+
+
+def test_hyper_connections_move_what_table_2_of_the_paper_says():
+    width = 2560
+    naive, fused = HyperConnections(streams=4, fused=False), HyperConnections(streams=4)
+    assert naive.elements(width) == (21 * width + 24, 13 * width + 24)
+    assert fused.elements(width) == (13 * width + 24, 5 * width + 24)
+    plain = PlainResidual().operators(context_of(width))[0]
+    streams = fused.operators(context_of(width))[1]
+    assert streams.bytes_per_row > 4 * plain.bytes_per_row
+
+
+def test_hyper_connections_cost_their_mixing_weights():
+    block = HyperConnections(streams=4)
+    mixing = block.operators(context_of(1000))[0]
+    assert mixing.count * mixing.parameters == 2 * 4000 * 24
+
+
+@pytest.mark.parametrize(("name", "billions"), [("engram-27b", 5.7), ("engram-40b", 18.5)])
+def test_engram_tables(name, billions):
+    model = catalogue.model(name)
+    graph = build(model)
+    lookups = operators_of(name, Lookup)
+    assert sum(op.count * op.parameters for op in lookups) / 1e9 == pytest.approx(
+        billions, rel=0.02
+    )
+    assert graph.table_bytes == 2.0 * count_parameters(model).lookup
+    assert {op.earlier_layers for op in lookups} == {2, 15}
+    # Sixteen rows of 80 BF16 values, on the device's weights they do not count.
+    assert all((op.rows_per_token, op.row_bytes) == (16, 160) for op in lookups)
+    assert graph.weight_bytes + graph.table_bytes == pytest.approx(
+        2.0 * count_parameters(model).total, rel=1e-3
+    )
+
+
+def test_per_layer_embeddings_are_tables_not_weights():
+    model = catalogue.model("gemma-4-e2b")
+    count = count_parameters(model)
+    assert count.lookup == 35 * 262144 * 256
+    assert count.active == pytest.approx(2.3e9, rel=0.01)
+    graph = build(model)
+    assert graph.table_bytes == 2.0 * count.lookup
+    assert graph.weight_bytes == pytest.approx(2.0 * (count.total - count.lookup))
+
+
+def test_layers_without_a_cache_of_their_own_are_wider():
+    layers = catalogue.model("gemma-4-e2b").layers
+    assert {(x.attention.shares_kv, x.feedforward.width) for x in layers} == {
+        (False, 6144),
+        (True, 12288),
+    }
+
+
+def test_engram_fetches_bytes_by_token_only():
+    block = Engram(rows=1000, width=1280)
+    lookup = block.operators(context_of(64))[0]
+    step = StepShape.decode(10, 5000)
+    assert traffic([lookup], step)["tables"] == 10 * 2560
+    assert flops(lookup, step) == 0
+
+
+def test_gated_delta_net_updates_its_state():
+    op = operators_of("qwen3.5-397b-a17b", Recurrence)[0]
+    state = 64 * 128 * 128
+    assert (op.count, op.state_bytes) == (45, 4 * state)
+    assert op.decode_flops_per_row == 6 * state
+    assert op.prefill_flops_per_row > op.decode_flops_per_row
+
+
+def test_compressed_layers_of_v4():
+    cores = operators_of("deepseek-v4-flash", AttentionCore)
+    spans = {(c.span.window, c.span.compression, c.span.top_k): c.count for c in cores}
+    assert spans == {(128, 1, None): 43, (None, 4, 512): 21, (None, 128, None): 20}
+    assert all(core.bytes_per_entry == 448 + 2 * 64 for core in cores)
+
+
+def test_block_sparse_sees_sixteen_blocks():
+    cores = operators_of("minimax-m3", AttentionCore)
+    assert {c.span.top_k: c.count for c in cores} == {None: 3, 2048: 57}
+
+
+def test_latent_experts_work_in_the_latent():
+    op = operators_of("kimi-k3", Experts)[0]
+    assert (op.hidden, op.width, op.experts, op.top_k, op.count) == (3584, 3072, 896, 16, 92)
+
+
+def test_hash_routed_layers_of_v4():
+    layers = catalogue.model("deepseek-v4-pro").layers
+    assert [layer.feedforward.hash_routed for layer in layers] == [True] * 3 + [False] * 58
+
+
+def test_top_k_cannot_exceed_the_experts():
+    with pytest.raises(ValueError, match="more than experts"):
+        MixtureOfExperts(experts=4, top_k=5, expert_width=8)
+
+
+def test_sinks_and_windows_alternate_in_gpt_oss():
+    cores = operators_of("gpt-oss-20b", AttentionCore)
+    assert {c.span.window: c.count for c in cores} == {128: 12, None: 12}
+
+
+def test_chunks_of_llama_4_leave_every_fourth_layer_alone():
+    cores = operators_of("llama-4-maverick", AttentionCore)
+    assert {c.span.chunk: c.count for c in cores} == {8192: 36, None: 12}
+
+
+def test_ternary_weights_take_two_bits():
+    graph = build(catalogue.model("bitnet-b1.58-2b-4t"))
+    table = 2.0 * 128256 * 2560
+    assert graph.weight_bytes == pytest.approx(table + 2.084e9 / 4, rel=5e-3)
+
+
+def test_only_the_experts_of_v4_are_fp4():
+    ops = build(catalogue.model("deepseek-v4-pro")).operators
+    by_name = {op.name: op.precision for op in ops if hasattr(op, "precision")}
+    assert by_name["moe.experts"].weight_bits == 4.25
+    assert by_name["moe.shared.up"].name == by_name["attention.out"].name == "fp8_block"
+    assert by_name["head.logits"].name == "bf16"
+
+
+def test_an_image_costs_the_encoder_once_and_tokens_in_the_prompt():
+    model = catalogue.model("qwen3-vl-4b")
+    encoder = model.vision
+    assert encoder.tokens(1920, 1080) == 60 * 34
+    assert encoder.patches(1920, 1080) == 4 * 60 * 34
+    graph = build_vision(model)
+    assert graph.weight_bytes == pytest.approx(2.0 * count_parameters(model).vision, rel=1e-3)
+    one = image_step(encoder, 1, 8160)
+    two = image_step(encoder, 2, 8160)
+    work = [sum(float(flops(op, step)) for op in graph.operators) for step in (one, two)]
+    assert work[1] == pytest.approx(2 * work[0])
+    attention = next(op for op in graph.operators if isinstance(op, AttentionCore))
+    assert flops(attention, one) == 24 * 8160**2 * 2 * 16 * 2 * 64
+
+
+def test_a_model_without_eyes_has_no_encoder():
+    with pytest.raises(InputError, match="no vision encoder"):
+        build_vision(catalogue.model("llama-3.1-8b"))
+
+
+def test_the_draft_module_of_v3_is_outside_the_published_total():
+    model = catalogue.model("deepseek-v3")
+    count = count_parameters(model)
+    # The repository holds 685 billion: the module with its own copy of both tables.
+    assert count.total + count.draft + 2 * count.embedding == pytest.approx(685e9, rel=2e-3)
+    graph = build_draft(model)
+    assert graph.weight_bytes == pytest.approx(count.draft, rel=0.02)
+    assert any(op.name == "draft.join" for op in graph.operators)
+
+
+def test_a_model_without_drafts_says_so():
+    with pytest.raises(InputError, match="no multi-token-prediction"):
+        build_draft(catalogue.model("llama-3.1-8b"))
+
+
+def test_a_layer_without_feedforward_has_no_mlp():
+    ops = build(catalogue.model("mamba2-2.7b")).operators
+    assert not [op for op in ops if op.name.startswith("mlp")]
+    assert sum(op.count for op in ops if isinstance(op, Elementwise) and op.name == "norm") == 64

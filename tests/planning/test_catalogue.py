@@ -1,0 +1,78 @@
+"""The catalogue as a whole: clean, documented, and every chip answers for every fitting model."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import InputError
+from simulator.planning.browse import check_catalogue, facts, list_hardware, write_template
+from simulator.planning.catalogue_page import catalogue_page
+from simulator.simulate.predict import predict
+from simulator.specs import catalogue
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HARDWARE = sorted(catalogue.names(catalogue.data_folder("hardware_specs")))
+MODELS = ("llama-3.1-8b", "llama-3.2-1b", "qwen3-30b-a3b", "deepseek-v3", "bitnet-b1.58-2b-4t")
+
+
+def test_the_catalogue_has_no_errors():
+    assert [f for f in check_catalogue() if f.severity == "error"] == []
+
+
+def test_the_page_in_the_documentation_is_up_to_date():
+    page = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
+    assert page == catalogue_page(), "run nox -s docs"
+
+
+@pytest.mark.parametrize("name", HARDWARE)
+def test_every_chip_answers_for_every_model_that_fits(name):
+    hardware = catalogue.hardware(name)
+    bandwidth = float(hardware.memory.main.bandwidth or 0)
+    fitted = 0
+    for model in MODELS:
+        for precision in (None, "w4a16"):
+            for phase in ("decode", "prefill"):
+                try:
+                    answer = predict(
+                        name, model, phase=phase, batch=1, context=256, precision=precision
+                    )
+                except InputError as refusal:
+                    assert "fit" in str(refusal) or "cannot compute" in str(refusal)
+                    continue
+                fitted += 1
+                assert answer.step_time_s is not None
+                assert math.isfinite(answer.step_time_s)
+                assert 0 < answer.step_time_s < 3600
+                assert answer.power_w is not None
+                assert answer.power_w > 0
+                # Nothing is faster than reading what is resident once.
+                if phase == "decode" and model.startswith("llama") and bandwidth:
+                    parameters = 1.2e9 if "1b" in model else 7.5e9
+                    bits = 4 if precision else 16
+                    assert answer.step_time_s > parameters * bits / 8 / bandwidth
+    assert fitted, f"no model fits {name}"
+
+
+def test_every_number_of_a_device_says_where_it_is_from():
+    for fact in facts(catalogue.hardware("h100-sxm")):
+        assert fact.source
+        assert fact.kind
+
+
+def test_filters_narrow_the_list():
+    everything = list_hardware()
+    nvidia = list_hardware(vendor="nvidia", least_memory_bytes=100e9, precision="fp8")
+    assert 0 < len(nvidia) < len(everything)
+    assert all(row.vendor == "NVIDIA" and row.memory_bytes >= 100e9 for row in nvidia)
+
+
+@pytest.mark.parametrize("kind", ["hardware", "model"])
+def test_a_template_is_usable_as_it_stands(tmp_path, kind):
+    path = write_template(kind, "my-thing", tmp_path)
+    if kind == "hardware":
+        assert predict(str(path), "llama-3.1-8b").step_time_s > 0
+    else:
+        assert predict("h100-sxm", str(path)).step_time_s > 0
+    with pytest.raises(InputError, match="already exists"):
+        write_template(kind, "my-thing", tmp_path)

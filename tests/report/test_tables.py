@@ -1,0 +1,85 @@
+"""What people read on a terminal."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from simulator.report import measures
+from simulator.report.tables import Column, comparison, figures, summary, table
+
+
+def printed(renderable, width=110):
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(renderable)
+    return stream.getvalue()
+
+
+def test_summary_has_the_headline_figures(result):
+    text = printed(summary(result))
+    answer = result.to_dict()
+    for measure in measures.MEASURES:
+        assert measure.show(measure.of(answer)) in text
+    assert "80 % interval" in text
+    assert "p99" in text
+    for note in result.notes:
+        assert note.split(";")[0] in text
+
+
+def test_comparison_is_relative_to_the_first(results):
+    text = printed(comparison(results), width=140)
+    ratio = results[1].metrics.tpot_s.mean / results[0].metrics.tpot_s.mean
+    assert measures.times(ratio) in text
+    assert all(r.hardware_title in text for r in results)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_comparison_fits_the_terminal(results, width):
+    text = printed(comparison(results), width=width)
+    answer = results[2].to_dict()
+    assert "…" not in text
+    assert all(m.show(m.of(answer)) in text for m in measures.MEASURES)
+
+
+def test_a_table_of_anything():
+    text = printed(table([Column("name"), Column("n", "right")], [("a [x]", 1), ("b", None)]))
+    assert text.splitlines()[1].split() == ["a", "[x]", "1"]
+    assert text.splitlines()[2].split() == ["b", "–"]
+
+
+def test_figures_tell_units_by_their_keys():
+    text = printed(figures({"ttft_s": 0.0355, "ttft_s_low": 0.03, "ttft_s_high": 0.04,
+                            "weight_bytes": 1.6e10, "notes": ["x"], "absent": None}))  # fmt: skip
+    assert "35.5 ms" in text
+    assert "30–40 ms" in text
+    assert "16 GB" in text
+    assert "absent" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("output_tokens_per_s", 1834.4, "1,834 tokens/s"),
+        ("usd_per_million_tokens", 0.1343, "$0.134"),
+        ("joules_per_output_token", 0.456, "456 mJ"),
+        ("power_w_per_device", 593.0, "593 W"),
+        ("peak_kv_fraction", 0.0808, "8.08 %"),
+        ("usd_per_device_hour", 3.49, "$3.49/h"),
+        ("e2e_p99_s", 3138.0, "52.3 min"),
+        ("overloaded", False, "no"),
+        ("steps", 40222, "40,222"),
+        ("ttft_s", None, "–"),
+    ],
+)
+def test_show(key, value, words):
+    assert measures.show(key, value) == words
+
+
+def test_a_range_writes_its_unit_once_where_both_share_it():
+    assert measures.between(0.0312, 0.0403, measures.seconds) == "31.2–40.3 ms"
+    assert measures.between(0.8, 1.2, measures.seconds) == "800 ms – 1.2 s"
+    assert measures.between(0.07, 0.38, measures.money) == "$0.07–$0.38"
+
+
+def test_labels_tell_results_apart(results):
+    assert len(set(measures.labels([*results, results[0]]))) == 4

@@ -1,0 +1,108 @@
+"""A step clock of closed formulas, and short ways to serve with it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.serving.cluster import Cluster, ClusterSettings, Outcome
+from simulator.serving.limits import EngineLimits
+from simulator.serving.policies import COMPOSITIONS, ordering
+from simulator.serving.request import RequestTable
+from simulator.serving.routing import router
+
+
+@dataclass(frozen=True)
+class Line:
+    """Steps of ``base + slope × context`` seconds at constant power."""
+
+    base_s: float
+    slope_s: float
+    power_w: float
+
+    def run(self, context: float, steps: int) -> tuple[float, float]:
+        time_s = steps * self.base_s + self.slope_s * (steps * context + steps * (steps - 1) / 2)
+        return time_s, self.power_w * time_s
+
+
+@dataclass(frozen=True)
+class ClosedFormClock:
+    """Time linear in sequences, tokens and context, as on a machine bound by its memory."""
+
+    step_s: float = 5e-3
+    sequence_s: float = 5e-5
+    context_s: float = 2e-8
+    token_s: float = 2e-5
+    past_s: float = 1e-9
+    power_w: float = 500.0
+    idle_w: float = 100.0
+
+    def decode(self, sequences: int) -> Line:
+        base_s = self.step_s + self.sequence_s * sequences
+        return Line(base_s, self.context_s * sequences, self.power_w)
+
+    def mixed(self, decoding, context, prompts, prompt_tokens, past, sampling):
+        time_s = (
+            self.step_s
+            + self.sequence_s * (decoding + prompts)
+            + self.context_s * decoding * context
+            + prompt_tokens * (self.token_s + self.past_s * past)
+        )
+        return time_s, self.power_w * time_s
+
+
+LIMITS = EngineLimits(
+    max_sequences=64,
+    max_batched_tokens=512,
+    kv_blocks=1000,
+    kv_block_tokens=16,
+    max_context=8192,
+)
+
+
+def settings(policy="fcfs", composition="mixed", routing="least-loaded", limits=LIMITS, **others):
+    """Cluster settings by the names of the policies."""
+    names = {f.name for f in EngineLimits.__dataclass_fields__.values()}
+    bounds = {key: others.pop(key) for key in list(others) if key in names}
+    return ClusterSettings(
+        limits=replace(limits, **bounds),
+        ordering=ordering(policy),
+        composition=COMPOSITIONS[composition],
+        router=router(routing),
+        **others,
+    )
+
+
+def table(arrival_s, inputs, outputs, **columns) -> RequestTable:
+    """A table from anything that numpy understands."""
+    arrival_s = np.asarray(arrival_s, dtype=float)
+    like = np.zeros(arrival_s.size, dtype=np.int64)
+    return RequestTable(arrival_s, like + np.asarray(inputs), like + np.asarray(outputs), **columns)
+
+
+def random_table(seed, count=60, rate=20.0, inputs=(1, 600), outputs=(1, 120)) -> RequestTable:
+    """Poisson arrivals and evenly drawn lengths."""
+    random = np.random.default_rng(seed)
+    return table(
+        np.cumsum(random.exponential(1 / rate, count)),
+        random.integers(*inputs, count),
+        random.integers(*outputs, count),
+    )
+
+
+def serve_watched(requests, options, clock=None) -> Outcome:
+    """Serve while checking at every event that no request and no block is lost."""
+    cluster = Cluster(requests, clock or ClosedFormClock(), options)
+    env = cluster.env
+    while env.peek() < float("inf"):
+        env.step()
+        here = sum(engine.running + engine.waiting for engine in cluster.engines)
+        assert cluster.arrived == cluster.ended + here + cluster.moving + len(cluster.homeless)
+        for engine in cluster.engines:
+            pool = engine.scheduler.pool
+            assert 0 <= pool.free <= pool.total
+            if pool.cache is not None:
+                assert pool.cache.idle_blocks <= pool.free
+    for engine in cluster.engines:
+        assert engine.scheduler.pool.free == engine.limits.kv_blocks, "blocks were lost"
+        assert engine.unfinished == 0
+    return cluster.outcome()

@@ -1,0 +1,114 @@
+"""Nothing gets lost, whatever the workload and the policies: requests, tokens, blocks, joules."""
+
+import numpy as np
+import pytest
+from closed_form_clock import ClosedFormClock, random_table, serve_watched, settings, table
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from simulator.serving.cluster import serve
+from simulator.serving.policies import COMPOSITIONS, ORDERINGS
+from simulator.serving.request import FINISHED, REJECTED
+
+ENGINES = st.fixed_dictionaries(
+    {
+        "composition": st.sampled_from(sorted(COMPOSITIONS)),
+        "policy": st.sampled_from(sorted(ORDERINGS)),
+        "max_sequences": st.sampled_from([1, 3, 16, 64]),
+        "max_batched_tokens": st.sampled_from([64, 300, 2048]),
+        "kv_blocks": st.sampled_from([48, 70, 200, 1000]),
+        "kv_block_tokens": st.sampled_from([1, 16, 50]),
+        "output_reserve": st.sampled_from([0.0, 0.4, 1.0]),
+        "watermark_blocks": st.sampled_from([0, 3]),
+        "schedule_ahead": st.booleans(),
+        "swap_s_per_block": st.sampled_from([None, 1e-4]),
+        "request_overhead_s": st.sampled_from([0.0, 3e-3]),
+        "chunked_prefill": st.booleans(),
+        "replicas": st.sampled_from([1, 3]),
+        "users": st.sampled_from([None, None, 7]),
+        "ttft_limit_s": st.sampled_from([0.05, 1.0]),
+    }
+)
+
+
+def same(left, right):
+    """Equal to 1e-9 relative (times near zero: 1e-9 s)."""
+    np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+
+
+@given(seed=st.integers(0, 10_000), options=ENGINES)
+@effort(max_examples=2500, deadline=None)
+def test_every_request_token_block_and_joule_is_accounted_for(seed, options):
+    requests = random_table(seed)
+    outcome = serve_watched(requests, settings(**options))
+    records, counters = outcome.records, outcome.counters
+    assert set(records.status.tolist()) <= {FINISHED, REJECTED}
+    done = records.finished
+    decoded = sum(c.decode_tokens for c in counters)
+    sampled = sum(c.prompt_ends for c in counters)
+    assert decoded + sampled == records.output_tokens[done].sum()
+    prefilled = sum(c.prefill_tokens for c in counters)
+    assert prefilled >= records.input_tokens[done].sum()
+    assert sum(c.preemptions for c in counters) == records.preemptions.sum()
+    if records.preemptions.sum() == 0:
+        assert prefilled == records.input_tokens[done].sum()
+    series = outcome.timeline.series()
+    same(series["energy_j"].sum(), sum(c.energy_j for c in counters))
+    same(series["busy_s"].sum(), sum(c.busy_s for c in counters))
+    same(series["output_tokens"].sum(), decoded)
+    order = [records.arrival_s, records.started_s, records.first_token_s, records.finished_s]
+    for before, after in zip(order, order[1:], strict=False):
+        assert (before[done] <= after[done] + 1e-9).all()
+    assert np.isnan(records.first_token_s[~done]).all()
+
+
+@given(seed=st.integers(0, 10_000), options=ENGINES)
+@effort(max_examples=2500, deadline=None)
+def test_runs_of_steps_equal_single_steps(seed, options):
+    requests = random_table(seed)
+    swift = serve(requests, ClosedFormClock(), settings(**options))
+    exact = serve(requests, ClosedFormClock(), settings(**options, steps_per_event=1))
+    assert (swift.records.status == exact.records.status).all()
+    assert (swift.records.preemptions == exact.records.preemptions).all()
+    for column in ("started_s", "first_token_s", "finished_s"):
+        same(getattr(swift.records, column), getattr(exact.records, column))
+    for a, b in zip(swift.counters, exact.counters, strict=True):
+        assert (a.decode_tokens, a.prefill_tokens, a.steps) == (
+            b.decode_tokens, b.prefill_tokens, b.steps,
+        )  # fmt: skip
+        assert a.peak_blocks == b.peak_blocks
+        same([a.busy_s, a.energy_j, a.prefill_s], [b.busy_s, b.energy_j, b.prefill_s])
+    assert sum(c.events for c in swift.counters) <= sum(c.events for c in exact.counters)
+
+
+def test_a_request_that_can_never_fit_is_rejected_and_the_others_served():
+    requests = table([0, 0, 0], [100, 20_000, 100], 10)
+    records = serve_watched(requests, settings()).records
+    assert records.status.tolist() == [FINISHED, REJECTED, FINISHED]
+    assert records.finished_s[1] == 0
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    first, second = (
+        serve(random_table(5, count=300), ClosedFormClock(), settings(replicas=2)).records
+        for _ in range(2)
+    )
+    for column in first.__dataclass_fields__:
+        assert getattr(first, column).tobytes() == getattr(second, column).tobytes()
+
+
+def test_progress_hears_of_every_hundredth():
+    heard = []
+    serve(random_table(1, count=200), ClosedFormClock(), settings(), heard.append)
+    assert heard[-1] == 200
+    assert len(heard) == 100
+
+
+@pytest.mark.parametrize("policy", sorted(ORDERINGS))
+def test_a_single_request_takes_the_time_of_its_steps(policy):
+    clock = ClosedFormClock()
+    records = serve(table([1.0], 100, 5), clock, settings(policy)).records
+    first = 1.0 + clock.mixed(0, 0, 1, 100, 0, 1)[0]
+    assert records.first_token_s[0] == pytest.approx(first, rel=1e-12)
+    assert records.finished_s[0] == pytest.approx(first + clock.decode(1).run(100, 4)[0], rel=1e-12)

@@ -1,0 +1,109 @@
+"""Predictions: physics by hand, keys as documented, and what is refused."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.simulate.cases import predict_cases
+from simulator.simulate.predict import predict
+from simulator.simulate.prediction import WITH_INTERVAL, keys
+
+DEVICES = ("h100-sxm", "h200-sxm", "b200", "apple-m4-pro", "snapdragon-x2-elite-extreme")
+
+
+def test_decode_at_batch_one_is_the_weights_over_the_bandwidth():
+    """16.06 GB of weights at 3.35 TB/s are 4.79 ms; engines reach 70 to 95 % of it."""
+    weights_s = 16.06e9 / 3.35e12
+    step_s = predict("h100-sxm", "llama-3.1-8b", batch=1, context=512).step_time_s
+    assert weights_s < step_s < weights_s / 0.68
+
+
+@pytest.mark.parametrize("hardware", DEVICES)
+@pytest.mark.parametrize("phase", ["decode", "prefill"])
+def test_every_figure_is_finite_and_within_the_roof(hardware, phase):
+    answer = predict(hardware, "llama-3.1-8b", phase=phase, batch=1, context=512)
+    found = answer.to_dict()
+    assert set(keys()) == set(found)
+    assert found["step_time_s"] > 0
+    assert found["bound"] in ("compute", "memory", "link", "latency", "host")
+    for key in WITH_INTERVAL:
+        if found[key] is not None:
+            assert math.isfinite(found[key])
+            assert found[key] > 0
+            assert found[f"{key}_low"] < found[key] < found[f"{key}_high"]
+    assert found["power_w"] > 0
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 64), st.integers(64, 4000))
+def test_more_bandwidth_is_never_slower(batch, context):
+    slow = predict("h100-sxm", "llama-3.1-8b", batch=batch, context=context)
+    fast = predict("h200-sxm", "llama-3.1-8b", batch=batch, context=context)
+    assert fast.step_time_s <= slow.step_time_s * 1.001
+
+
+def test_serve_needs_users_or_a_rate():
+    with pytest.raises(InputError, match="concurrency"):
+        predict("h100-sxm", "llama-3.1-8b", phase="serve")
+
+
+def test_more_users_mean_more_throughput_and_a_higher_tpot():
+    few = predict("h100-sxm", "llama-3.1-8b", phase="serve", concurrency=4, isl=500, osl=100)
+    many = predict("h100-sxm", "llama-3.1-8b", phase="serve", concurrency=64, isl=500, osl=100)
+    assert many.output_tokens_per_s > 4 * few.output_tokens_per_s
+    assert many.tpot_s > few.tpot_s
+    assert many.tpot_p50_s <= many.tpot_p99_s
+
+
+def test_a_model_that_does_not_fit_is_told_by_how_much_and_what_would():
+    with pytest.raises(InputError) as caught:
+        predict("rtx-4090", "llama-3.1-8b", batch=1, context=512, memory_fraction=0.5)
+    assert "does not fit" in str(caught.value)
+    assert "what would fit" in str(caught.value)
+
+
+def test_a_cache_that_does_not_fit_shows_the_arithmetic():
+    with pytest.raises(InputError, match=r"what would fit: batch \d+"):
+        predict("h100-sxm", "llama-3.1-8b", batch=5000, context=8000)
+
+
+def test_a_context_longer_than_the_models_is_refused():
+    with pytest.raises(InputError, match="131072"):
+        predict("h100-sxm", "llama-3.1-8b", batch=1, context=200_000)
+
+
+def test_cases_give_the_same_answers_as_single_predictions():
+    rows = [
+        {"hardware": "h100-sxm", "model": "llama-3.1-8b", "batch": str(b), "context": "1000"}
+        for b in (1, 7, 64)
+    ]
+    rows.append(dict(rows[0], phase="prefill"))
+    answers = predict_cases(rows)
+    for row, answer in zip(rows, answers, strict=True):
+        alone = predict(
+            row["hardware"],
+            row["model"],
+            phase=row.get("phase", "decode"),
+            batch=int(row["batch"]),
+            context=1000,
+        )
+        assert answer.step_time_s == pytest.approx(alone.step_time_s, rel=1e-12)
+        assert answer.to_dict().keys() == alone.to_dict().keys()
+
+
+def test_a_bad_case_says_why_and_the_others_go_on():
+    good = {"hardware": "h100-sxm", "model": "llama-3.1-8b", "batch": "4", "context": "100"}
+    bad = [
+        dict(good, hardware="h10-sxm"),
+        dict(good, batch="four"),
+        dict(good, batch="9999999"),
+        dict(good, phase="dream"),
+        dict(good, context="-5"),
+        dict(good, model=""),
+    ]
+    answers = predict_cases([good, *bad, good])
+    assert answers[0].step_time_s == answers[-1].step_time_s
+    assert all(isinstance(a, InputError) for a in answers[1:-1])

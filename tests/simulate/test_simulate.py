@@ -1,0 +1,121 @@
+"""A scenario from end to end: conservation, determinism, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.planning.compare import compare
+from simulator.simulate.run import simulate
+from simulator.specs.scenario import read_scenario
+from simulator.specs.workload import Poisson, Synthetic, Uniform
+
+
+@settings(max_examples=12)
+@given(
+    rate=st.floats(0.5, 200),
+    seed=st.integers(0, 1000),
+    longest=st.integers(2, 400),
+)
+def test_tokens_and_joules_are_conserved(rate, seed, longest):
+    from simulator.serving.cluster import serve
+    from simulator.simulate.run import cluster_settings, requests_of, summarise
+    from simulator.simulate.setup import resolve_setup
+    from simulator.specs.scenario import Scenario
+
+    workload = Synthetic(
+        arrivals=Poisson(process="poisson", rate=rate),
+        input_tokens=Uniform(kind="uniform", low=1, high=longest),
+        output_tokens=Uniform(kind="uniform", low=1, high=longest),
+        requests=40,
+        seed=seed,
+    )
+    wanted = Scenario(name="x", model="llama-3.1-8b", hardware="h100-sxm", workload=workload)
+    setup = resolve_setup(wanted.hardware, wanted.model, wanted.deployment)
+    table = requests_of(wanted)
+    outcome = serve(table, setup.step_table, cluster_settings(wanted, setup))
+    counters = outcome.counters[0]
+    records = outcome.records
+    assert records.finished.all()
+    # Every prompt token is computed once, every output token but the first is one decode row.
+    assert counters.prefill_tokens == table.input_tokens.sum()
+    assert counters.decode_tokens == (table.output_tokens - 1).sum()
+    result = summarise(wanted, setup, outcome)
+    series = result.timeline
+    assert series["output_tokens"].sum() == pytest.approx(counters.decode_tokens)
+    assert series["prompt_tokens"].sum() == pytest.approx(counters.prefill_tokens)
+    assert series["energy_j"].sum() == pytest.approx(counters.energy_j, rel=1e-9)
+    idle_s = result.metrics.makespan_s - counters.busy_s
+    idle_j = setup.device.power.idle_w * max(idle_s, 0.0)
+    assert result.metrics.energy_j == pytest.approx(counters.energy_j + idle_j, rel=1e-9)
+    limit_w = setup.device.power.limit_w
+    assert result.metrics.power_w <= limit_w * (1 + 1e-9)
+    assert (records.started_s >= records.arrival_s).all()
+    assert (records.first_token_s > records.started_s).all()
+    assert (records.finished_s >= records.first_token_s).all()
+
+
+def test_the_same_seed_gives_the_same_numbers(scenario):
+    first, second = simulate(scenario), simulate(scenario)
+    assert first.to_dict() == second.to_dict()
+    np.testing.assert_array_equal(first.records.finished_s, second.records.finished_s)
+
+
+def test_comparison_keeps_the_order_and_any_number_of_workers_agrees(scenario):
+    names = ["b200", "h100-sxm", "h200-sxm"]
+    alone = compare(scenario, names, workers=1)
+    together = compare(scenario, names, workers=2)
+    assert [r.hardware for r in alone] == names
+    assert [r.to_dict() for r in alone] == [r.to_dict() for r in together]
+
+
+def test_comparison_refuses_one_device_and_doubles(scenario):
+    with pytest.raises(InputError, match="at least two"):
+        compare(scenario, ["h100-sxm"])
+    with pytest.raises(InputError, match="twice"):
+        compare(scenario, ["h100-sxm", "h100-sxm"])
+
+
+def test_requests_that_can_never_be_served_are_refused_before_anything_runs(scenario):
+    workload = scenario.workload.model_copy(
+        update={"input_tokens": Uniform(kind="uniform", low=140_000, high=150_000)}
+    )
+    with pytest.raises(InputError, match="every request is longer"):
+        simulate(scenario.model_copy(update={"workload": workload}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("workload.requests", 0, "workload"),
+        ("workload.output_tokens", 0, "output_tokens"),
+        ("workload.arrivals", {"process": "poisson", "rate": -1}, "rate"),
+        ("workload.arrivals", {"process": "poisson", "rate": float("nan")}, "rate"),
+        ("modell", "x", "did you mean model"),
+        ("deployment.devices", 3, "multiple|tp"),
+    ],
+)
+def test_a_scenario_with_a_mistake_names_it(field, value, says):
+    from simulator.specs.catalogue import scenario_path
+
+    overrides = {field: value}
+    if field == "deployment.devices":
+        overrides["deployment.tp"] = 2
+    with pytest.raises(InputError) as caught:
+        read_scenario(scenario_path("quickstart"), overrides)
+    assert any(part in str(caught.value) for part in says.split("|")), str(caught.value)
+
+
+@pytest.mark.slow
+def test_the_azure_conversation_hour_runs_to_the_end(shared_data):
+    from simulator.specs.catalogue import scenario_path
+
+    trace = shared_data / "traces/azure_llm_2023/AzureLLMInferenceTrace_conv.csv"
+    wanted = read_scenario(
+        scenario_path("quickstart"), {"workload": {"kind": "trace", "file": str(trace)}}
+    )
+    metrics = simulate(wanted).metrics
+    assert metrics.finished == metrics.requests == 19_366
+    assert metrics.output_tokens == 4_088_665
+    assert not metrics.overloaded

@@ -1,0 +1,92 @@
+"""The model catalogue: every file loads, every figure fits what its publisher says."""
+
+import pytest
+
+from simulator.graph.build import build
+from simulator.graph.parameters import compare_published
+from simulator.specs import catalogue
+from simulator.specs.reading import read_mapping
+
+NAMES = sorted(catalogue.names(catalogue.data_folder("models")))
+PROMISED = [
+    "llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "llama-2-7b", "llama-2-13b",
+    "llama-2-70b", "llama-3.2-1b", "llama-3.2-3b", "llama-3.3-70b", "qwen3-0.6b",
+    "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b", "qwen3-30b-a3b",
+    "qwen3-235b-a22b", "qwen3-coder-480b-a35b", "qwen3-next-80b-a3b", "qwen3.5-27b",
+    "qwen3.5-35b-a3b", "qwen3.5-122b-a10b", "qwen3.5-397b-a17b", "gemma-3-1b", "gemma-3-27b",
+    "gemma-4-26b-a4b", "mistral-7b", "phi-4", "mixtral-8x7b", "mixtral-8x22b", "deepseek-v3",
+    "deepseek-r1", "deepseek-v3.2", "deepseek-v4-flash", "deepseek-v4-pro", "gpt-oss-20b",
+    "gpt-oss-120b", "kimi-k2", "kimi-k2.5", "kimi-k3", "glm-4.5", "glm-4.5-air", "glm-5",
+    "glm-5.1", "glm-5.2", "minimax-m2.5", "minimax-m3", "llama-4-scout", "llama-4-maverick",
+    "engram-27b", "engram-40b", "bitnet-b1.58-2b-4t", "lfm2.5-1.2b", "qwen3-vl-2b",
+    "qwen3-vl-4b", "mano-p-4b", "bloom-176b", "deepseek-v4-as-announced",
+]  # fmt: skip
+
+
+def test_the_promised_models_are_there():
+    assert set(PROMISED) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_its_name_its_source_and_what_is_published(name):
+    model = catalogue.model(name)
+    assert model.name == name
+    assert model.source
+    assert model.published.parameters is not None or model.hypothetical
+    for figure in (model.published.parameters, model.published.active_parameters):
+        assert figure is None or (figure.source and figure.kind and figure.confidence)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_give_the_published_figures(name):
+    """Within 1 %, or within the rounding that a figure of few digits declares."""
+    for row in compare_published(catalogue.model(name)):
+        assert abs(row.error) <= 0.01 or row.within_rounding, row
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rounding_is_declared_for_few_digits_only(name):
+    published = catalogue.model(name).published
+    for figure in (published.parameters, published.active_parameters):
+        if figure is None or figure.low is None:
+            continue
+        # Half a unit of the second digit at most, one digit where no more is published.
+        assert (figure.high - figure.low) / figure.value <= 0.34
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_builds(name):
+    graph = build(catalogue.model(name))
+    assert graph.weight_bytes > 0
+    assert graph.kv_bytes(1000) >= 0
+
+
+def test_aliases_lead_to_one_model_each():
+    owners = {}
+    for name in NAMES:
+        path = catalogue.names(catalogue.data_folder("models"))[name]
+        for alias in read_mapping(path).get("aliases", []):
+            key = alias.lower().split("/")[-1]
+            assert owners.setdefault(key, name) == name, f"{alias} stands in two files"
+            assert key == name or key not in NAMES, f"{alias} is the name of another model"
+            assert catalogue.model(alias).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"),
+        ("Qwen/Qwen3-30B-A3B", "qwen3-30b-a3b"),
+        ("deepseek-ai/DeepSeek-R1-0528", "deepseek-r1"),
+        ("openai/gpt-oss-120b", "gpt-oss-120b"),
+        ("LFM2.5-1.2B", "lfm2.5-1.2b"),
+    ],
+)
+def test_names_as_people_write_them(written, name):
+    assert catalogue.model(written).name == name
+
+
+def test_only_made_up_models_are_hypothetical():
+    made_up = {name for name in NAMES if catalogue.model(name).hypothetical}
+    allowed = {"deepseek-v4-as-announced", "nazrin-gnn"}
+    assert {name for name in made_up if not name.startswith("bitnet-dummy")} == allowed

@@ -1,0 +1,64 @@
+"""The wheel as a user gets it: built, installed into an empty environment, used elsewhere."""
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("roofsim-*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_data_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for needed in (
+        "simulator/data/hardware_specs/h100-sxm.yaml",
+        "simulator/data/models/llama-3.1-8b.yaml",
+        "simulator/data/scenarios/quickstart.yaml",
+        "simulator/specs/device_classes/datacenter-gpu.yaml",
+        "simulator/specs/engine_profiles/vllm.yaml",
+        "simulator/specs/link_classes/nvlink.yaml",
+        "simulator/py.typed",
+    ):
+        assert needed in names
+    assert not [n for n in names if n.startswith(("tests/", "models/", "hardware_specs/"))]
+
+
+@pytest.mark.slow
+def test_an_empty_environment_runs_the_quick_start_outside_the_checkout(wheel, tmp_path):
+    home = tmp_path / "env"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True, capture_output=True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        [home / "bin" / "roofsim", "run", "quickstart", "--json", "--out", "out"],
+        cwd=elsewhere,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["finished"] == found["requests"] == 2000
+    assert (elsewhere / "out" / "report.html").exists()
+    where = subprocess.run(
+        [python, "-c", "import simulator; print(simulator.__file__)"],
+        cwd=elsewhere,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert str(home) in where
