@@ -82,7 +82,9 @@ def predict(
 
     show_prediction(answer)
     if operators:
-        show_operators(hardware, model, deployment, phase, batch, context)
+        from simulator.simulate.predict import explain
+
+        show_operators(explain(hardware, model, phase, batch, context, **deployment))
 
 
 def _predict_cases(path: Path, out: Path | None, as_json: bool) -> None:

@@ -2,21 +2,29 @@
 
 from collections.abc import Sequence
 
-from simulator.cli.console import console, table
+from simulator.cli.console import console
 from simulator.cli.options import print_json
 from simulator.graph.build import build, count_parameters
 from simulator.planning.browse import Fact, HardwareRow, ModelRow
+from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
+from simulator.specs.quantity import Quantity
 from simulator.units import humane, significant
 
 
+def _columns(left: str, right: str, rest: str = "") -> list[Column]:
+    """Headings of texts, of numbers, and of texts that may wrap, each separated by commas."""
+    found = [Column(name) for name in left.split(",")]
+    found += [Column(name, "right") for name in right.split(",")]
+    return found + [Column(name, wrap=True) for name in rest.split(",") if rest]
+
+
 def hardware_list(rows: Sequence[HardwareRow]) -> None:
-    """One line a device; a dot marks those with a calibration of their own."""
-    rows_table = table(("name", "vendor", "class"), ("memory", "bandwidth", "bf16", "power"), ("",))
-    for row in rows:
-        rows_table.add_row(
+    """One line a device, saying which have a calibration of their own."""
+    lines = [
+        (
             row.name,
             row.vendor,
             row.device_class,
@@ -24,27 +32,30 @@ def hardware_list(rows: Sequence[HardwareRow]) -> None:
             humane(row.bandwidth_bytes_per_s, "B/s"),
             humane(row.peak_bf16, "FLOP/s"),
             humane(row.power_limit_w, "W"),
-            "calibrated" if row.calibrated else "",
+            "yes" if row.calibrated else "",
         )
-    console().print(rows_table)
+        for row in rows
+    ]
+    columns = _columns("name,vendor,class", "memory,bandwidth,bf16,power", "calibrated")
+    console().print(table(columns, lines))
 
 
 def model_list(rows: Sequence[ModelRow]) -> None:
     """One line a model."""
-    rows_table = table(
-        ("name",), ("parameters", "active", "layers", "KV a token", "context"), ("stored as",)
-    )
-    for row in rows:
-        rows_table.add_row(
+    lines = [
+        (
             row.name,
             humane(row.parameters),
             humane(row.active_parameters),
-            str(row.layers),
+            row.layers,
             humane(row.kv_bytes_per_token, "B"),
             f"{row.max_context:,}",
             row.weight_precision,
         )
-    console().print(rows_table)
+        for row in rows
+    ]
+    columns = _columns("name", "parameters,active,layers,KV a token,context", "stored as")
+    console().print(table(columns, lines))
 
 
 def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
@@ -53,43 +64,44 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     hypothetical = " [yellow](hypothetical)[/yellow]" if found.hypothetical else ""
     screen.print(f"[bold]{found.title}[/bold]{hypothetical}  {found.vendor}, {found.device_class}")
     cited = list(dict.fromkeys(fact.source for fact in facts if fact.source))
-    rows_table = table(
-        ("field",), ("value", "low", "high"), ("kind", "confidence", "as of", "source")
-    )
-    for fact in facts:
-        unit = _unit_of(fact.field)
-        rows_table.add_row(
+    lines = [
+        (
             fact.field,
-            _number(fact.value, unit),
-            "" if fact.low is None else _number(fact.low, unit),
-            "" if fact.high is None else _number(fact.high, unit),
+            _number(fact.value, _unit_of(fact.field)),
+            "" if fact.low is None else _number(fact.low, _unit_of(fact.field)),
+            "" if fact.high is None else _number(fact.high, _unit_of(fact.field)),
             fact.kind or "",
             fact.confidence or "",
             fact.as_of or "",
-            f"\\[{cited.index(fact.source) + 1}]" if fact.source else "",
+            f"[{cited.index(fact.source) + 1}]" if fact.source else "",
         )
-    screen.print(rows_table)
+        for fact in facts
+    ]
+    screen.print(table(_columns("field", "value,low,high", "kind,confidence,as of,source"), lines))
     for number, source in enumerate(cited, start=1):
-        screen.print(f"[dim]\\[{number}] {source}[/dim]", highlight=False)
-    offers = table(("price", "term"), ("$ an hour", "$ to buy"), ("as of", "source"))
-    for offer in found.prices:
-        offers.add_row(
-            offer.provider,
-            offer.term,
-            ""
-            if offer.usd_per_device_hour is None
-            else significant(float(offer.usd_per_device_hour)),
-            "" if offer.usd_per_device is None else significant(float(offer.usd_per_device)),
-            str(offer.as_of),
-            offer.source,
-        )
+        screen.print(f"[dim]\\[{number}] {source}[/dim]")
     if found.prices:
-        screen.print(offers)
+        offers = [
+            (
+                offer.provider,
+                offer.term,
+                _dollars(offer.usd_per_device_hour),
+                _dollars(offer.usd_per_device),
+                offer.as_of,
+                offer.source,
+            )
+            for offer in found.prices
+        ]
+        screen.print(table(_columns("price,term", "$ an hour,$ to buy", "as of,source"), offers))
     for name, engine in found.engines.items():
         if engine.calibration is not None:
             screen.print(f"calibration of {name}: {engine.calibration.measured_with}")
     if found.notes:
         screen.print(found.notes)
+
+
+def _dollars(price: Quantity | None) -> str:
+    return "" if price is None else significant(price.value)
 
 
 def _number(value: float, unit: str) -> str:
@@ -153,18 +165,20 @@ def model(found: Model, as_json: bool) -> None:
         return
     screen = console()
     screen.print(f"[bold]{found.title}[/bold]" + (" (hypothetical)" if found.hypothetical else ""))
-    rows_table = table(("",), ("",), ())
-    rows_table.add_row("parameters", f"{parameters.total:,}")
-    rows_table.add_row("used by a token", f"{parameters.active:,}")
-    rows_table.add_row("weights", humane(graph.weight_bytes, "B") + f" as {found.weight_precision}")
-    rows_table.add_row("cache a token", humane(graph.kv_bytes_per_token, "B"))
-    if graph.state_bytes_per_sequence:
-        rows_table.add_row("state a sequence", humane(graph.state_bytes_per_sequence, "B"))
-    rows_table.add_row("context", f"{found.max_context:,} tokens")
-    for layer, count in graph.layer_groups:
-        rows_table.add_row(f"{count} layers", f"{layer.attention.kind} + {layer.feedforward.kind}")
-    screen.print(rows_table)
-    screen.print(f"source: {found.source}", highlight=False)
+    lines = [
+        ("parameters", f"{parameters.total:,}"),
+        ("used by a token", f"{parameters.active:,}"),
+        ("weights", humane(graph.weight_bytes, "B") + f" as {found.weight_precision}"),
+        ("cache a token", humane(graph.kv_bytes_per_token, "B")),
+        ("state a sequence", humane(graph.state_bytes_per_sequence, "B")),
+        ("context", f"{found.max_context:,} tokens"),
+        *(
+            (f"{count} layers", f"{layer.attention.kind} + {layer.feedforward.kind}")
+            for layer, count in graph.layer_groups
+        ),
+    ]
+    screen.print(table([Column(""), Column("", "right")], lines))
+    screen.print(f"source: {found.source}")
 
 
 def findings(found: Sequence[Finding]) -> None:

@@ -26,6 +26,7 @@ from simulator.graph.parallel import (
     after_feedforward,
     between_stages,
     context_exchange,
+    fuses_norms,
     shard,
 )
 from simulator.graph.parameters import ParameterCount, blocks_of, count_parameters
@@ -231,16 +232,20 @@ def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> lis
     """The layer's parts in order, each followed by what its devices must exchange."""
     row = context.hidden * context.activation_bytes
     operators: list[Operator] = []
+    is_fused = fuses_norms(layout, layer)
     for block in blocks_of(layer):
+        if block.role == "residual" and is_fused:
+            continue
         operators += block.operators(context)
         if block.role == "attention":
             operators += context_exchange(context, layout, layer)
             operators += after_attention(context, layout, layer)
         elif block.role == "feedforward":
             operators += after_feedforward(context, layout, layer)
+    apart = layer.norms - min(layer.norms, 2) * is_fused
     shared = layout.tp if layout.sequence_parallel else 1
-    norms = Elementwise("norm", 2.0 * row * layer.norms / shared, layer.norms, context.count)
-    return [*operators, norms]
+    norms = Elementwise("norm", 2.0 * row * apart / shared, apart, context.count)
+    return [*operators, norms] if apart else operators
 
 
 def _parameters_elsewhere(layer: Layer, hidden: int) -> int:

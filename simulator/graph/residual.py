@@ -87,14 +87,19 @@ class HyperConnections(ResidualBlock):
 class AttentionResidual(ResidualBlock):
     """Softmax attention over the depth (AttnRes, arXiv:2603.15031), in blocks of layers.
 
-    A learned query for each part weighs the finished blocks' outputs and the running sum.
-    ``rows_moved`` is how many rows of the stream's width a part reads and writes with the
-    paper's two-phase kernels (its typical figure: 5.5, against 3 for a plain residual).
+    A learned query for each part weighs the finished blocks' outputs and the running sum. With
+    N blocks of S parts the paper's two-phase kernels move (N/S + 5)·C elements a part (Table
+    1): the blocks once for all parts of a block, and a few rows for the running sum.
     """
 
     kind: Literal["attention-residual"] = "attention-residual"
     layers_per_block: Size
-    rows_moved: float = 5.5
+    blocks: Size
+
+    @property
+    def rows_moved(self) -> float:
+        """Rows of the stream's width that one part reads and writes."""
+        return self.blocks / (PARTS * self.layers_per_block) + 5
 
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""

@@ -123,7 +123,9 @@ class MemorySystem:
     def _roomier(self, name: str, needed: float) -> str:
         roomy = [t.name for t in self.tiers.values() if t.capacity_bytes >= needed]
         ideas = [f"place it in {where}" for where in roomy if where != name]
-        return ", or ".join([*ideas, "give offload.host_memory if the machine has more", "shrink it"])
+        return ", or ".join(
+            [*ideas, "give offload.host_memory if the machine has more", "shrink it"]
+        )
 
 
 def memory_system(hardware: Hardware, settings: Offload | None = None) -> MemorySystem:

@@ -155,8 +155,8 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
     sources = dict.fromkeys(source for result in results for source in result.sources)
     return _render(
         "comparison.html.j2",
-        title=results[0].title,
-        setting=[f"{len(results)} systems", f"factors relative to {names[0]}"],
+        title=f"{results[0].model_title} on {len(results)} systems",
+        setting=[results[0].workload, f"factors relative to {names[0]}"],
         measures=MEASURES,
         rows=rows,
         notes=list(notes),
@@ -228,13 +228,15 @@ def _facts(result: SimulationResult) -> list[tuple[str, str]]:
         ("Precision", f"{result.precision}, cache {result.kv_precision}"),
         ("Hardware", devices_words(result)),
         ("Engine", result.engine),
+        ("Workload", result.workload),
         ("Requests", f"{m.requests:,}, of which {m.finished:,} finished"),
         ("Rejected", f"{m.rejected:,}" if m.rejected else ""),
         ("Mean request", f"{m.input_tokens / finished:,.0f} tokens in, "
                          f"{m.output_tokens / finished:,.0f} out"),
         ("Load", f"{significant(m.requests_per_s)} requests/s for {seconds(m.makespan_s)}"),
         ("Within objectives", "" if m.goodput_requests_per_s is None or not m.requests_per_s
-         else f"{percent(m.goodput_requests_per_s / m.requests_per_s)} of requests"),
+         else f"{percent(m.goodput_requests_per_s / m.requests_per_s)} of requests "
+              f"({_objectives(result)})"),
         ("Cache in use", f"at most {percent(m.peak_kv_fraction)} of "
                          f"{result.kv_capacity_tokens:,} tokens"),
         ("Prompts from cache", percent(m.cached_tokens / max(m.input_tokens, 1))
@@ -244,6 +246,12 @@ def _facts(result: SimulationResult) -> list[tuple[str, str]]:
                  f"{percent(m.prefill_share)} of that for prompts"),
     ]  # fmt: skip
     return [(name, value) for name, value in facts if value]
+
+
+def _objectives(result: SimulationResult) -> str:
+    limits = result.objectives
+    named = (("TTFT", limits.ttft_s), ("TPOT", limits.tpot_s), ("end to end", limits.e2e_s))
+    return ", ".join(f"{name} ≤ {seconds(limit)}" for name, limit in named if limit is not None)
 
 
 def _latencies(result: SimulationResult) -> list[dict[str, str]]:

@@ -200,7 +200,7 @@ def comparison(results: Sequence[SimulationResult]) -> RenderableType:
     """What ``roofsim compare`` prints: one system a row, the factors to the first below."""
     notes = dict.fromkeys(note for result in results for note in result.notes)
     return Group(
-        Text(results[0].title, style="bold"),
+        Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),
         Text(),
         _Compared(tuple(results)),
         *(Text(f"note  {note}", style=_DIM) for note in notes),

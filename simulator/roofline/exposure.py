@@ -6,6 +6,7 @@ rest of the step does not hide.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,12 @@ from simulator.specs.offload import TableOffload, WeightOffload
 _BASE_KNOTS_S = np.geomspace(1e-6, 1e3, 1040)
 _TOKEN_KNOTS = np.concatenate([[0.0], np.unique(np.round(np.geomspace(1, 1e6, 240)))])
 
+_DISPATCH_S = 250e-6
+"""Some ten calls of a Python framework: hash, index, copy, events (assumed, 0.1 to 0.5 ms)."""
+
+_HASH_S = 20e-9
+"""One vectorised n-gram hash on a host core (assumed)."""
+
 
 class Exposure(Protocol):
     """Something that lies off the device. All arrays broadcast against each other."""
@@ -38,7 +45,7 @@ class Exposure(Protocol):
 
 
 class ReadInPlace:
-    """Weights that kernels read over the link: a layer takes its kernels or its bytes, the longer."""
+    """Weights that kernels read over the link: a layer takes the longer of work and bytes."""
 
     def __init__(self, placement: Placement, path: HostPath) -> None:
         self._bytes = placement.away_bytes
@@ -69,7 +76,6 @@ class CopiedAhead:
         self._bytes = placement.away_bytes
         self._slowdown = path.copy_slowdown
         self._away, self._depth = placement.away, settings.prefetch_depth
-        self._curves: dict[float, FloatArray] = {}
 
     def link_s(self, tokens: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
@@ -86,18 +92,16 @@ class CopiedAhead:
         slower = time_beside_traffic_s(base, self.link_s(tokens), self._slowdown)
         if not others.any():
             # The rhythm is convex in the base time, so a line between knots never lies below it.
-            step = np.interp(slower, _BASE_KNOTS_S, self._curve())
+            step = np.interp(slower, _BASE_KNOTS_S, self._curve)
         else:
             fetch = self._fetch_s + np.minimum(self._fetch_s, others / self._count)
             step = prefetched_step_s(slower, fetch, self._away, self._depth)
         step = np.maximum(step, slower)
         return np.where(np.asarray(tokens) > 0, step - base, 0.0)
 
+    @cached_property
     def _curve(self) -> FloatArray:
-        if not self._curves:
-            curve = prefetched_step_s(_BASE_KNOTS_S, self._fetch_s, self._away, self._depth)
-            self._curves[self._fetch_s] = curve
-        return self._curves[self._fetch_s]
+        return prefetched_step_s(_BASE_KNOTS_S, self._fetch_s, self._away, self._depth)
 
 
 class FetchedExperts:
@@ -120,11 +124,11 @@ class FetchedExperts:
 
     def link_s(self, tokens: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
-        return np.asarray(np.interp(tokens, _TOKEN_KNOTS, self._seconds))
+        return _at(tokens, self._seconds)
 
     def link_bytes(self, tokens: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
-        return np.asarray(np.interp(tokens, _TOKEN_KNOTS, self._nbytes))
+        return _at(tokens, self._nbytes)
 
     def exposed_s(self, base_s: ArrayLike, tokens: ArrayLike, others_s: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
@@ -132,6 +136,12 @@ class FetchedExperts:
         link_s = link_s + np.minimum(link_s, others_s)
         hidden = np.minimum(self._foreseen * link_s, np.asarray(base_s, dtype=np.float64))
         return link_s - hidden
+
+
+def _at(tokens: ArrayLike, values: FloatArray) -> FloatArray:
+    """``values``, given at the token knots, for steps of ``tokens`` tokens."""
+    found: FloatArray = np.interp(np.asarray(tokens, np.float64), _TOKEN_KNOTS, values)
+    return found
 
 
 def missing_experts(op: Experts, settings: WeightOffload, tokens: ArrayLike) -> FloatArray:
@@ -165,17 +175,18 @@ class HostExperts:
 
     def link_s(self, tokens: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
-        return np.asarray(np.interp(tokens, _TOKEN_KNOTS, self._travel_s))
+        return _at(tokens, self._travel_s)
 
     def link_bytes(self, tokens: ArrayLike) -> FloatArray:
         """See ``Exposure``."""
-        return np.asarray(np.interp(tokens, _TOKEN_KNOTS, self._bytes))
+        return _at(tokens, self._bytes)
 
     def exposed_s(self, base_s: ArrayLike, tokens: ArrayLike, others_s: ArrayLike) -> FloatArray:
         """See ``Exposure``: the device waits for the host in every layer."""
         travel_s = self.link_s(tokens)
-        computing_s = np.interp(tokens, _TOKEN_KNOTS, self._host_s)
-        return travel_s + np.minimum(travel_s, others_s) + computing_s
+        computing_s = _at(tokens, self._host_s)
+        waiting = travel_s + np.minimum(travel_s, others_s) + computing_s
+        return waiting + np.zeros(np.shape(base_s))
 
 
 @dataclass(frozen=True)
@@ -203,7 +214,10 @@ class FetchedRows:
         found = []
         for lookup in sorted(self.lookups, key=lambda op: op.earlier_layers):
             rows = count * lookup.rows_per_token * self._misses(lookup)
-            seconds = lookup.count * self.path.gather_s(rows, lookup.row_bytes)
+            one = self.path.gather_s(rows, lookup.row_bytes)
+            if self.settings.collected_by == "host":
+                one = self.path.collect_s(rows, lookup.row_bytes, self.settings.host_cores)
+            seconds = lookup.count * one
             found.append((min(lookup.earlier_layers / self.layers, 1.0), seconds))
         return found
 
@@ -228,16 +242,27 @@ class FetchedRows:
             total = total + op.count * one
         return total
 
+    def _host_s(self, tokens: ArrayLike) -> FloatArray:
+        """Seconds that the engine's own thread needs to hash and to start the collection."""
+        count = np.asarray(tokens, dtype=np.float64)
+        if self.settings.collected_by == "device":
+            return np.zeros(count.shape)
+        rows = sum(op.count * op.rows_per_token for op in self.lookups)
+        return np.where(count > 0, _DISPATCH_S + count * rows * _HASH_S, 0.0)
+
     def exposed_s(self, base_s: ArrayLike, tokens: ArrayLike, others_s: ArrayLike) -> FloatArray:
-        """See ``Exposure``: a gather that outlasts the layers before its table's delays the rest."""
+        """See ``Exposure``: a gather that outlasts the layers before its table delays the rest."""
         base = np.asarray(base_s, dtype=np.float64)
         gathers = self._gathers(tokens)
         alone_s = sum((s for _, s in gathers), start=np.zeros(()))
         shared = 1.0 + np.minimum(1.0, np.asarray(others_s) / np.maximum(alone_s, 1e-12))
         hot_s = self.hot_s(tokens) if self.settings.hot_rows > 0 else np.zeros(())
+        hot_s = hot_s + self._host_s(tokens)
         if not self.settings.prefetch:
             return np.asarray(alone_s * shared + hot_s)
-        slowdown = self.path.gather_slowdown(self.settings.compute_units)
+        slowdown = self.path.copy_slowdown
+        if self.settings.collected_by == "device":
+            slowdown = self.path.gather_slowdown(self.settings.compute_units)
         slower = time_beside_traffic_s(base, alone_s * shared, slowdown) - base
         arrived = late = np.zeros(())
         for start, seconds in gathers:

@@ -1,6 +1,7 @@
 """The way from a tier off the device to the device: data-sheet rates under measured laws."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,12 @@ from simulator.specs.catalogue import host_link_calibration
 DRIVE_READS_IN_FLIGHT = 64
 """Requests that a reader keeps queued at a drive, so that latency is shared among them."""
 
+_LOADS_IN_FLIGHT = 10
+"""Cache misses that one host core keeps outstanding (line fill buffers of x86 cores)."""
+
+_CORE_BYTES_PER_S = 7.88e9
+"""What one host core copies from memory to memory: pageable copies to an H200."""
+
 
 @dataclass(frozen=True)
 class HostPath:
@@ -42,7 +49,9 @@ class HostPath:
     calibration: HostLinkCalibration
     device: Device
 
-    def copy_s(self, nbytes: ArrayLike, *, copies: ArrayLike = 1.0, pinned: bool = True) -> FloatArray:
+    def copy_s(
+        self, nbytes: ArrayLike, *, copies: ArrayLike = 1.0, pinned: bool = True
+    ) -> FloatArray:
         """Seconds that ``copies`` copies of ``nbytes`` each take, one after the other."""
         size = np.asarray(nbytes, dtype=np.float64)
         copy = self.calibration.copy
@@ -69,10 +78,21 @@ class HostPath:
             waits = np.where(count > 0, self.tier.latency_s, 0.0)
         return np.maximum(over_link, waits + moved / self._memory_bytes_per_s)
 
+    def collect_s(self, rows: ArrayLike, row_bytes: float, cores: int = 1) -> FloatArray:
+        """Seconds in which host cores collect random ``rows`` and one copy brings them over.
+
+        A core has some loads in flight, and moves bytes at the rate of its staging copies.
+        """
+        count = np.asarray(rows, dtype=np.float64)
+        waits = self.tier.latency_s / _LOADS_IN_FLIGHT + row_bytes / _CORE_BYTES_PER_S
+        return count * waits / cores + self.copy_s(count * row_bytes)
+
     @property
     def usable_bytes_per_s(self) -> float:
         """What a long copy reaches."""
-        return min(self.calibration.copy.efficiency * self.link_bytes_per_s, self._memory_bytes_per_s)
+        return min(
+            self.calibration.copy.efficiency * self.link_bytes_per_s, self._memory_bytes_per_s
+        )
 
     @property
     def copy_slowdown(self) -> float:
@@ -88,7 +108,9 @@ class HostPath:
 
     @property
     def _memory_bytes_per_s(self) -> float:
-        return self.stream_bytes_per_s if self.stream_bytes_per_s < self.link_bytes_per_s else np.inf
+        return (
+            self.stream_bytes_per_s if self.stream_bytes_per_s < self.link_bytes_per_s else np.inf
+        )
 
 
 def host_path(system: MemorySystem, place: str, device: Device, *, field: str) -> HostPath:
@@ -108,6 +130,7 @@ def host_path(system: MemorySystem, place: str, device: Device, *, field: str) -
     )
 
 
+@lru_cache(maxsize=32)
 def _calibration(technology: str) -> HostLinkCalibration:
     found = host_link_calibration(technology)
     values = {law: {n: float(q) for n, q in c.items()} for law, c in found.constants.items()}

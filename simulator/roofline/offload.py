@@ -1,5 +1,6 @@
 """A deployment's bytes off the device, resolved: what stays, and what each step waits for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.memory.placement import Placement, experts_of, layers_of, place_weights
 from simulator.memory.tiers import MemorySystem, memory_system, shared_bandwidth_bytes_per_s
 from simulator.roofline.costing import cost
-from simulator.roofline.device import Device
+from simulator.roofline.device import Device, resolve
 from simulator.roofline.exposure import (
     CopiedAhead,
     Exposure,
@@ -23,6 +24,7 @@ from simulator.roofline.exposure import (
 )
 from simulator.roofline.host_path import HostPath, host_path
 from simulator.roofline.traffic import FloatArray
+from simulator.specs import catalogue
 from simulator.specs.hardware import Hardware
 from simulator.specs.offload import Offload, WeightOffload
 
@@ -163,10 +165,9 @@ def _weights(
     return HostExperts(experts_of(graph), path, _host_seconds(experts_of(graph), settings))
 
 
-def _host_seconds(experts: list[Experts], settings: WeightOffload):  # noqa: ANN202
-    from simulator.roofline.device import resolve
-    from simulator.specs import catalogue
-
+def _host_seconds(
+    experts: list[Experts], settings: WeightOffload
+) -> Callable[[FloatArray], FloatArray]:
     if settings.processor is None:
         raise InputError(
             "host-experts needs the host's processor",

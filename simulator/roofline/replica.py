@@ -47,14 +47,16 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
     """Split steps of a replica into what its ranks do.
 
     Sequences are not split (but for context parallelism), so that one prompt among eight
-    data-parallel ranks keeps one of them busy while seven wait.
+    data-parallel ranks keeps one of them busy while seven wait, unless the engine balances.
     """
     if layout.is_whole:
         return RankStep(shape, shape, ONE_TURN)
     passes, halves = turns_of(shape.sequences, layout, np.minimum, np.maximum, np.floor)
     rounds = passes * halves
     ways = layout.dp * rounds
-    prefilling = np.ceil(shape.prefill_sequences / ways)
+    prefilling = shape.prefill_sequences / ways
+    if not layout.balanced_prefill:
+        prefilling = np.ceil(prefilling)
     chunk = shape.prefill_tokens / layout.cp
     mine = StepShape(
         np.ceil(shape.decode_sequences / (ways * layout.cp)),
@@ -63,7 +65,7 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
         chunk,
         # Tokens of a chunk are dealt out so that every rank attends to equally many pairs.
         shape.prefill_past + (shape.prefill_tokens - chunk) / 2,
-        np.minimum(np.ceil(shape.prefill_logits / ways), prefilling),
+        np.minimum(np.ceil(shape.prefill_logits / ways), np.ceil(prefilling)),
     )
     all_ways = layout.batch_ways * rounds
     meeting = replace(

@@ -123,9 +123,7 @@ class SramStepModel(StepModel):
         """See ``StepModel``."""
         return [machine_load(op, step.shape, self.device, self.machine)]
 
-    def _bound(
-        self, parts: list[Load], time_s: FloatArray, rounds: FloatArray | float = 1.0
-    ) -> np.ndarray:
+    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
         found = super()._bound(parts, time_s, rounds)
         return np.where(found == "host", "latency", found)
 
@@ -185,7 +183,9 @@ def _one_token(shape: StepShape) -> StepShape:
 
 
 def _datatype(device: Device, wanted: str) -> str:
-    return next((t for t in (wanted, "bf16", "fp16") if t in device.peaks), next(iter(device.peaks)))
+    return next(
+        (t for t in (wanted, "bf16", "fp16") if t in device.peaks), next(iter(device.peaks))
+    )
 
 
 def _peak(device: Device, datatype: str | None) -> float:

@@ -100,7 +100,7 @@ class StepTable:
         self._expert_part: dict[int, Part] = {}
         self._logit_part: dict[int, Part] = {}
         self._decode_part: dict[int, list[Part]] = {}
-        self._prefill_part: dict[int, list[list[Part]]] = {}
+        self._prefill_part: dict[float, list[list[Part]]] = {}
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
@@ -167,8 +167,10 @@ class StepTable:
         rounds = passes * halves
         chunk = prompt_tokens / prompts / layout.cp
         mine = ceil(decoding / (layout.batch_ways * rounds))
-        chunks = ceil(prompts / (layout.dp * rounds))
-        ends = min(chunks, ceil(sampling / (layout.dp * rounds)))
+        chunks = prompts / (layout.dp * rounds)
+        if not layout.balanced_prefill:
+            chunks = ceil(chunks)
+        ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
         tokens = mine + max(1, round(chunks * chunk))
         met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
         part = self._tokens_at(tokens)
@@ -184,7 +186,7 @@ class StepTable:
         return self._combine(part, tokens, mine, chunks, turns)
 
     def _combine(
-        self, part: Part, tokens: int, decoding: int, prompts: int, turns: Turns
+        self, part: Part, tokens: int, decoding: int, prompts: float, turns: Turns
     ) -> tuple[float, float]:
         seconds, joules = self.model.combine(
             Totals(*part),
@@ -241,7 +243,7 @@ class StepTable:
         x = (context - knots[i]) / (knots[i + 1] - knots[i])
         return _between(values[i], values[i + 1], x)
 
-    def _prefill_at(self, prompts: int, tokens: float, past: float) -> Part:
+    def _prefill_at(self, prompts: float, tokens: float, past: float) -> Part:
         grid = self._prefill_part.get(prompts)
         if grid is None:
             chunk, before = np.asarray(self._chunk_knots), np.asarray(self._past_knots)

@@ -20,19 +20,25 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     compute = float(profile.compute_share.get(device.device_class, 1.0))
     memory = float(profile.bandwidth_share.get(device.device_class, 1.0))
     families = profile.kernels if device.device_class.endswith("gpu") else {}
-    if compute == 1.0 and memory == 1.0 and not families:
+    limit = profile.bandwidth_limit
+    most = 1.0 if limit is None else min(1.0, float(limit) / device.bandwidth_bytes_per_s)
+    if compute == 1.0 and memory == 1.0 and most == 1.0 and not families:
         return device
     constants = {
-        law: _scaled(found, compute, memory) if law.split(".")[0] in _SHARED else found
+        law: _scaled(found, compute, memory, most) if law.split(".")[0] in _SHARED else found
         for law, found in device.constants.items()
     }
     kernels = {**device.kernels, **families}
     return replace(device, constants=constants, kernels=kernels, _laws={})
 
 
-def _scaled(constants: Mapping[str, float], compute: float, memory: float) -> dict[str, float]:
-    scaled = {}
+def _scaled(
+    constants: Mapping[str, float], compute: float, memory: float, most: float
+) -> dict[str, float]:
+    scaled = dict(constants)
     for name, value in constants.items():
-        share = compute if name in _COMPUTE else memory if name in _MEMORY else 1.0
-        scaled[name] = min(1.0, value * share) if share != 1.0 else value
+        if name in _COMPUTE:
+            scaled[name] = min(1.0, value * compute)
+        elif name in _MEMORY:
+            scaled[name] = min(most, value * memory)
     return scaled

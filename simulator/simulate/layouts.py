@@ -8,7 +8,6 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import memory_budget
-from simulator.roofline.collective.choice import exchange_for
 from simulator.roofline.device import Device
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -17,12 +16,14 @@ from simulator.units import humane
 
 _SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
 _LAYOUTS_SHOWN = 3
+_NODE = 8
 
 
-def layout_of(deployment: Deployment) -> Layout:
-    """The layout of one replica, with the engine's own way to reach experts where none is set."""
+def layout_of(deployment: Deployment, profile: EngineProfile) -> Layout:
+    """The layout of one replica, with the engine's own ways where the user leaves them open."""
     d = deployment
-    exchange = d.expert_exchange or exchange_for(d.engine, d.tp * d.cp * d.dp)
+    within_node = d.tp * d.cp * d.dp <= _NODE
+    exchange = d.expert_exchange or (profile.expert_exchange if within_node else "auto")
     return Layout(
         tp=d.tp,
         pp=d.pp,
@@ -35,6 +36,8 @@ def layout_of(deployment: Deployment) -> Layout:
         redundant_experts=d.redundant_experts,
         skew=d.expert_skew,
         sequence_parallel=d.sequence_parallel,
+        fused_all_reduce=profile.fused_all_reduce,
+        balanced_prefill=profile.balanced_prefill,
         two_batch_overlap=d.two_batch_overlap,
     )
 
@@ -83,9 +86,7 @@ def advice(
     def fits(candidate: Layout, weights: str) -> bool:
         graph = build(model, candidate, weights, kv_precision)
         reserve = min(float(profile.activation_reserve), 0.1 * device.memory_bytes)
-        budget = memory_budget(
-            graph, device.memory_bytes, fraction, profile.memory_rule, reserve
-        )
+        budget = memory_budget(graph, device.memory_bytes, fraction, profile.memory_rule, reserve)
         return budget.cache > 0.02 * device.memory_bytes
 
     ideas = []

@@ -30,7 +30,7 @@ def on_machine(
     if d.devices is not None:
         if d.devices < machine.chips:
             raise InputError(
-                f"{model.name} at {precision} needs {machine.chips} {device.name}, found {d.devices}",
+                f"{model.name} at {precision} takes {machine.chips} {device.name}, not {d.devices}",
                 field="devices",
                 remedy=f"use at least {machine.chips}, or fewer bits",
             )

@@ -6,7 +6,9 @@ import numpy as np
 
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step import OperatorReport
 from simulator.simulate.prediction import Prediction, with_cost
+from simulator.simulate.representative import sample_of
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
 from simulator.specs.deployment import Deployment
 from simulator.specs.reading import validate
@@ -72,6 +74,20 @@ def predict(
     step = decode_steps if phase == "decode" else prefill_steps
     figures = step(setup, np.array([batch], float), np.array([context], float))
     return finish(setup, money, phase, {k: v[0] for k, v in figures.items()})
+
+
+def explain(
+    hardware: str,
+    model: str,
+    phase: str = "decode",
+    batch: int = 1,
+    context: int = 1024,
+    **deployment: Any,  # noqa: ANN401
+) -> list[OperatorReport]:
+    """Every operator of one decode step or prefill: time, bound, share of the roof, source."""
+    setup = resolve_setup(hardware, model, deployment_of(deployment))
+    of_phase = StepShape.prefill if phase == "prefill" else StepShape.decode
+    return setup.step_model.report(of_phase(batch, context))
 
 
 def deployment_of(fields: dict[str, Any]) -> Deployment:
@@ -215,12 +231,17 @@ def _serve(
             field="concurrency",
             remedy="give exactly one of the two",
         )
+    sample = sample_of(setup.deployment.replicas, concurrency)
     if concurrency is not None:
-        arrivals: dict[str, Any] = {"process": "closed-loop", "users": concurrency}
-        count = requests or max(SERVE_REQUESTS_PER_USER * concurrency, 20)
+        users = sample.users(concurrency)
+        arrivals: dict[str, Any] = {"process": "closed-loop", "users": users}
+        count = max(SERVE_REQUESTS_PER_USER * users, 20)
     else:
-        arrivals = {"process": "poisson", "rate": rate}
-        count = requests or 1000
+        assert rate is not None
+        arrivals = {"process": "poisson", "rate": rate / sample.factor}
+        count = 1000
+    if requests is not None:
+        count = sample.requests(requests)
     scenario = validate(
         Scenario,
         {
@@ -238,7 +259,9 @@ def _serve(
         },
         None,
     )
-    scenario = scenario.model_copy(update={"deployment": setup.deployment})
+    simulated = {"replicas": sample.replicas, "devices": None}
+    deployment = setup.deployment.model_copy(update={} if sample.is_whole else simulated)
+    scenario = scenario.model_copy(update={"deployment": deployment})
     result = simulate(scenario, setup=setup)
     m = result.metrics
     _, decode = typical_steps(setup, m)
@@ -248,8 +271,8 @@ def _serve(
         "step_time_s": decode.step_time_s,
         "ttft_s": m.ttft_s.mean,
         "tpot_s": m.tpot_s.mean,
-        "output_tokens_per_s": m.output_tokens_per_s,
-        "requests_per_s": m.requests_per_s,
+        "output_tokens_per_s": m.output_tokens_per_s * sample.factor,
+        "requests_per_s": m.requests_per_s * sample.factor,
         "bound": decode.bound,
         "memory_used_bytes": setup.budget.weights
         + setup.budget.reserve
@@ -257,7 +280,7 @@ def _serve(
         "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
         "max_batch": int(capacity_batch(setup, np.array(float(isl + osl))))
         * setup.deployment.replicas,
-        "power_w": m.power_w,
+        "power_w": m.power_w * sample.factor,
     }
     for name, spread in (("ttft", m.ttft_s), ("tpot", m.tpot_s)):
         for percentile in ("p50", "p90", "p99"):
@@ -266,15 +289,16 @@ def _serve(
         k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()
     }
     # Queueing magnifies an error of the step time; twice is what the measured points show.
-    return with_cost(
+    answer = with_cost(
         setup,
         economics,
         cleaned,
         sigma,
-        input_tokens_per_s=m.input_tokens / m.makespan_s,
+        input_tokens_per_s=m.input_tokens / m.makespan_s * sample.factor,
         prefill_share=m.prefill_share,
         slower_sigma=2 * sigma,
     )
+    return answer if sample.is_whole else replace(answer, notes=(*answer.notes, sample.note()))
 
 
 def _spread(tokens: int, spread: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.economics.cost import DevicePrice, TokenCost
 from simulator.roofline.step import OperatorReport
-from simulator.serving.metrics import ServingMetrics
+from simulator.serving.metrics import Limits, ServingMetrics
 from simulator.serving.request import FloatArray, Records
 from simulator.specs.quantity import Z_80
 
@@ -51,6 +51,8 @@ class SimulationResult:
     weight_bytes: float
     prefill: Binding
     decode: Binding
+    workload: str
+    objectives: Limits
     relative_sigma: float
     notes: tuple[str, ...]
     sources: tuple[str, ...]
@@ -70,6 +72,7 @@ class SimulationResult:
             "layout": self.layout,
             "devices": self.devices,
             "replicas": self.replicas,
+            "workload": self.workload,
             "requests": m.requests,
             "finished": m.finished,
             "rejected": m.rejected,
@@ -118,12 +121,21 @@ class SimulationResult:
         """80 % intervals from the relative error of the step model."""
         spread = float(np.exp(Z_80 * self.relative_sigma))
         found = {}
-        for name in ("ttft_s", "tpot_s", "e2e_s", "joules_per_output_token"):
+        for name in _WITH_INTERVAL:
             value = flat[name]
             if value is not None and np.isfinite(value):
                 found[f"{name}_low"] = value / spread
                 found[f"{name}_high"] = value * spread
         return found
+
+
+_WITH_INTERVAL = (
+    "ttft_s",
+    "tpot_s",
+    "e2e_s",
+    "joules_per_output_token",
+    "joules_per_total_token",
+)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

@@ -83,7 +83,7 @@ def _check_lengths(table: RequestTable, setup: Setup) -> None:
 def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
     """Measure an outcome and put prices and explanations beside it."""
     deployment = scenario.deployment
-    objectives = scenario.objectives
+    limits = Limits(scenario.objectives.ttft, scenario.objectives.tpot, scenario.objectives.e2e)
     metrics = measure(
         outcome.records,
         outcome.counters,
@@ -91,7 +91,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         devices_per_replica=deployment.devices_per_replica,
         idle_w=setup.device.power.idle_w,
         kv_blocks=setup.limits.kv_blocks,
-        objectives=Limits(objectives.ttft, objectives.tpot, objectives.e2e),
+        objectives=limits,
         warm_up=scenario.warm_up_requests,
     )
     devices = deployment.total_devices
@@ -139,6 +139,8 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         joules_per_total_token=metrics.energy_j / max(outputs + metrics.input_tokens, 1),
         kv_capacity_tokens=setup.kv_capacity_tokens,
         weight_bytes=setup.graph.weight_bytes,
+        workload=describe(scenario.workload),
+        objectives=limits,
         prefill=prefill,
         decode=decode,
         relative_sigma=decode.relative_sigma,
@@ -186,6 +188,18 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
         found.append(f"{setup.model.name}: {setup.model.source}")
     found.append(f"{setup.profile.name}: {setup.profile.source}")
     return tuple(dict.fromkeys(found))
+
+
+def describe(workload: Synthetic | Trace) -> str:
+    """The workload in a few words: who asks, how often, or which file is replayed."""
+    if isinstance(workload, Trace):
+        scaled = "" if workload.time_scale == 1 else f", gaps × {workload.time_scale:g}"
+        return f"trace {workload.file.name}{scaled}"
+    arrivals = workload.arrivals
+    if isinstance(arrivals, ClosedLoop):
+        return f"{arrivals.users} users in a closed loop"
+    rate = getattr(arrivals, "rate", None)
+    return arrivals.process if rate is None else f"{arrivals.process} arrivals, {rate:g} a second"
 
 
 def _layout(scenario: Scenario) -> str:

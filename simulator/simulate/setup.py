@@ -99,7 +99,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         memory_bytes *= machine.chips
         layout, fraction = Layout(), deployment.memory_fraction or 1.0
     else:
-        layout = layout_of(deployment)
+        layout = layout_of(deployment, profile)
         check_layout(model, layout)
         check_links(model, device, layout)
     whole = build(model, layout, precision, kv_precision)

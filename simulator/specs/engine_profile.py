@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.specs.hardware import DeviceClass
-from simulator.specs.quantity import Bytes, Fraction, Quantity, Seconds, Spec
+from simulator.specs.quantity import Bytes, BytesPerSecond, Fraction, Quantity, Seconds, Spec
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
 MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
@@ -32,12 +32,17 @@ class EngineProfile(Spec):
         kernel_gap: time the device waits between two kernels, by class of device.
         compute_share, bandwidth_share: what the engine's kernels reach of a device's calibrated
             rates, by class of device; absent classes reach all of it.
+        bandwidth_limit: most bytes a second that its products keep in flight on any device.
         precisions: how it stores what users call by a shorter name.
         kernels: kernel families of its own, law by law, on GPUs.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
         attention_launches: what the host launches for each attention call of a captured step
             with prompts, whose attention runs between pieces of the graph.
         communication_overlap: share of collectives' time hidden behind compute.
+        fused_all_reduce: the all-reduce kernel also adds the residual and applies the norm.
+        expert_exchange: how tokens reach experts under data-parallel attention within a node;
+            wider groups take the fastest way.
+        balanced_prefill: data-parallel ranks wait for each other's prompts and prefill together.
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
             free after the weights; SGLang: a static pool of weights and KV).
@@ -54,11 +59,15 @@ class EngineProfile(Spec):
     kernel_gap: dict[DeviceClass, Seconds] = {}
     compute_share: dict[DeviceClass, Fraction] = {}
     bandwidth_share: dict[DeviceClass, Fraction] = {}
+    bandwidth_limit: BytesPerSecond | None = None
     precisions: dict[str, str] = {}
     kernels: dict[str, str] = {}
     captured_tokens: int = Field(ge=0)
     attention_launches: int = Field(default=0, ge=0)
     communication_overlap: Fraction
+    fused_all_reduce: bool = False
+    expert_exchange: Literal["auto", "all_gather", "normal", "low_latency"] = "auto"
+    balanced_prefill: bool = False
     memory_fraction: Fraction
     memory_rule: MemoryRule
     activation_reserve: Bytes

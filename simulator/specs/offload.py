@@ -70,13 +70,18 @@ class TableOffload(Spec):
         hot_rows: share of the rows that the device keeps a copy of, the most popular ones.
         skew: Zipf exponent of the rows' popularity, for the share of look-ups they serve.
         prefetch: fetch during the layers before the table's; without it a layer waits.
-        compute_units: units of the device that the gather kernel holds meanwhile.
+        collected_by: a kernel of the device that reads rows over the link, or cores of the host
+            that put them together for one copy.
+        host_cores: cores that do so.
+        compute_units: units of the device that a gather kernel holds meanwhile.
     """
 
     place: Place = "host"
     hot_rows: Share = 0.0
     skew: Annotated[float, Field(ge=0)] = 1.0
     prefetch: bool = True
+    collected_by: Literal["device", "host"] = "device"
+    host_cores: Annotated[int, Field(ge=1)] = 1
     compute_units: Annotated[int, Field(ge=1)] = 16
 
 

@@ -9,7 +9,7 @@ from simulator.graph.embedding import Engram
 from simulator.graph.feedforward import MixtureOfExperts
 from simulator.graph.operator import AttentionCore, Elementwise, Experts, Lookup, Recurrence
 from simulator.graph.parameters import count_parameters
-from simulator.graph.residual import HyperConnections, PlainResidual
+from simulator.graph.residual import AttentionResidual, HyperConnections, PlainResidual
 from simulator.graph.step_shape import StepShape
 from simulator.graph.vision import image_step
 from simulator.graph.work import flops, traffic
@@ -32,6 +32,13 @@ def test_hyper_connections_move_what_table_2_of_the_paper_says():
     plain = PlainResidual().operators(context_of(width))[0]
     streams = fused.operators(context_of(width))[1]
     assert streams.bytes_per_row > 4 * plain.bytes_per_row
+
+
+def test_attention_over_the_depth_moves_what_table_1_of_its_paper_says():
+    # 128 parts in 8 blocks of 16: 5.5 rows a part (arXiv:2603.15031).
+    assert AttentionResidual(layers_per_block=8, blocks=8).rows_moved == 5.5
+    found = [op for op in operators_of("kimi-k3", Elementwise) if op.name == "residual.depth"]
+    assert found[0].bytes_per_row == pytest.approx(2 * (8 / 24 + 5) * 7168 * 2)
 
 
 def test_hyper_connections_cost_their_mixing_weights():

@@ -141,3 +141,25 @@ def test_linear_attention_moves_its_state_whatever_the_context():
         traffic(graph.operators, StepShape.decode(16, context)) for context in (10, 200_000)
     )
     assert short["state"] == long["state"] == 2 * 16 * graph.state_bytes_per_sequence
+
+
+@pytest.mark.parametrize(
+    "name", ["mixtral-8x7b", "qwen3-30b-a3b", "gpt-oss-120b", "deepseek-v3", "glm-5", "kimi-k3"]
+)
+def test_a_mixture_costs_two_flops_for_each_parameter_that_a_token_uses(name):
+    model = catalogue.model(name)
+    done = total_flops(build(model), StepShape.decode(32, 0))
+    assert done == pytest.approx(2.0 * count_parameters(model).active * 32, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpoint_bytes"),
+    [
+        ("gpt-oss-20b", 12.8 * 2**30),  # arXiv:2508.10925, Table 1
+        ("gpt-oss-120b", 60.8 * 2**30),
+        ("kimi-k3", 1.56e12),  # the published repository
+        ("llama-3.1-8b", 16.06e9),
+    ],
+)
+def test_weights_are_as_large_as_the_checkpoint(name, checkpoint_bytes):
+    assert build(catalogue.model(name)).weight_bytes == pytest.approx(checkpoint_bytes, rel=0.01)

@@ -7,6 +7,7 @@ from simulator.graph.parallel.exchange import (
     after_feedforward,
     between_stages,
     context_exchange,
+    fuses_norms,
 )
 from simulator.graph.parallel.layout import EXPERT_EXCHANGES, Layout
 from simulator.graph.parallel.shard import shard
@@ -20,6 +21,7 @@ __all__ = [
     "between_stages",
     "check_layout",
     "context_exchange",
+    "fuses_norms",
     "shard",
     "valid_degrees",
 ]

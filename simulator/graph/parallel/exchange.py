@@ -50,6 +50,12 @@ def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> li
     return [Collective("mlp.all_reduce", "all_reduce", row, layout.tp, context.count)]
 
 
+def fuses_norms(layout: Layout, layer: Layer) -> bool:
+    """Whether the all-reduces of a layer do the work of its residual additions and norms."""
+    reduces = layout.tp > 1 and not layout.sequence_parallel and not _exchanges(layer, layout)
+    return layout.fused_all_reduce and reduces and layer.residual.kind == "plain"
+
+
 def _exchanges(layer: Layer, layout: Layout) -> bool:
     is_mixture = isinstance(feedforward_block(layer.feedforward), MixtureOfExperts)
     return is_mixture and layout.batch_ways > 1

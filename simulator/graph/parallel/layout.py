@@ -28,6 +28,8 @@ class Layout:
         skew: Zipf exponent of the experts' popularity where the model's own is not meant.
         sequence_parallel: norms and residuals on 1/tp of the rows, with reduce-scatter and
             all-gather in the place of each all-reduce (arXiv:2205.05198).
+        fused_all_reduce: the engine's all-reduce kernel adds the residual and normalises too.
+        balanced_prefill: ranks under dp prefill together, each its even share.
         two_batch_overlap: two half batches take turns, so that one computes while the other's
             tokens travel to their experts.
     """
@@ -43,6 +45,8 @@ class Layout:
     redundant_experts: int = 0
     skew: float | None = None
     sequence_parallel: bool = False
+    fused_all_reduce: bool = False
+    balanced_prefill: bool = False
     two_batch_overlap: bool = False
 
     @property

@@ -43,7 +43,25 @@ def latency(result: SimulationResult) -> "Figure":
         axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
         values = getattr(result.records, name)[result.records.finished]
         _panel(axes, values, getattr(result.metrics, name), label, first=i == 0)
+        objective = getattr(result.objectives, name)
+        if objective is not None:
+            _objective(axes, objective)
     return figure
+
+
+def _objective(axes: "Axes", limit_s: float) -> None:
+    """A dashed line at a service-level objective, labelled at the foot."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, max(high, limit_s * 1.3))
+    axes.axvline(limit_s, color=style.MUTED, linestyle=(0, (4, 3)), linewidth=1)
+    axes.annotate(
+        f"objective {seconds(limit_s)} ",
+        (limit_s, 0.03),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=style.MUTED,
+    )
 
 
 def _panel(

@@ -13,7 +13,6 @@ from simulator.roofline.collective.menu import (
     AllReduceMenu,
 )
 
-_NODE = 8
 _VLLM_BY_NVLINK = {"nvlink 3": VLLM_AMPERE, "nvlink 4": VLLM_HOPPER, "nvlink 5": VLLM_BLACKWELL}
 
 
@@ -33,16 +32,6 @@ def menu_for(engine: str, technology: str) -> AllReduceMenu:
     if engine == "vllm":
         return next((menu for name, menu in _VLLM_BY_NVLINK.items() if name in link), VLLM_AMPERE)
     return ANY
-
-
-def exchange_for(engine: str, devices: int) -> str:
-    """How tokens reach experts under data parallelism unless the user says otherwise.
-
-    vLLM and SGLang gather and scatter within a node by default
-    (``--all2all-backend allgather_reducescatter``, ``--moe-a2a-backend none``); wider groups
-    are set up with DeepEP by their users. TensorRT-LLM chooses for itself.
-    """
-    return "all_gather" if engine in ("vllm", "sglang") and devices <= _NODE else "auto"
 
 
 def spanned(levels: tuple[Link, ...], stride: int) -> tuple[Link, ...]:

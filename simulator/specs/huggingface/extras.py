@@ -14,7 +14,8 @@ def residual_of(config: Config) -> Part:
         return part({"kind": "hyper-connections", "streams": streams})
     block = config.optional_size("attn_res_block_size")
     if block:
-        return part({"kind": "attention-residual", "layers_per_block": block})
+        blocks = -(-config.size("num_hidden_layers") // block)
+        return part({"kind": "attention-residual", "layers_per_block": block, "blocks": blocks})
     return PLAIN_RESIDUAL
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.graph.step_shape import StepShape
 from simulator.roofline.device import Device
 from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
 from simulator.simulate.setup import Setup, resolve_setup
@@ -22,7 +23,7 @@ from simulator.validation.measured.point import Point
 FloatArray = NDArray[np.float64]
 
 RATES: Mapping[str, Parameter] = {
-    "bandwidth": Parameter(0.8, 0.05, 1.0),
+    "bandwidth": Parameter(0.8, 0.05, 0.97),
     "compute": Parameter(0.6, 0.01, 1.0),
     "start_s": Parameter(4e-6, 2e-7, 2e-4),
 }
@@ -32,7 +33,9 @@ PRIOR_SIGMA: Mapping[str, float] = {"bandwidth": 0.25, "compute": 0.6, "start_s"
 """How far devices of one class scatter (standard deviation of the logarithm)."""
 
 _ROW_SIGMA = 0.1
-_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+_STEP_QUANTITIES = frozenset({"step_time_s", "tpot_s", "output_tokens_per_s"})
+_SLACK = 0.95  # formats count their bits a little differently
+RATE_CONSTANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "bandwidth": {
         "matmul": ("bandwidth_fraction",),
         "elementwise": ("bandwidth_fraction",),
@@ -51,6 +54,7 @@ _NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "experts": ("kernel_s",),
     },
 }
+"""Which constants of which laws a rate stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,28 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
         try:
             setup = resolve_setup(point.hardware, point.model, deployment_of(fields))
             one = _batch(setup, point.phase, [point])
-            one.values()
+            predicted = one.values()[0][0]
         except (InputError, TypeError) as error:
             refused.append((point, str(error)))
+            continue
+        if point.phase == "decode" and _is_impossible(one, predicted):
+            refused.append((point, "is faster than the data sheet allows"))
             continue
         key = (id(setup), point.phase)
         groups.setdefault(key, (setup, []))[1].append(point)
     return [_batch(s, found[0].phase, found) for s, found in groups.values()], refused
+
+
+def _is_impossible(one: Batch, predicted: float) -> bool:
+    """Whether a decode step was reported faster than the device's peaks and bandwidth allow."""
+    point, model = one.points[0], one.setup.step_model
+    shape = StepShape.decode(one.batch, one.context)
+    roof_s = sum(float(np.sum(p.roof_s)) for _, parts in model.loads(shape) for p in parts)
+    speed_up = predicted / point.value
+    if point.quantity == "output_tokens_per_s":
+        speed_up = 1.0 / speed_up
+    step_s = float(model.evaluate(shape).time_s[0])
+    return point.quantity in _STEP_QUANTITIES and step_s / speed_up < _SLACK * roof_s
 
 
 def _batch(setup: Setup, phase: str, points: Sequence[Point]) -> Batch:
@@ -102,7 +121,7 @@ def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
     for law, found in device.constants.items():
         changed = dict(found)
         for rate, value in rates.items():
-            for name in _NAMES[rate].get(law.split(".")[0], ()):
+            for name in RATE_CONSTANTS[rate].get(law.split(".")[0], ()):
                 if name in changed:
                     changed[name] = value
         if changed.get("burst_fraction", 1.0) < changed.get("peak_fraction", 0.0):

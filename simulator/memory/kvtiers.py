@@ -1,0 +1,196 @@
+"""A KV cache of several tiers: what is found where, what moves down, what is written back.
+
+Entries are pieces of prompts known by their chained hash (a block, or a run of blocks). A tier
+that is full hands its least valuable entries to the next one; the last tier drops them. A hit in
+a far tier brings the entry back to the nearest. Every byte is counted where it is read and
+written, so that hits and traffic add up.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.errors import InputError
+from simulator.units import humane
+
+Eviction = Literal["lru", "fifo", "priority"]
+
+
+@dataclass(slots=True)
+class TierUse:
+    """What one tier served and moved: entries found, bytes read, written, and handed down."""
+
+    hits: int = 0
+    read_bytes: float = 0.0
+    written_bytes: float = 0.0
+    evicted_bytes: float = 0.0
+
+
+@dataclass(slots=True)
+class CacheTier:
+    """One tier: its capacity, and the entries it holds in the order in which they leave."""
+
+    name: str
+    capacity_bytes: float
+    used_bytes: float = 0.0
+    use: TierUse = field(default_factory=TierUse)
+    entries: dict[Hashable, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The leading entries of a prompt that are cached: how many, and bytes by tier."""
+
+    entries: int
+    bytes_by_tier: dict[str, float]
+
+
+class TieredCache:
+    """Entries of a KV cache over tiers from near to far.
+
+    Args:
+        capacities: bytes by tier, near to far (``{"device": …, "host": …, "storage": …}``).
+        eviction: which entry leaves a full tier: the one unused for longest, the oldest, or the
+            one of the lowest priority (among equals, the one unused for longest).
+        bytes_share: stored size over size in use, for all tiers but the nearest.
+        priority: value of an entry under ``priority``; without it all are equal.
+    """
+
+    def __init__(
+        self,
+        capacities: dict[str, float],
+        eviction: Eviction = "lru",
+        bytes_share: float = 1.0,
+        priority: Callable[[Hashable], float] | None = None,
+    ) -> None:
+        if not capacities:
+            raise InputError("a tiered cache needs at least one tier", field="offload.kv")
+        self.tiers = [CacheTier(name, size) for name, size in capacities.items()]
+        self.eviction = eviction
+        self.bytes_share = bytes_share
+        self.priority = priority
+        self.looked_up = self.dropped_bytes = 0.0
+        self._where: dict[Hashable, CacheTier] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._where
+
+    @property
+    def held_bytes(self) -> dict[str, float]:
+        """Stored bytes by tier."""
+        return {tier.name: tier.used_bytes for tier in self.tiers}
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the looked-up entries that some tier held."""
+        return sum(tier.use.hits for tier in self.tiers) / max(self.looked_up, 1.0)
+
+    def match(self, keys: Sequence[Hashable]) -> int:
+        """How many leading ``keys`` are cached somewhere; changes nothing."""
+        count = 0
+        for key in keys:
+            if key not in self._where:
+                break
+            count += 1
+        return count
+
+    def fetch(self, keys: Sequence[Hashable], size: float) -> Found:
+        """Use the cached leading ``keys``, each of ``size`` bytes in use, and bring them near.
+
+        Only entries that are used count as hits; the result says which tiers they came from.
+        """
+        leading = keys[: self.match(keys)]
+        self.looked_up += len(keys)
+        came_from: dict[str, float] = {}
+        used = 0
+        for key in leading:
+            tier = self._where.get(key)
+            if tier is None:
+                # Bringing its predecessors near pushed it out of the last tier.
+                break
+            used += 1
+            stored = tier.entries[key]
+            tier.use.hits += 1
+            tier.use.read_bytes += stored
+            came_from[tier.name] = came_from.get(tier.name, 0.0) + stored
+            if tier is self.tiers[0]:
+                self._touch(tier, key)
+            else:
+                self._remove(tier, key)
+                self._store(0, key, size)
+        return Found(used, came_from)
+
+    def insert(self, keys: Iterable[Hashable], size: float) -> None:
+        """Enter new entries of ``size`` bytes in the nearest tier; known ones are only touched.
+
+        Raises:
+            InputError: an entry is larger than every tier.
+        """
+        if all(self._stored(i, size) > t.capacity_bytes for i, t in enumerate(self.tiers)):
+            shown = ", ".join(f"{t.name} {humane(t.capacity_bytes, 'B')}" for t in self.tiers)
+            raise InputError(
+                f"an entry of {humane(size, 'B')} is larger than every tier of the cache ({shown})",
+                field="offload.kv",
+                remedy="give a tier more memory, or use smaller blocks",
+            )
+        for key in keys:
+            tier = self._where.get(key)
+            if tier is None:
+                self._store(0, key, size)
+            else:
+                self._touch(tier, key)
+
+    def _stored(self, index: int, size: float) -> float:
+        return size if index == 0 else size * self.bytes_share
+
+    def _touch(self, tier: CacheTier, key: Hashable) -> None:
+        if self.eviction != "fifo":
+            tier.entries[key] = tier.entries.pop(key)
+
+    def _remove(self, tier: CacheTier, key: Hashable) -> None:
+        tier.used_bytes -= tier.entries.pop(key)
+        del self._where[key]
+
+    def _store(self, index: int, key: Hashable, size: float) -> None:
+        """Put ``key`` into tier ``index``, handing others down to make room."""
+        if index == len(self.tiers):
+            self.dropped_bytes += size
+            return
+        tier, stored = self.tiers[index], self._stored(index, size)
+        if stored > tier.capacity_bytes:
+            self._store(index + 1, key, size)
+            return
+        while tier.used_bytes + stored > tier.capacity_bytes and tier.entries:
+            victim = self._victim(tier)
+            before = tier.entries[victim]
+            self._remove(tier, victim)
+            tier.use.evicted_bytes += before
+            self._store(index + 1, victim, before if index == 0 else before / self.bytes_share)
+        if not tier.entries:
+            tier.used_bytes = 0.0
+        tier.entries[key] = stored
+        tier.used_bytes += stored
+        tier.use.written_bytes += stored
+        self._where[key] = tier
+
+    def _victim(self, tier: CacheTier) -> Hashable:
+        if self.eviction == "priority" and self.priority is not None:
+            value = self.priority
+            return min(tier.entries, key=lambda key: value(key))
+        return next(iter(tier.entries))
+
+
+def serve_sessions(
+    cache: TieredCache, requests: Iterable[Sequence[Hashable]], entry_bytes: float
+) -> dict[str, float]:
+    """Run prompts (as chained block hashes) through ``cache``, one after the other.
+
+    Returns the share of all blocks that was found, as ``hit_rate``, and by tier as
+    ``hit_rate.<tier>``. Time does not pass: it is what capacity alone allows.
+    """
+    for keys in requests:
+        cache.fetch(keys, entry_bytes)
+        cache.insert(keys, entry_bytes)
+    looked = max(cache.looked_up, 1.0)
+    rates = {f"hit_rate.{tier.name}": tier.use.hits / looked for tier in cache.tiers}
+    return {"hit_rate": cache.hit_rate, **rates}

@@ -1,0 +1,79 @@
+"""A calibration section from fitted rates: what a hardware file keeps of a fit."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.roofline.device import Device
+from simulator.specs.hardware import Calibration
+from simulator.specs.quantity import Z_80
+from simulator.validation.calibrate.least_squares import Fit
+from simulator.validation.calibrate.steps import RATE_CONSTANTS
+
+VERSION_FACTOR = 2.0
+"""Standard errors are taken this many times: versions of one library differ by more than one
+table's scatter shows."""
+
+_LEAST_RELATIVE_HALF_WIDTH = 0.04
+_MOST_RELATIVE_HALF_WIDTH = 0.8
+_LEAST_RESIDUAL = 0.05
+
+
+def interval(value: float, standard_error: float | None, most: float = np.inf) -> object:
+    """A leaf with its 80 % interval, or the bare value where the fit could not tell one."""
+    if standard_error is None or not np.isfinite(standard_error) or value <= 0:
+        return value
+    share = Z_80 * VERSION_FACTOR * standard_error / value
+    share = min(max(share, _LEAST_RELATIVE_HALF_WIDTH), _MOST_RELATIVE_HALF_WIDTH)
+    return {"value": value, "low": value * (1 - share), "high": min(value * (1 + share), most)}
+
+
+def robust_sigma(log_errors: NDArray[np.float64]) -> float:
+    """Standard deviation of log errors around zero, from their median absolute value."""
+    return float(max(_LEAST_RESIDUAL, 1.4826 * np.median(np.abs(log_errors))))
+
+
+def section_of_rates(
+    device: Device,
+    fit: Fit,
+    *,
+    measured_with: str,
+    as_of: str,
+    score_log_errors: NDArray[np.float64],
+) -> Calibration:
+    """The section that puts the fitted rates of ``fit`` into every law of ``device``."""
+    constants: dict[str, dict[str, object]] = {}
+    for law, known in device.constants.items():
+        own = {
+            name: interval(
+                fit.values[rate], fit.standard_errors[rate], 1.0 if rate != "start_s" else np.inf
+            )
+            for rate in fit.values
+            for name in RATE_CONSTANTS[rate].get(law.split(".")[0], ())
+            if name in known
+        }
+        if "peak_fraction" in own and known.get("burst_fraction", 1.0) < fit.values["compute"]:
+            own["burst_fraction"] = fit.values["compute"]
+        if own:
+            constants[law] = own
+    found: Mapping[str, object] = {
+        "measured_with": measured_with,
+        "as_of": as_of,
+        "rows": fit.rows - len(fit.values),
+        "constants": constants,
+        "residual": _residuals(device, score_log_errors),
+    }
+    return Calibration.model_validate(found)
+
+
+def _residuals(device: Device, score_log_errors: NDArray[np.float64]) -> dict[str, float]:
+    """The scatter on rows kept back; too few rows leave the class's residuals."""
+    if len(score_log_errors) < _ENOUGH_ROWS:
+        return {}
+    sigma = robust_sigma(score_log_errors)
+    laws: Sequence[str] = ("matmul", "elementwise", "attention", "experts")
+    return {law: round(sigma, 3) for law in laws if any(k.startswith(law) for k in device.constants)}
+
+
+_ENOUGH_ROWS = 4

@@ -1,0 +1,156 @@
+"""Several replicas: routing, failures and restarts, prefill and decode apart."""
+
+import numpy as np
+import pytest
+from closed_form_clock import LIMITS, ClosedFormClock, random_table, serve_watched, settings, table
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.serving.cluster import Failure, Pool, Transfer, serve
+from simulator.serving.policies import mixed
+from simulator.serving.request import FINISHED, REJECTED
+from simulator.serving.routing import ROUTERS, router
+
+CLOCK = ClosedFormClock()
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    failures=st.lists(
+        st.tuples(st.integers(0, 2), st.floats(0, 4), st.none() | st.floats(0.01, 3)), max_size=4
+    ),
+    users=st.sampled_from([None, 5]),
+    caching=st.booleans(),
+)
+@effort(max_examples=60)
+def test_no_request_is_lost_when_replicas_fail(seed, failures, users, caching):
+    planned = tuple(
+        Failure(which, at_s, None if down_s is None else at_s + down_s)
+        for which, at_s, down_s in failures
+    )
+    options = settings(
+        replicas=3, failures=planned, users=users, kv_blocks=100, prefix_caching=caching
+    )
+    outcome = serve_watched(random_table(seed), options)
+    records = outcome.records
+    assert set(records.status.tolist()) <= {FINISHED, REJECTED}
+    permanent = {which for which, _, down_s in failures if down_s is None}
+    if len(permanent) < 3 and len({f[0] for f in failures}) < 3:
+        assert records.finished.all()
+
+
+def test_work_moves_to_the_replica_that_is_left():
+    requests = table(np.zeros(10), 100, 50)
+    outcome = serve_watched(requests, settings(replicas=2, failures=(Failure(1, 0.1),)))
+    assert outcome.records.finished.all()
+    assert (outcome.records.replica == 0).all()
+
+
+def test_requests_wait_for_a_restart_when_nobody_is_up():
+    outcome = serve_watched(table([0, 1], 100, 5), settings(failures=(Failure(0, 0.01, 5.0),)))
+    assert outcome.records.finished.all()
+    assert (outcome.records.started_s >= 5.0).all()
+
+
+def test_requests_are_rejected_when_nobody_comes_back():
+    outcome = serve_watched(table([0, 1], 100, 50), settings(failures=(Failure(0, 0.01),)))
+    assert outcome.records.status.tolist() == [REJECTED, REJECTED]
+
+
+def apart(prefill=1, decode=1, seconds_per_token=1e-5, links=1, decode_limits=LIMITS, **options):
+    return settings(
+        pools=(
+            Pool(CLOCK, LIMITS, mixed, prefill, "prefill"),
+            Pool(CLOCK, decode_limits, mixed, decode, "decode"),
+        ),
+        transfer=Transfer(lambda tokens: 1e-3 + tokens * seconds_per_token, links),
+        **options,
+    )
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    prefill=st.integers(1, 3),
+    decode=st.integers(1, 3),
+    links=st.integers(1, 2),
+)
+@effort(max_examples=40)
+def test_prompts_and_answers_on_different_replicas_add_up(seed, prefill, decode, links):
+    requests = random_table(seed)
+    outcome = serve_watched(requests, apart(prefill, decode, links=links))
+    assert outcome.records.finished.all()
+    assert sum(c.decode_tokens for c in outcome.counters[:prefill]) == 0
+    assert sum(c.prefill_tokens for c in outcome.counters[prefill:]) == sum(
+        0 for _ in range(decode)
+    ) or outcome.records.preemptions.any()
+    single = serve(requests, CLOCK, apart(prefill, decode, links=links, steps_per_event=1))
+    np.testing.assert_allclose(outcome.records.finished_s, single.records.finished_s, rtol=1e-9)
+
+
+def test_a_lone_request_pays_prompt_transfer_and_steps():
+    outcome = serve(table([0.0], 100, 5), CLOCK, apart())
+    prompt_s = CLOCK.mixed(0, 0, 1, 100, 0, 1)[0]
+    assert outcome.records.first_token_s[0] == pytest.approx(prompt_s)
+    moved_s = 1e-3 + 100 * 1e-5
+    whole_s = prompt_s + moved_s + CLOCK.decode(1).run(100, 4)[0]
+    assert outcome.records.finished_s[0] == pytest.approx(whole_s)
+    assert outcome.transfer_busy_s == pytest.approx(moved_s)
+
+
+def test_a_slow_link_is_a_queue():
+    requests = table(np.zeros(4), 100, 2)
+    slow = serve_watched(requests, apart(seconds_per_token=0.01)).records
+    ends = np.sort(slow.finished_s)
+    np.testing.assert_allclose(np.diff(ends), 1.001, rtol=1e-2)
+
+
+def test_half_a_division_is_refused():
+    with pytest.raises(InputError, match="need each other"):
+        serve(table([0], 1, 1), CLOCK, settings(pools=(Pool(CLOCK, LIMITS, mixed, 1, "prefill"),)))
+
+
+def test_replicas_of_different_speed_share_by_queue_length():
+    pools = (
+        Pool(CLOCK, LIMITS, mixed),
+        Pool(ClosedFormClock(step_s=20e-3, token_s=1e-4), LIMITS, mixed),
+    )
+    records = serve(random_table(2, count=400), CLOCK, settings(pools=pools)).records
+    assert (records.replica == 0).sum() > (records.replica == 1).sum()
+
+
+def test_round_robin_takes_turns():
+    requests = table(np.arange(9.0), 10, 2)
+    records = serve(requests, CLOCK, settings(routing="round-robin", replicas=3)).records
+    assert records.replica.tolist() == [0, 1, 2] * 3
+
+
+def test_a_session_stays_with_its_replica():
+    sessions = np.repeat(np.arange(20), 5)
+    requests = table(np.linspace(0, 10, 100), 50, 20, session=sessions)
+    records = serve(requests, CLOCK, settings(routing="session-sticky", replicas=4)).records
+    for session in range(20):
+        assert len(set(records.replica[sessions == session].tolist())) == 1
+    assert len(set(records.replica.tolist())) == 4
+
+
+def test_a_prefix_aware_router_hits_more_than_turns():
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 8, 300)
+    prefixes = tuple((*range(g * 100, g * 100 + 8), 10_000 + i) for i, g in enumerate(groups))
+    requests = table(
+        np.cumsum(random.exponential(0.1, 300)), 9 * 32, 20,
+        prefix_blocks=prefixes, prefix_block_tokens=32,
+    )  # fmt: skip
+    hits = {}
+    for name in ("round-robin", "prefix-aware"):
+        options = settings(routing=name, replicas=4, prefix_caching=True, kv_blocks=120)
+        hits[name] = serve_watched(requests, options).records.cached_tokens.sum()
+    assert hits["prefix-aware"] > 1.2 * hits["round-robin"]
+
+
+def test_unknown_routers_get_a_suggestion():
+    with pytest.raises(InputError, match="round-robin"):
+        router("roundrobin")
+    assert sorted(ROUTERS) == ["least-loaded", "prefix-aware", "round-robin", "session-sticky"]
