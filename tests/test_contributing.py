@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator.serving.request import Request
-from simulator.simulate.predict import predict
+from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 
 TEXT = (Path(__file__).resolve().parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -33,21 +33,30 @@ def test_a_model_is_one_yaml_file(tmp_path):
     assert predict("h100-sxm", str(path), batch=1, context=100).step_time_s > 0
 
 
+def test_an_attention_kind_is_one_class(tmp_path):
+    names: dict = {}
+    exec(
+        "from typing import Literal, Self\n"
+        "from simulator.graph.block import AttentionBlock, BlockContext, divide\n"
+        "from simulator.graph.operator import Elementwise, Matmul, Operator\n"
+        "from simulator.specs.model import Size\n\n" + example("attention"),
+        names,
+    )
+    path = tmp_path / "my-mixer.yaml"
+    path.write_text(example("layers"), encoding="utf-8")
+    answer = predict("h100-sxm", str(path), batch=8, context=60_000)
+    short = predict("h100-sxm", str(path), batch=8, context=100)
+    assert answer.step_time_s == pytest.approx(short.step_time_s)
+    assert "attention.mix" in {row.name for row in explain("h100-sxm", str(path))}
+
+
 def test_a_policy_is_one_function(monkeypatch, scenario):
     from simulator.serving import policies
 
     names = {"Request": Request}
     exec(example("policy"), names)
-    monkeypatch.setitem(policies.ORDERINGS, "longest-first", names["longest_first"])
+    added = policies.Ordering(names["longest_first"])
+    monkeypatch.setitem(policies.ORDERINGS, "longest-first", added)
     deployment = scenario.deployment.model_copy(update={"policy": "longest-first"})
     result = simulate(scenario.model_copy(update={"deployment": deployment}))
     assert result.metrics.finished == 60
-
-
-def test_an_attention_kind_is_one_class():
-    assert example("attention")
-
-
-@pytest.mark.parametrize("name", ["hardware", "model", "policy", "attention"])
-def test_every_example_is_there(name):
-    assert example(name).strip()

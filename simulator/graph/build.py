@@ -289,3 +289,15 @@ def _merged(operators: Iterable[Operator]) -> tuple[Operator, ...]:
         key = replace(op, count=1)
         counts[key] = counts.get(key, 0) + op.count
     return tuple(replace(op, count=count) for op, count in counts.items())
+
+
+def own_cache_format(model: Model) -> str:
+    """How the model's attention stores its cache when nobody chooses: bf16, or ``native``.
+
+    ``native`` is a format of the kind's own, such as DeepSeek V3.2's fp8 latents.
+    """
+    per_value = {
+        getattr(attention_block(layer.attention), "native_bytes", lambda: 2.0)()
+        for layer in set(model.layers)
+    }
+    return "bf16" if per_value == {2.0} else "native"

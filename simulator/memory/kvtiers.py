@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from simulator.errors import InputError
+from simulator.memory.tiers import MemorySystem
+from simulator.specs.offload import CacheOffload
 from simulator.units import humane
 
 Eviction = Literal["lru", "fifo", "priority"]
@@ -178,6 +180,35 @@ class TieredCache:
             value = self.priority
             return min(tier.entries, key=lambda key: value(key))
         return next(iter(tier.entries))
+
+
+def tiered_cache(
+    system: MemorySystem,
+    settings: CacheOffload,
+    device_cache_bytes: float,
+    priority: Callable[[Hashable], float] | None = None,
+) -> TieredCache:
+    """The tiers that ``settings`` give to the cache, behind ``device_cache_bytes`` on the device.
+
+    Raises:
+        InputError: a tier is smaller than what the cache is to take of it, or is not there.
+    """
+    capacities = {"device": device_cache_bytes}
+    for name, size in cache_bytes_by_tier(settings).items():
+        system.require_room(name, {"cache": size}, field=f"offload.kv.{name}")
+        capacities[name] = size
+    return TieredCache(capacities, settings.eviction, settings.bytes_share, priority)
+
+
+def cache_bytes_by_tier(settings: CacheOffload) -> dict[str, float]:
+    """What ``settings`` give to the cache in every tier off the device, near to far."""
+    sizes = {
+        "host": settings.host,
+        "cxl": settings.cxl,
+        "storage": settings.storage,
+        "remote": settings.remote,
+    }
+    return {name: size for name, size in sizes.items() if size > 0}
 
 
 def serve_sessions(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.errors import InputError, nearest
 from simulator.graph.build import build, count_parameters
+from simulator.graph.parameters import compare_published
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
 from simulator.specs.hardware import Hardware
@@ -146,26 +147,17 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
 
 
 def check_model(model: Model) -> list[Finding]:
-    """Whether a model's shapes give its published number of parameters.
-
-    Within 1 %, or within the interval of a figure that its publisher rounded.
-    """
-    published = model.published.parameters
-    if published is None:
-        return []
-    counted = count_parameters(model).total
-    error = counted / float(published) - 1
-    low, high = published.low or float(published), published.high or float(published)
-    if abs(error) <= 0.01 or low <= counted <= high:
-        return []
+    """Whether a model's shapes give what its publisher says: within 1 %, or its own interval."""
     return [
         Finding(
             model.name,
-            "published.parameters",
-            f"the shapes give {counted:,}, {error:+.1%} from the published figure",
+            "published",
+            f"the shapes give {figure.counted:,.0f} {figure.what}, published {figure.published:,.0f}",
             "compare the config with the publisher's",
             "error",
         )
+        for figure in compare_published(model)
+        if abs(figure.error) > 0.01 and not figure.within_rounding
     ]
 
 

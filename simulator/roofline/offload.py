@@ -10,6 +10,7 @@ from simulator.errors import InputError
 from simulator.graph.build import Graph
 from simulator.graph.operator import Experts, Lookup
 from simulator.graph.step_shape import StepShape
+from simulator.memory.kvtiers import cache_bytes_by_tier
 from simulator.memory.placement import Placement, experts_of, layers_of, place_weights
 from simulator.memory.tiers import MemorySystem, memory_system, shared_bandwidth_bytes_per_s
 from simulator.roofline.costing import cost
@@ -123,7 +124,9 @@ def offload(
         path = host_path(system, tables.place, device, field="offload.tables.place")
         exposures.append(FetchedRows(lookups, layers_of(graph), path, tables))
         remaining = [op for op in remaining if not isinstance(op, Lookup)]
-    for place, parts in away.items():
+    cached = {} if settings.kv is None else cache_bytes_by_tier(settings.kv)
+    for place in {**away, **cached}:
+        parts = away.get(place, {}) | ({"kv": cached[place]} if place in cached else {})
         _require_room(system, place, parts, graph.layout.devices, hardware)
     kept_tables = graph.table_bytes - table_bytes + hot_bytes
     device_bytes = placement.device_bytes + kept_tables

@@ -147,7 +147,7 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
     latency = np.where(shape.prefill_sequences > 0, chain, chain * full)
     time_s: FloatArray = np.maximum(latency, work / (peak * law.peak_fraction))
     return load(
-        law="machine",
+        law="machine.latency",
         time_s=np.where(rows > 0, time_s, 0.0),
         datatype=None if datatype is None else _datatype(device, datatype),
         peak_flops=peak,

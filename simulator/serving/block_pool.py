@@ -42,12 +42,14 @@ class BlockPool:
         units = min(-(-request.target // self.unit_tokens), len(request.prefix))
         found = self.cache.match(request.prefix[:units])
         # A unit that reaches past the prompt is of use only when it ends with the prompt.
-        if found * self.unit_tokens > request.target and not self._ends_with_prompt(request):
+        if found * self.unit_tokens > request.target and not self._tail(request):
             found -= 1
         return found
 
-    def _ends_with_prompt(self, request: Request) -> bool:
-        return len(request.prefix) * self.unit_tokens - request.input_tokens < self.unit_tokens
+    def _tail(self, request: Request) -> int:
+        """Tokens in the last unit when that ends with the prompt; 0 when it is a whole one."""
+        beyond = len(request.prefix) * self.unit_tokens - request.input_tokens
+        return self.unit_tokens - beyond if 0 < beyond < self.unit_tokens else 0
 
     def cached_tokens(self, request: Request, units: int) -> int:
         """Tokens that ``units`` resident units spare; the last one is computed in any case."""
@@ -118,21 +120,23 @@ class BlockPool:
         units = request.units
         if units is None:
             units = request.units = []
-        full = min(until // self.unit_tokens, len(prefix))
+        tail = self._tail(request)
+        whole = len(prefix) - bool(tail)
+        full = min(until // self.unit_tokens, whole)
         for unit in prefix[len(units) : full]:
             if not cache.insert(unit, self.unit_blocks):
                 # Another sequence computes the same text at the same time: keep an own copy.
                 # Units behind it stay private too; its twin enters them.
                 return
             units.append(unit)
-        if full == len(prefix) - 1 and until >= request.input_tokens and len(units) == full:
-            tail = self._blocks_of(request, len(prefix)) - full * self.unit_blocks
-            if tail and self._ends_with_prompt(request) and cache.insert(prefix[full], tail):
-                units.append(prefix[full])
+        if tail and len(units) == whole and until >= request.input_tokens:
+            blocks = tail // self.block_tokens
+            if blocks and cache.insert(prefix[whole], blocks):
+                units.append(prefix[whole])
 
     def _blocks_of(self, request: Request, units: int) -> int:
         """Whole blocks that the first ``units`` units of ``request`` fill."""
         tokens = units * self.unit_tokens
-        if units == len(request.prefix) and self._ends_with_prompt(request):
-            tokens = min(tokens, request.input_tokens)
+        if units == len(request.prefix) and self._tail(request):
+            tokens = request.input_tokens
         return tokens // self.block_tokens

@@ -1,5 +1,6 @@
 """One engine step or one serving point, without a scenario file."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from simulator.units import humane
 
 PHASES = ("decode", "prefill", "serve")
 DEPLOYMENT_FLAGS = (
-    "engine", "precision", "kv_precision", "tp", "pp", "ep", "dp", "devices",
+    "engine", "precision", "kv_precision", "tp", "pp", "ep", "dp", "cp", "dcp", "devices",
     "max_sequences", "max_batched_tokens", "max_context", "memory_fraction",
 )  # fmt: skip
 SERVE_REQUESTS_PER_USER = 10

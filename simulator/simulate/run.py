@@ -8,7 +8,7 @@ import numpy as np
 from simulator.economics.cost import device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.serving.arrivals import draw_requests
+from simulator.serving.synthetic import draw_requests
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.metrics import Limits, ServingMetrics, measure
 from simulator.serving.policies import COMPOSITIONS, ordering

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.graph.build import Graph, build
+from simulator.graph.build import Graph, build, own_cache_format
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device import Device, resolve
@@ -91,7 +91,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     profile = catalogue.engine_profile(deployment.engine)
     precision = deployment.precision or model.weight_precision
     precision = profile.precisions.get(precision, precision)
-    kv_precision = deployment.kv_precision or "bf16"
+    kv_precision = deployment.kv_precision or own_cache_format(model)
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
     machine, memory_bytes = None, device.memory_bytes
     if is_sram_machine(device):

@@ -21,7 +21,7 @@ class Deployment(Spec):
         tp, pp: tensor and pipeline parallelism.
         dp: ranks with attention and sequences of their own that meet in the experts.
         ep: devices over which whole experts are spread, within tp × cp × dp. An ep beyond
-            tp × cp raises dp to match where dp is left out.
+            tp × cp raises a dp of 1 to match.
         cp: ranks that share the tokens of long sequences.
         dcp: of the tp ranks, those that share a sequence's cache by tokens.
         stage_layers: layers of each pipeline stage, where they are uneven.
@@ -94,7 +94,7 @@ class Deployment(Spec):
     def _complete_dp(self) -> None:
         """Bring tp, dp and ep together as the serving engines' own flags leave them."""
         beside = self.tp * self.cp
-        if "dp" not in self.model_fields_set and self.ep > beside and self.ep % beside == 0:
+        if self.dp == 1 and self.ep > beside and self.ep % beside == 0:
             self._set("dp", self.ep // beside)
         # SGLang and TensorRT-LLM count attention's data-parallel ranks inside tp.
         within = self.devices is not None and self.devices == self.tp * self.pp * self.cp

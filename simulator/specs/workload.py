@@ -1,4 +1,4 @@
-"""Who asks for what, and when: arrivals, lengths, or a trace file."""
+"""Who asks for what, and when: arrivals, lengths, conversations, or a trace file."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +9,7 @@ from simulator.specs.quantity import Spec, plain
 
 Rate = Annotated[float, plain("ops/s"), Field(gt=0)]
 Duration = Annotated[float, plain("seconds")]
+Period = Annotated[float, plain("seconds"), Field(gt=0)]
 Tokens = Annotated[int, Field(ge=1)]
 
 
@@ -91,17 +92,74 @@ class Bursty(Spec):
     cv: Annotated[float, Field(gt=0)]
 
 
+class Ramp(Spec):
+    """Poisson arrivals whose rate goes from ``rate`` to ``to_rate`` over ``over``, then stays."""
+
+    process: Literal["ramp"]
+    rate: Rate
+    to_rate: Rate
+    over: Period
+
+
+class OnOff(Spec):
+    """Poisson arrivals at ``rate`` for the time ``on``, then at ``off_rate`` for ``off``, …"""
+
+    process: Literal["on-off"]
+    rate: Rate
+    on: Period
+    off: Period
+    off_rate: Annotated[float, plain("ops/s"), Field(ge=0)] = 0.0
+
+
+class Diurnal(Spec):
+    """Poisson arrivals around a mean ``rate``, up and down by ``swing`` of it each ``period``."""
+
+    process: Literal["diurnal"]
+    rate: Rate
+    swing: Annotated[float, Field(ge=0, le=1)] = 0.5
+    period: Period = 86400.0
+
+
 class ClosedLoop(Spec):
-    """``users`` who each send the next request when the last is answered, after ``think_time``."""
+    """``users`` who each send the next request when the last is answered, after ``think_time``.
+
+    They begin one after the other, evenly over ``ramp_up``.
+    """
 
     process: Literal["closed-loop"]
     users: Annotated[int, Field(ge=1)]
     think_time: Duration = 0.0
+    ramp_up: Duration = 0.0
 
 
 Arrivals = Annotated[
-    Poisson | Constant | Bursty | ClosedLoop, Field(discriminator="process")
+    Poisson | Constant | Bursty | Ramp | OnOff | Diurnal | ClosedLoop,
+    Field(discriminator="process"),
 ]
+
+
+class SharedPrefix(Spec):
+    """A text of ``tokens`` before each prompt, one of ``groups``; its tokens are extra.
+
+    ``skew`` is the Zipf exponent of the groups' popularity; 0 makes them equally popular.
+    """
+
+    tokens: Tokens
+    groups: Annotated[int, Field(ge=1)] = 1
+    skew: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Conversations(Spec):
+    """Requests are turns; each prompt holds all that was said before in its conversation.
+
+    ``input_tokens`` and ``output_tokens`` of the workload are what a turn adds. A turn comes
+    ``think_time`` on average after the last answer (exponential), arrivals are those of first
+    turns, and a conversation ends early when the next prompt would exceed ``max_context``.
+    """
+
+    turns: Length
+    think_time: Duration = 10.0
+    max_context: Tokens | None = None
 
 
 class Synthetic(Spec):
@@ -113,18 +171,38 @@ class Synthetic(Spec):
     output_tokens: Length
     requests: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)] = 0
+    shared_prefix: SharedPrefix | None = None
+    conversations: Conversations | None = None
+
+
+TraceFormat = Literal["auto", "azure", "mooncake", "bailian", "burstgpt", "vllm-bench", "weka", "csv"]
 
 
 class Trace(Spec):
     """Requests read from a file; the format is told by the file's content.
 
-    ``time_scale`` above 1 stretches the gaps (less load), below 1 squeezes them.
+    Args:
+        time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
+        limit: so many requests from the start.
+        format: where the content should not decide.
+        columns: for CSV of other tools, which of its columns holds ``arrival``,
+            ``input_tokens``, ``output_tokens``, and optionally ``session`` and ``priority``.
+        time_unit: of that arrival column.
+        hash_tokens: prompt tokens that one of ``hash_ids`` stands for.
+        skip_empty: leave out rows without an answer (failed requests) instead of refusing them.
     """
 
     kind: Literal["trace"]
     file: Path
     time_scale: Annotated[float, Field(gt=0)] = 1.0
     limit: Annotated[int, Field(ge=1)] | None = None
+    format: TraceFormat = "auto"
+    columns: dict[Literal["arrival", "input_tokens", "output_tokens", "session", "priority"], str] = (
+        Field(default_factory=dict)
+    )
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    hash_tokens: Tokens | None = None
+    skip_empty: bool = False
 
 
 Workload = Annotated[Synthetic | Trace, Field(discriminator="kind")]

@@ -1,31 +1,36 @@
-"""Reading request traces: Azure LLM inference CSV and Mooncake JSONL, told apart by content."""
+"""Reading request traces, whose format is told by their content."""
 
-import csv
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import gzip
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.serving.request import RequestTable
+from simulator.serving.request import NO_ROW, RequestTable
 from simulator.specs.workload import Trace
+from simulator.traces import csv_formats, json_formats
+from simulator.traces.row import Row, bad_row
 
-MOONCAKE_BLOCK_TOKENS = 512
-"""Tokens that one of Mooncake's ``hash_ids`` stands for (its FAST'25 trace description)."""
+Reader = Callable[[str, Path, Trace], Iterator[Row]]
 
-_AZURE_COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
+_READERS: dict[str, Reader] = {
+    "azure": lambda text, path, _trace: csv_formats.azure_rows(text, path),
+    "burstgpt": lambda text, path, _trace: csv_formats.burstgpt_rows(text, path),
+    "csv": csv_formats.mapped_rows,
+    "mooncake": lambda text, path, _trace: json_formats.mooncake_rows(text, path),
+    "bailian": lambda text, path, _trace: json_formats.bailian_rows(text, path),
+    "vllm-bench": lambda text, path, _trace: json_formats.vllm_bench_rows(text, path),
+    "weka": lambda text, path, _trace: json_formats.weka_rows(text, path),
+}
 
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    arrival_s: float
-    input_tokens: int
-    output_tokens: int
-    prefix_blocks: tuple[int, ...] | None = None
+_KNOWN = (
+    "known: CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure), BurstGPT, or "
+    "arrival_s,input_tokens,output_tokens; JSONL with timestamp, input_length, output_length "
+    "(Mooncake, Bailian); results of vllm bench serve --save-detailed; WEKA sessions; "
+    "any other CSV by workload.columns"
+)
 
 
 def read_trace(trace: Trace) -> RequestTable:
@@ -35,121 +40,105 @@ def read_trace(trace: Trace) -> RequestTable:
         InputError: unknown format, no rows, or a bad row; names file and line.
     """
     path = trace.file
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("no such trace file", file=path, field="workload.file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from None
-    rows: list[_Row] = []
-    for row in _rows(text, path):
-        _check_order(rows, row, path)
+    text = _text(path)
+    name = _format(text, path, trace)
+    rows: list[Row] = []
+    found = _READERS[name](text, path, trace) if name else iter(())
+    last_s = -np.inf
+    for row in islice(_answered(found, path, trace.skip_empty), trace.limit):
+        if not row.follows:
+            if row.arrival_s < last_s:
+                remedy = "sort the trace by time"
+                raise bad_row(path, row.line, "arrives before the row above it", remedy)
+            last_s = row.arrival_s
         rows.append(row)
-        if trace.limit is not None and len(rows) == trace.limit:
-            break
     if not rows:
         raise InputError(
             "the trace has no requests", file=path, remedy="it needs at least one row of data"
         )
-    start = rows[0].arrival_s
-    prefixes = tuple(r.prefix_blocks or () for r in rows)
-    return RequestTable(
-        arrival_s=np.array([(r.arrival_s - start) * trace.time_scale for r in rows]),
-        input_tokens=np.array([r.input_tokens for r in rows], dtype=np.int64),
-        output_tokens=np.array([r.output_tokens for r in rows], dtype=np.int64),
-        prefix_blocks=prefixes if any(prefixes) else None,
-        prefix_block_tokens=MOONCAKE_BLOCK_TOKENS,
-    )
+    return _table(rows, trace, _hash_tokens(name, text, trace))
 
 
-def _rows(text: str, path: Path) -> Iterator[_Row]:
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such trace file", file=path, field="workload.file") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", file=path) from None
+
+
+def _format(text: str, path: Path, trace: Trace) -> str | None:
+    """The format's name; None for an empty file."""
     first = text.lstrip()[:1]
-    if first == "{":
-        return _mooncake_rows(text, path)
-    header = text.split("\n", 1)[0].strip().split(",")
-    if [h.strip() for h in header] == list(_AZURE_COLUMNS):
-        return _azure_rows(text, path)
     if not first:
-        return iter(())
-    raise InputError(
-        f"trace format not recognised from its first line {text.splitlines()[0][:60]!r}",
-        file=path,
-        field="line 1",
-        remedy="known: CSV with TIMESTAMP,ContextTokens,GeneratedTokens, or JSONL with "
-        "timestamp, input_length, output_length",
+        return None
+    if trace.format != "auto":
+        return trace.format
+    if trace.columns:
+        return "csv"
+    first_line = text.lstrip().split("\n", 1)[0].strip()
+    name = json_formats.json_format(text) if first == "{" else csv_formats.csv_format(first_line)
+    if name is None and first == "{":
+        # Lines with a field missing are told so one by one.
+        return "mooncake"
+    if name is None:
+        raise InputError(
+            f"trace format not recognised from its first line {first_line[:60]!r}",
+            file=path,
+            field="line 1",
+            remedy=_KNOWN,
+        )
+    return name
+
+
+def _answered(rows: Iterator[Row], path: Path, skip_empty: bool) -> Iterator[Row]:
+    """Rows with both a prompt and an answer; others are skipped or refused."""
+    for row in rows:
+        if row.input_tokens and row.output_tokens:
+            yield row
+        elif not skip_empty:
+            what = "answer" if row.input_tokens else "prompt"
+            raise bad_row(
+                path,
+                row.line,
+                f"the {what} has 0 tokens; every request needs at least one token",
+                "leave such rows out with workload.skip_empty: true",
+            )
+
+
+def _hash_tokens(name: str | None, text: str, trace: Trace) -> int:
+    if trace.hash_tokens is not None:
+        return trace.hash_tokens
+    if name == "weka":
+        return json_formats.weka_block_tokens(text)
+    if name == "bailian":
+        return json_formats.BAILIAN_BLOCK_TOKENS
+    return json_formats.MOONCAKE_BLOCK_TOKENS
+
+
+def _table(rows: list[Row], trace: Trace, hash_tokens: int) -> RequestTable:
+    start_s = rows[0].arrival_s
+    arrival_s = np.array([row.arrival_s for row in rows]) - start_s
+    follows = np.array([i - row.follows if row.follows else NO_ROW for i, row in enumerate(rows)])
+    numbers: dict[object, int] = {}
+    sessions = [
+        NO_ROW if row.session is None else numbers.setdefault(row.session, len(numbers))
+        for row in rows
+    ]
+    delays = np.array([row.delay_s for row in rows])
+    priority = np.array([row.priority for row in rows], dtype=np.int64)
+    return RequestTable(
+        arrival_s=np.maximum.accumulate(np.maximum(arrival_s, 0.0)) * trace.time_scale,
+        input_tokens=np.array([row.input_tokens for row in rows], dtype=np.int64),
+        output_tokens=np.array([row.output_tokens for row in rows], dtype=np.int64),
+        prefix_blocks=tuple(row.hashes for row in rows) if any(r.hashes for r in rows) else None,
+        prefix_block_tokens=hash_tokens,
+        session=np.array(sessions, dtype=np.int64) if numbers else None,
+        follows=follows.astype(np.int64) if (follows != NO_ROW).any() else None,
+        delay_s=delays * trace.time_scale if delays.any() else None,
+        priority=priority if priority.any() else None,
     )
-
-
-def _azure_rows(text: str, path: Path) -> Iterator[_Row]:
-    reader = csv.reader(text.splitlines())
-    next(reader)
-    for line, fields in enumerate(reader, start=2):
-        if not fields:
-            continue
-        if len(fields) != len(_AZURE_COLUMNS):
-            raise _bad_row(path, line, f"expected 3 columns, found {len(fields)}")
-        yield _Row(
-            line,
-            _timestamp(fields[0], path, line),
-            _tokens(fields[1], "ContextTokens", path, line),
-            _tokens(fields[2], "GeneratedTokens", path, line),
-        )
-
-
-def _timestamp(text: str, path: Path, line: int) -> float:
-    # The traces carry seven digits of a second; Python reads six.
-    head, _, fraction = text.strip().partition(".")
-    digits = fraction.rstrip("Z").split("+")[0]
-    try:
-        moment = datetime.fromisoformat(head)
-        return moment.timestamp() + (float(f"0.{digits}") if digits else 0.0)
-    except ValueError:
-        raise _bad_row(path, line, f"TIMESTAMP {text!r} is not a date and time") from None
-
-
-def _mooncake_rows(text: str, path: Path) -> Iterator[_Row]:
-    for line, content in enumerate(text.splitlines(), start=1):
-        if not content.strip():
-            continue
-        try:
-            row = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise _bad_row(path, line, f"not valid JSON: {error.msg}") from None
-        if not isinstance(row, dict):
-            raise _bad_row(path, line, "expected an object")
-        for name in ("timestamp", "input_length", "output_length"):
-            if name not in row:
-                raise _bad_row(path, line, f"field {name!r} is missing")
-        try:
-            arrival_s = float(row["timestamp"]) / 1000
-        except (TypeError, ValueError):
-            raise _bad_row(path, line, "timestamp is not a number of milliseconds") from None
-        hashes = row.get("hash_ids")
-        yield _Row(
-            line,
-            arrival_s,
-            _tokens(row["input_length"], "input_length", path, line),
-            _tokens(row["output_length"], "output_length", path, line),
-            None if hashes is None else tuple(hashes),
-        )
-
-
-def _tokens(raw: object, name: str, path: Path, line: int) -> int:
-    try:
-        tokens = int(str(raw))
-    except ValueError:
-        raise _bad_row(path, line, f"{name} {raw!r} is not a whole number") from None
-    if tokens < 1:
-        raise _bad_row(path, line, f"{name} is {tokens}; every request needs at least one token")
-    return tokens
-
-
-def _check_order(rows: list[_Row], row: _Row, path: Path) -> None:
-    if not np.isfinite(row.arrival_s):
-        raise _bad_row(path, row.line, "the arrival time is not finite")
-    if rows and row.arrival_s < rows[-1].arrival_s:
-        raise _bad_row(path, row.line, "arrives before the row above it", "sort the trace by time")
-
-
-def _bad_row(path: Path, line: int, problem: str, remedy: str | None = None) -> InputError:
-    return InputError(problem, file=path, field=f"line {line}", remedy=remedy)

@@ -82,9 +82,10 @@ def test_prompts_and_answers_on_different_replicas_add_up(seed, prefill, decode,
     outcome = serve_watched(requests, apart(prefill, decode, links=links))
     assert outcome.records.finished.all()
     assert sum(c.decode_tokens for c in outcome.counters[:prefill]) == 0
-    assert sum(c.prefill_tokens for c in outcome.counters[prefill:]) == sum(
-        0 for _ in range(decode)
-    ) or outcome.records.preemptions.any()
+    assert (
+        sum(c.prefill_tokens for c in outcome.counters[prefill:]) == sum(0 for _ in range(decode))
+        or outcome.records.preemptions.any()
+    )
     single = serve(requests, CLOCK, apart(prefill, decode, links=links, steps_per_event=1))
     np.testing.assert_allclose(outcome.records.finished_s, single.records.finished_s, rtol=1e-9)
 

@@ -49,7 +49,7 @@ def test_deadlines_keep_more_promises_under_overload():
     requests = table(np.cumsum(random.exponential(1 / 40, 400)), 300, 30)
     met = {}
     for policy in ("fcfs", "slo-aware"):
-        options = settings(policy, max_sequences=16, ttft_limit_s=0.5)
+        options = settings(policy, max_sequences=6, ttft_limit_s=0.5)
         met[policy] = (serve(requests, CLOCK, options).records.ttft_s <= 0.5).sum()
     assert met["slo-aware"] > met["fcfs"]
 
@@ -74,9 +74,11 @@ def test_prompts_first_answer_sooner_and_stall_those_who_decode():
 
 
 def test_a_static_batch_takes_nobody_in_until_it_is_empty():
-    requests = table([0, 0, 0.02], 10, [20, 40, 20])
+    requests = table([0, 0.01, 0.02, 0.15], 10, [20, 40, 20, 20])
     records = serve_watched(requests, settings(composition="static")).records
-    assert records.started_s[2] == pytest.approx(records.finished_s[:2].max())
+    first_batch_over, second_batch_over = records.finished_s[0], records.finished_s[1]
+    assert records.started_s[1:3] == pytest.approx([first_batch_over] * 2)
+    assert records.started_s[3] == pytest.approx(second_batch_over)
 
 
 def short_of_memory(**options):

@@ -82,7 +82,9 @@ def _check_experts(model: Model, layout: Layout) -> None:
         for field in ("ep", "redundant_experts"):
             if getattr(layout, field) > (field == "ep"):
                 raise InputError(
-                    "a dense model has no experts to spread", field=field, remedy=f"leave {field} out"
+                    "a dense model has no experts to spread",
+                    field=field,
+                    remedy=f"leave {field} out",
                 )
         return
     held = {e + layout.redundant_experts for e in experts}

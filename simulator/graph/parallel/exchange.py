@@ -24,7 +24,9 @@ def after_attention(context: BlockContext, layout: Layout, layer: Layer) -> list
         return []
     row = float(context.hidden * context.activation_bytes)
     if layout.sequence_parallel or _exchanges(layer, layout):
-        return [Collective("attention.reduce_scatter", "reduce_scatter", row, layout.tp, context.count)]
+        return [
+            Collective("attention.reduce_scatter", "reduce_scatter", row, layout.tp, context.count)
+        ]
     return [Collective("attention.all_reduce", "all_reduce", row, layout.tp, context.count)]
 
 
@@ -114,7 +116,9 @@ def context_exchange(context: BlockContext, layout: Layout, layer: Layer) -> lis
         entry = attention.cache_bytes_per_token(context.cache)
         row = entry * layout.cp
         found.append(
-            Collective("context.gather", "all_gather", row, layout.cp, context.count, stride=layout.tp)
+            Collective(
+                "context.gather", "all_gather", row, layout.cp, context.count, stride=layout.tp
+            )
         )
     if layout.dcp > 1:
         row = context.hidden * context.activation_bytes * layout.dcp / layout.tp
@@ -132,9 +136,7 @@ def between_stages(model: Model, layout: Layout) -> list[Operator]:
     row = BF16_BYTES * model.hidden_size / layout.tp
     # Each rank sends its part and the next stage gathers, as engines do (arXiv:2104.04473, 4.1).
     sends: list[Operator] = [
-        Collective(
-            "stage.send", "send", row, layout.pp, layout.pp - 1, stride=layout.stage_devices
-        )
+        Collective("stage.send", "send", row, layout.pp, layout.pp - 1, stride=layout.stage_devices)
     ]
     if layout.tp > 1:
         whole = BF16_BYTES * model.hidden_size

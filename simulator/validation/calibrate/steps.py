@@ -16,7 +16,7 @@ from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device import Device
 from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
-from simulator.simulate.setup import Setup, resolve_setup
+from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.measured.point import Point
 
@@ -57,23 +57,56 @@ RATE_CONSTANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Which constants of which laws a rate stands for."""
 
 
+def static_runs(
+    setup: Setup, batch: FloatArray, isl: FloatArray, osl: FloatArray
+) -> dict[str, FloatArray]:
+    """Batches that start together and end together: one prefill, then ``osl`` decode steps.
+
+    What does not fit the cache at once runs in turns of equal size.
+    """
+    most = np.minimum(
+        capacity_batch(setup, isl + osl) * setup.deployment.replicas, setup.limits.max_sequences
+    )
+    turns = np.ceil(batch / np.maximum(most, 1.0))
+    together = batch / turns
+    prefill = prefill_steps(setup, together, isl)
+    decode = decode_steps(setup, together, isl + np.floor(osl / 2))
+    seconds = turns * (prefill["step_time_s"] + osl * decode["step_time_s"])
+    return {
+        "total_tokens_per_s": batch * (isl + osl) / seconds,
+        "output_tokens_per_s": batch * osl / seconds,
+        "sigma": np.maximum(prefill["sigma"], decode["sigma"]),
+    }
+
+
+_STEPS = {"decode": decode_steps, "prefill": prefill_steps, "run": static_runs}
+_ASKED = {
+    "decode": ("batch", "context"),
+    "prefill": ("batch", "context"),
+    "run": ("batch", "isl", "osl"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Points that share one setup and phase, asked at once."""
 
     setup: Setup
     phase: str
-    batch: FloatArray
-    context: FloatArray
     points: tuple[Point, ...]
 
     def values(self, device: Device | None = None) -> tuple[FloatArray, FloatArray]:
         """Predicted quantities of all points and their relative errors, on ``device`` if given."""
         setup = self.setup if device is None else replace(self.setup, device=device)
-        steps = decode_steps if self.phase == "decode" else prefill_steps
-        figures = steps(setup, self.batch, self.context)
-        columns = [np.broadcast_to(figures[p.quantity], self.batch.shape) for p in self.points]
-        return np.array([c[i] for i, c in enumerate(columns)], float), figures["sigma"]
+        batch, *lengths = (self.asked(name) for name in _ASKED[self.phase])
+        figures = _STEPS[self.phase](setup, batch, *lengths)
+        columns = [np.broadcast_to(figures[p.quantity], batch.shape) for p in self.points]
+        sigma = np.broadcast_to(figures["sigma"], batch.shape)
+        return np.array([c[i] for i, c in enumerate(columns)], float), np.asarray(sigma, float)
+
+    def asked(self, name: str) -> FloatArray:
+        """One number of the question, for every point."""
+        return np.array([p.question[name] for p in self.points], float)
 
 
 def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str]]]:
@@ -81,10 +114,11 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
     groups: dict[tuple[object, ...], tuple[Setup, list[Point]]] = {}
     refused: list[tuple[Point, str]] = []
     for point in points:
-        fields = {k: v for k, v in point.question.items() if k not in ("batch", "context")}
+        asked = _ASKED[point.phase]
+        fields = {k: v for k, v in point.question.items() if k not in asked}
         try:
             setup = resolve_setup(point.hardware, point.model, deployment_of(fields))
-            one = _batch(setup, point.phase, [point])
+            one = Batch(setup, point.phase, (point,))
             predicted = one.values()[0][0]
         except (InputError, TypeError) as error:
             refused.append((point, str(error)))
@@ -94,25 +128,19 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
             continue
         key = (id(setup), point.phase)
         groups.setdefault(key, (setup, []))[1].append(point)
-    return [_batch(s, found[0].phase, found) for s, found in groups.values()], refused
+    return [Batch(s, found[0].phase, tuple(found)) for s, found in groups.values()], refused
 
 
 def _is_impossible(one: Batch, predicted: float) -> bool:
     """Whether a decode step was reported faster than the device's peaks and bandwidth allow."""
     point, model = one.points[0], one.setup.step_model
-    shape = StepShape.decode(one.batch, one.context)
+    shape = StepShape.decode(one.asked("batch"), one.asked("context"))
     roof_s = sum(float(np.sum(p.roof_s)) for _, parts in model.loads(shape) for p in parts)
     speed_up = predicted / point.value
     if point.quantity == "output_tokens_per_s":
         speed_up = 1.0 / speed_up
     step_s = float(model.evaluate(shape).time_s[0])
     return point.quantity in _STEP_QUANTITIES and step_s / speed_up < _SLACK * roof_s
-
-
-def _batch(setup: Setup, phase: str, points: Sequence[Point]) -> Batch:
-    batch = np.array([p.question["batch"] for p in points], float)
-    context = np.array([p.question["context"] for p in points], float)
-    return Batch(setup, phase, batch, context, tuple(points))
 
 
 def with_rates(device: Device, rates: Mapping[str, float]) -> Device:

@@ -1,0 +1,181 @@
+"""Traces as JSON: Mooncake and Bailian lines, results of vLLM's benchmark, WEKA's sessions."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError
+from simulator.traces.row import Row, bad_row, seconds, tokens
+
+MOONCAKE_BLOCK_TOKENS = 512
+"""Tokens that one of Mooncake's ``hash_ids`` stands for (its FAST'25 trace description)."""
+
+BAILIAN_BLOCK_TOKENS = 16
+"""The same in Alibaba's Bailian traces."""
+
+
+def json_format(text: str) -> str | None:
+    """Which format JSON text is in; None when no known field is there."""
+    try:
+        first = json.loads(text.lstrip().split("\n", 1)[0])
+    except json.JSONDecodeError:
+        first = None
+    if not isinstance(first, dict):
+        first = _whole(text)
+    if not isinstance(first, dict):
+        return None
+    if "input_lens" in first:
+        return "vllm-bench"
+    if "requests" in first and "block_size" in first:
+        return "weka"
+    if "input_length" in first:
+        return "bailian" if "chat_id" in first else "mooncake"
+    return None
+
+
+def _whole(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
+
+
+def mooncake_rows(text: str, path: Path) -> Iterator[Row]:
+    """Mooncake's lines: milliseconds, lengths, hashes of the prompt's blocks.
+
+    Lines of one ``session_id`` follow each other; ``delay`` (ms) instead of ``timestamp`` is the
+    time after the previous answer.
+    """
+    last_of: dict[object, int] = {}
+    arrival_s = 0.0
+    for row, (line, fields) in enumerate(_objects(text, path)):
+        session = fields.get("session_id")
+        before = last_of.get(session) if session is not None else None
+        delayed = "timestamp" not in fields and "delay" in fields and before is not None
+        if not delayed:
+            _need(fields, ("timestamp",), path, line)
+            arrival_s = seconds(fields["timestamp"], "timestamp", 1e-3, path, line)
+        _need(fields, ("input_length", "output_length"), path, line)
+        if session is not None:
+            last_of[session] = row
+        yield Row(
+            line,
+            arrival_s,
+            tokens(fields["input_length"], "input_length", path, line),
+            tokens(fields["output_length"], "output_length", path, line),
+            _hashes(fields, path, line),
+            session=session,
+            follows=row - before if delayed and before is not None else 0,
+            delay_s=seconds(fields["delay"], "delay", 1e-3, path, line) if delayed else 0.0,
+        )
+
+
+def bailian_rows(text: str, path: Path) -> Iterator[Row]:
+    """Bailian's lines: seconds, lengths, hashes; turns of one chat name their parent."""
+    root_of: dict[object, object] = {}
+    for line, fields in _objects(text, path):
+        _need(fields, ("timestamp", "input_length", "output_length"), path, line)
+        chat, parent = fields.get("chat_id"), fields.get("parent_chat_id")
+        root_of[chat] = root_of.get(parent, chat)
+        yield Row(
+            line,
+            seconds(fields["timestamp"], "timestamp", 1.0, path, line),
+            tokens(fields["input_length"], "input_length", path, line),
+            tokens(fields["output_length"], "output_length", path, line),
+            _hashes(fields, path, line),
+            session=str(root_of[chat]),
+        )
+
+
+def vllm_bench_rows(text: str, path: Path) -> Iterator[Row]:
+    """A result of ``vllm bench serve --save-detailed``: its requests, to be sent again.
+
+    Requests that failed in the benchmark are left out.
+    """
+    result = _whole(text)
+    assert isinstance(result, dict)
+    inputs, outputs = result.get("input_lens"), result.get("output_lens")
+    starts, errors = result.get("start_times"), result.get("errors") or []
+    if not (isinstance(inputs, list) and isinstance(outputs, list) and isinstance(starts, list)):
+        raise InputError(
+            "the result has no start_times and output_lens",
+            file=path,
+            remedy="run the benchmark with --save-detailed",
+        )
+    if not len(inputs) == len(outputs) == len(starts):
+        raise InputError("input_lens, output_lens and start_times differ in length", file=path)
+    rows = [
+        Row(
+            number + 1,
+            seconds(start, "start_times", 1.0, path, number + 1),
+            tokens(size, "input_lens", path, number + 1),
+            tokens(answer, "output_lens", path, number + 1),
+        )
+        for number, (size, answer, start) in enumerate(zip(inputs, outputs, starts, strict=True))
+        if number >= len(errors) or not errors[number]
+    ]
+    return iter(sorted(rows, key=lambda row: row.arrival_s))
+
+
+def weka_rows(text: str, path: Path) -> Iterator[Row]:
+    """One of WEKA's agentic sessions: each call waits for the one before, then ``think_time``."""
+    session = _whole(text)
+    assert isinstance(session, dict)
+    for row, fields in enumerate(_calls(session.get("requests", []))):
+        line = row + 1
+        if not isinstance(fields, dict):
+            raise bad_row(path, line, "expected an object")
+        _need(fields, ("t", "in", "out"), path, line)
+        yield Row(
+            line,
+            seconds(fields["t"], "t", 1.0, path, line),
+            tokens(fields["in"], "in", path, line),
+            tokens(fields["out"], "out", path, line),
+            _hashes(fields, path, line),
+            session=str(session.get("id", path.stem)),
+            follows=1 if row else 0,
+            delay_s=seconds(fields.get("think_time", 0.0), "think_time", 1.0, path, line),
+        )
+
+
+def weka_block_tokens(text: str) -> int:
+    """Tokens of one hash in a WEKA session."""
+    session = _whole(text)
+    return int(session.get("block_size", 64)) if isinstance(session, dict) else 64
+
+
+def _calls(requests: list[Any]) -> Iterator[Any]:
+    """Model calls in order, those of a subagent where it was called."""
+    for call in requests:
+        if isinstance(call, dict) and "in" not in call and isinstance(call.get("requests"), list):
+            yield from _calls(call["requests"])
+        else:
+            yield call
+
+
+def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(text.splitlines(), start=1):
+        if not content.strip():
+            continue
+        try:
+            fields = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise bad_row(path, line, f"not valid JSON: {error.msg}") from None
+        if not isinstance(fields, dict):
+            raise bad_row(path, line, "expected an object")
+        yield line, fields
+
+
+def _need(fields: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -> None:
+    for name in names:
+        if name not in fields:
+            raise bad_row(path, line, f"field {name!r} is missing")
+
+
+def _hashes(fields: dict[str, Any], path: Path, line: int) -> tuple[int, ...]:
+    hashes = fields.get("hash_ids") or ()
+    try:
+        return tuple(map(int, hashes))
+    except (TypeError, ValueError):
+        raise bad_row(path, line, "hash_ids is not a list of whole numbers") from None

@@ -1,0 +1,135 @@
+"""Published speeds of data-centre accelerators, as a long CSV table.
+
+Columns: ``source, device_norm, n_devices, model, weight_precision, engine, parallelism, scenario,
+isl, osl, concurrency_or_batch, metric, value, notes, spec_decode, quality, part``. Three kinds of
+rows say enough to be predicted: static batches of known lengths (phase ``run``), decode latencies
+at a known batch, and mean watts at one.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from simulator.validation.measured.point import Point
+
+_DEVICES = {
+    "NVIDIA H100 SXM": "h100-sxm",
+    "NVIDIA A100": "a100-sxm-80gb",
+    "NVIDIA H200 SXM": "h200-sxm",
+    "NVIDIA B200": "b200",
+    "AMD MI300X": "mi300x",
+    "AMD MI325X": "mi325x",
+    "NVIDIA A100 40GB": "a100-sxm-40gb",
+    "AMD MI250": "mi250",
+    "NVIDIA RTX PRO 6000 BSE": "rtx-pro-6000",
+    "Intel Gaudi 2": "gaudi-2",
+    "AWS Inferentia2": "inferentia2",
+    "NVIDIA L40S": "l40s",
+    "Intel Max 1550": "max-1550",
+    "AWS Trainium1": "trainium1",
+    "NVIDIA B300": "b300",
+}
+_MODELS = (
+    (r"Llama-2-7b|llama-7b", "llama-2-7b"),
+    (r"Llama-2-13b", "llama-2-13b"),
+    (r"Llama-2-70b|llama2-70b", "llama-2-70b"),
+    (r"Llama-3(\.[13])?-8B", "llama-3.1-8b"),
+    (r"Llama-3(\.[13])?-70B", "llama-3.1-70b"),
+    (r"Llama-3\.1-405B", "llama-3.1-405b"),
+    (r"Mistral-7B", "mistral-7b"),
+    (r"Mixtral-8x7B", "mixtral-8x7b"),
+    (r"Qwen2-7B", "qwen2.5-7b"),
+    (r"Qwen2-72B", "qwen2.5-72b"),
+    (r"Qwen3-8B", "qwen3-8b"),
+    (r"Qwen3-14B", "qwen3-14b"),
+    (r"Qwen3-32B", "qwen3-32b"),
+    (r"Qwen3-30B-A3B", "qwen3-30b-a3b"),
+    (r"Qwen3-235B-A22B", "qwen3-235b-a22b"),
+    (r"Qwen3-Coder-480B", "qwen3-coder-480b-a35b"),
+    (r"gemma-3-12b", "gemma-3-12b"),
+    (r"gemma-3-27b", "gemma-3-27b"),
+    (r"gpt-oss-20b", "gpt-oss-20b"),
+    (r"gpt-oss-120b", "gpt-oss-120b"),
+    (r"MiniMax-M2\.5", "minimax-m2.5"),
+)
+_PRECISIONS = {
+    "": "bf16", "bfloat16": "bf16", "bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "int8": "w8a16",
+    "mxfp4": "mxfp4", "nvfp4": "nvfp4",
+}  # fmt: skip
+_PARTS = frozenset({"llm_inference_bench", "aws_neuron", "mlenergy3", "mlenergy2"})
+_CHAT_PROMPT_TOKENS = 200
+"""Prompts of a chat data set, where a table gives the lengths of the answers only."""
+_LONG_ANSWER_TOKENS = 1500
+
+
+def is_datacenter_table(columns: list[str]) -> bool:
+    """Whether a CSV header is that of this table."""
+    return {"device_norm", "concurrency_or_batch", "metric", "quality"} <= set(columns)
+
+
+def datacenter_points(path: Path) -> Iterator[Point]:
+    """The rows that say enough and that the catalogue can answer."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            point = datacenter_point(row)
+            if point is not None:
+                yield point
+
+
+def datacenter_point(row: Mapping[str, str]) -> Point | None:
+    """One row as a point, or None where it leaves open what was run."""
+    hardware = _DEVICES.get(row["device_norm"])
+    model = next((s for p, s in _MODELS if re.search(p, row["model"], re.IGNORECASE)), None)
+    precision = _PRECISIONS.get(row["weight_precision"])
+    if row["part"] not in _PARTS or None in (hardware, model, precision):
+        return None
+    if row["quality"] == "inferred" or row["spec_decode"] == "yes":
+        return None
+    vllm = "vllm-v0" if row["part"] == "llm_inference_bench" else "vllm"
+    engine = {"vLLM": vllm, "TensorRT-LLM": "trtllm"}.get(row["engine"].split(" ")[0], "generic")
+    asked: dict[str, Any] = {"engine": engine, "precision": precision, **_layout(row)}
+    if row["part"].startswith("mlenergy"):
+        return _steady(row, str(hardware), str(model), asked)
+    return _static(row, str(hardware), str(model), asked)
+
+
+def _layout(row: Mapping[str, str]) -> dict[str, int]:
+    devices = int(float(row["n_devices"] or 1))
+    expert = re.search(r"tp(\d+)/ep(\d+)/dp(\d+)", row["parallelism"])
+    if expert and int(expert.group(2)) > 1:
+        return {"tp": devices, "ep": int(expert.group(2))}
+    return {"tp": devices}
+
+
+def _static(
+    row: Mapping[str, str], hardware: str, model: str, asked: dict[str, Any]
+) -> Point | None:
+    """A fixed batch, all of it started together; ``total`` counts prompts and answers."""
+    lengths = {"isl": row["isl"], "osl": row["osl"], "batch": row["concurrency_or_batch"]}
+    if not all(text.isdigit() for text in lengths.values()):
+        return None
+    question = {**asked, **{name: int(text) for name, text in lengths.items()}}
+    quantity = {"total_tok_s": "total_tokens_per_s", "output_tok_s_total": "output_tokens_per_s"}
+    if row["metric"] not in quantity:
+        return None
+    value = float(row["value"])
+    return Point(hardware, model, "run", quantity[row["metric"]], value, question, row["source"])
+
+
+def _steady(
+    row: Mapping[str, str], hardware: str, model: str, asked: dict[str, Any]
+) -> Point | None:
+    """Mean latency between tokens, or mean watts, of a server kept at one batch."""
+    batch = re.search(r"measured avg batch=([\d.]+)", row["notes"])
+    metrics = {"tpot_ms": ("tpot_s", 1e-3), "watts": ("power_w", 1.0)}
+    answer = float(row["osl"] or 0)
+    # Short answers leave a share of every step to prompts, which the table does not tell.
+    if batch is None or row["metric"] not in metrics or answer < _LONG_ANSWER_TOKENS:
+        return None
+    context = round(_CHAT_PROMPT_TOKENS + answer / 2)
+    quantity, scale = metrics[row["metric"]]
+    question = {**asked, "batch": max(1, round(float(batch.group(1)))), "context": context}
+    value = float(row["value"]) * scale
+    return Point(hardware, model, "decode", quantity, value, question, row["source"])

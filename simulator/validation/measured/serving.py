@@ -1,0 +1,85 @@
+"""Serving points at a fixed number of requests in flight, as a CSV of InferenceX dumps.
+
+Columns: ``silicon_data_source, backend, model_path, system, precision, mode, isl, osl,
+gemm_quant_mode, moe_quant_mode, tp_size, attention_dp_size, moe_ep_size, silicon_ttft_ms,
+silicon_tpot_ms``. The client draws both lengths evenly from 0.8 of them upwards.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from simulator.validation.measured.point import Point
+
+_SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
+_MODELS = {
+    "Llama-3.1-8B": "llama-3.1-8b",
+    "Llama-3.1-70B": "llama-3.1-70b",
+    "Qwen3-32B": "qwen3-32b",
+    "Qwen3-235B-A22B": "qwen3-235b-a22b",
+    "Qwen3.5-397B-A17B": "qwen3.5-397b-a17b",
+    "DeepSeek-R1": "deepseek-r1",
+    "DeepSeek-V3": "deepseek-v3",
+    "gpt-oss-120b": "gpt-oss-120b",
+}
+_CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
+LENGTH_SPREAD = 0.2
+"""Lengths are drawn from (1 - spread) upwards."""
+
+
+def is_serving_table(columns: list[str]) -> bool:
+    """Whether a CSV header is that of this table."""
+    return {"silicon_ttft_ms", "silicon_tpot_ms", "backend"} <= set(columns)
+
+
+def serving_points(path: Path) -> Iterator[Point]:
+    """TTFT and TPOT of the rows that one machine of NVLink-joined devices serves by itself."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield from _points(row)
+
+
+def _points(row: Mapping[str, str]) -> Iterator[Point]:
+    in_flight = _CONCURRENCY.search(row["silicon_data_source"])
+    model = next((slug for name, slug in _MODELS.items() if name in row["model_path"]), None)
+    hardware = _SYSTEMS.get(row["system"])
+    tp, dp = _whole(row["tp_size"]), _whole(row["attention_dp_size"]) or 1
+    if row["mode"] != "agg" or in_flight is None or model is None or hardware is None:
+        return
+    if dp > 1 or tp > _LARGEST_NODE:
+        return
+    asked: dict[str, Any] = {
+        "engine": row["backend"],
+        "precision": _precision(row, model),
+        "kv_precision": "fp8" if row["backend"] == "trtllm" and row["precision"] != "bf16" else None,
+        "tp": tp,
+        "ep": max(1, _whole(row["moe_ep_size"])),
+        "isl": _whole(row["isl"]),
+        "osl": _whole(row["osl"]),
+        "concurrency": int(in_flight.group(1)),
+        "length_spread": LENGTH_SPREAD,
+    }
+    source = row["silicon_data_source"]
+    for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
+        if row[column]:
+            yield Point(hardware, model, "serve", quantity, float(row[column]) / 1e3, asked, source)
+
+
+_LARGEST_NODE = 8
+
+
+def _precision(row: Mapping[str, str], model: str) -> str:
+    """The stored format: 4-bit checkpoints differ in what they leave wider."""
+    if row["precision"] == "bf16":
+        return "bf16"
+    if row["precision"] == "fp8":
+        return row["gemm_quant_mode"] if row["gemm_quant_mode"] in ("fp8", "fp8_block") else "fp8"
+    if model == "gpt-oss-120b":
+        return "mxfp4"
+    return "nvfp4_experts" if model.startswith("deepseek") else "nvfp4"
+
+
+def _whole(text: str) -> int:
+    return int(float(text)) if text else 0

@@ -1,0 +1,124 @@
+"""Looked-up tables off the device: a published test, and when it stops being free."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.graph.build import build
+from simulator.graph.operator import Lookup
+from simulator.graph.step_shape import StepShape
+from simulator.memory.engram import table_saving_usd, with_table
+from simulator.memory.tiers import memory_system
+from simulator.roofline.device import resolve
+from simulator.roofline.engram import free_until_tokens, table_penalty
+from simulator.roofline.exposure import FetchedRows
+from simulator.roofline.host_path import host_path
+from simulator.roofline.offload import offload
+from simulator.roofline.step import StepModel
+from simulator.simulate.predict import predict
+from simulator.specs import catalogue
+from simulator.specs.model import Model
+from simulator.specs.offload import Offload, TableOffload
+
+H200 = catalogue.hardware("h200-sxm")
+PATH = host_path(memory_system(H200), "host", resolve(H200), field="offload")
+
+
+def fetched(
+    *, row_bytes: float = 320.0, layer: int = 1, rate: str = "h200-sxm", **settings: object
+):
+    table = Lookup("rows", 50_000_000_000, 2.0, 16, row_bytes, layer)
+    hardware = catalogue.hardware(rate)
+    path = host_path(memory_system(hardware), "host", resolve(hardware), field="offload")
+    return FetchedRows((table,), 36, path, TableOffload.model_validate(settings))
+
+
+def serving_s(model: Model, settings: Offload | None) -> float:
+    """512 prompts of 100 to 1,024 tokens, then as many tokens each, on one H800."""
+    hardware = catalogue.hardware("h800")
+    found = offload(build(model, None, "bf16"), hardware, resolve(hardware), settings)
+    steps = StepModel(found.graph, found.device, catalogue.engine_profile("vllm"), found.plan)
+    lengths = np.random.default_rng(0).integers(100, 1025, (2, 512))
+    mean = lengths[0].mean()
+    prefill = steps.evaluate(StepShape.prefill(16384 / mean, mean)).time_s
+    left = np.array([(lengths[1] >= step).sum() for step in range(1, lengths[1].max() + 1)])
+    decode = steps.evaluate(StepShape.decode(left, mean + np.arange(left.size))).time_s
+    return float(prefill) * lengths[0].sum() / 16384 + float(decode.sum())
+
+
+@pytest.mark.parametrize(("name", "published"), [("qwen3-4b", 0.0192), ("qwen3-8b", 0.0278)])
+def test_a_table_of_100_billion_parameters_on_the_host_costs_what_was_published(
+    name: str, published: float
+) -> None:
+    # arXiv:2601.07372, Table 4: one table before the second block, no cache of hot rows.
+    model = catalogue.model(name)
+    settings = Offload(tables=TableOffload(collected_by="host"), host_memory=2e12)
+    alone = serving_s(model, None)
+    beside = serving_s(with_table(model, parameters=100e9), settings)
+    assert 1 - alone / beside == pytest.approx(published, abs=0.015)
+
+
+def test_a_kernel_of_the_device_hides_more_than_cores_of_the_host() -> None:
+    by_kernel = table_penalty(fetched(), 0.02, 256)
+    by_cores = table_penalty(fetched(collected_by="host"), 0.02, 256)
+    assert by_kernel < by_cores
+
+
+@given(st.floats(1e-3, 0.1), st.integers(1, 20000), st.integers(1, 20000))
+def test_more_tokens_never_wait_less(base: float, first: int, second: int) -> None:
+    few, many = sorted((first, second))
+    rows, none = fetched(), np.zeros(())
+    assert rows.exposed_s(base, few, none) <= rows.exposed_s(base, many, none) + 1e-12
+
+
+def test_later_layers_smaller_rows_and_faster_links_stay_free_for_longer() -> None:
+    def step_s(tokens: np.ndarray) -> np.ndarray:
+        return 3e-3 + tokens * 16e-6
+
+    assert free_until_tokens(fetched(layer=8), step_s) >= free_until_tokens(fetched(), step_s)
+    small, large = fetched(row_bytes=64), fetched(row_bytes=5120)
+    assert free_until_tokens(small, step_s) > free_until_tokens(large, step_s)
+    chip = fetched(rate="gh200", row_bytes=5120)
+    assert free_until_tokens(chip, step_s) > free_until_tokens(large, step_s)
+
+
+def test_hot_rows_on_the_device_spare_the_bus() -> None:
+    none, some = fetched(), fetched(hot_rows=0.01, skew=1.0)
+    assert some.link_bytes(1000) < 0.3 * none.link_bytes(1000)
+    assert none.link_bytes(1000) == pytest.approx(1000 * 16 * 320)
+
+
+def test_a_layer_waits_when_nothing_is_fetched_ahead() -> None:
+    ahead, late = fetched(layer=18), fetched(layer=18, prefetch=False)
+    none = np.zeros(())
+    waits = late.exposed_s(0.05, 4096, none)
+    assert waits == pytest.approx(float(PATH.gather_s(4096 * 16, 320)))
+    assert ahead.exposed_s(0.05, 4096, none) < waits
+
+
+def test_the_table_of_a_model_moves_from_the_device_to_the_host_or_a_drive() -> None:
+    near = predict("h200-sxm", "engram-27b", batch=32)
+    far = predict("h200-sxm", "engram-27b", batch=32, offload={"tables": {"place": "host"}})
+    drive = predict("h200-sxm", "engram-27b", batch=32, offload={"tables": {"place": "storage"}})
+    assert near.memory_used_bytes is not None
+    assert far.memory_used_bytes is not None
+    assert near.memory_used_bytes - far.memory_used_bytes == pytest.approx(11.58e9, rel=0.01)
+    assert far.step_time_s == pytest.approx(near.step_time_s, rel=0.02)
+    assert drive.step_time_s is not None
+    assert far.step_time_s is not None
+    assert drive.step_time_s > far.step_time_s
+
+
+def test_tables_larger_than_the_host_are_refused_with_the_sum() -> None:
+    model = with_table(catalogue.model("qwen3-4b"), parameters=1e12)
+    graph = build(model)
+    with pytest.raises(InputError, match="2 TB tables = 2 TB exceed the 250 GB"):
+        offload(graph, H200, resolve(H200), Offload(tables=TableOffload()))
+
+
+def test_host_memory_is_cheaper_than_the_devices() -> None:
+    saved = table_saving_usd(memory_system(H200), 100e9)
+    assert saved is not None
+    assert saved > 1000

@@ -1,0 +1,116 @@
+"""Messages between devices: which kernels, which links, which way to the experts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.graph.operator import Collective, ExpertExchange
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.collective.choice import crossings, menu_for, spanned
+from simulator.roofline.collective.menu import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
+from simulator.roofline.compute.experts import selection_probability, zipf_popularity
+from simulator.roofline.compute.placement import with_copies
+from simulator.roofline.costing import cost
+from simulator.roofline.device import resolve
+from simulator.specs import catalogue
+
+
+def device(name: str):
+    return resolve(catalogue.hardware(name))
+
+
+H200, MAIA, PCIE = device("h200-sxm"), device("maia-200"), device("l40s")
+
+
+def seconds(op, rows: float, chip=H200) -> float:
+    return float(cost(op, StepShape.decode(rows, 100), chip)[0].time_s)
+
+
+def exchange(**changes) -> ExpertExchange:
+    fields = {
+        "name": "moe.dispatch", "combines": False, "hidden": 7168, "experts": 256, "top_k": 8,
+        "bytes_per_value": 1.0, "devices": 8, "expert_parallel": 8, "token_shards": 1,
+        "data_parallel": 8,
+    }  # fmt: skip
+    return ExpertExchange(**{**fields, **changes})
+
+
+def test_engines_bring_their_own_all_reduce() -> None:
+    assert menu_for("vllm", "NVLink 4 through NVSwitch") is VLLM_HOPPER
+    assert menu_for("vllm", "NVLink 5 through NVSwitch") is VLLM_BLACKWELL
+    assert menu_for("trtllm", "NVLink 5 through NVSwitch") is ANY
+    assert menu_for("vllm", "PCIe 4.0 x16") is NCCL
+    assert H200.served_by("vllm").all_reduce is VLLM_HOPPER
+
+
+def test_a_group_beyond_the_domain_pays_for_the_slower_link() -> None:
+    inside = Collective("x", "all_reduce", 16384.0, 8)
+    across = Collective("x", "all_reduce", 16384.0, 16)
+    assert seconds(across, 4096) > 2 * seconds(inside, 4096)
+
+
+def test_members_a_domain_apart_use_the_outer_link_alone() -> None:
+    inner, outer = H200.levels
+    assert spanned((inner, outer), 1) == (inner, outer)
+    assert spanned((inner, outer), 8) == (outer,)
+    assert spanned((inner, outer), 4)[0].fabric.devices == 2
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "stride", "domain", "across"),
+    [(3, 8, 8, 3), (3, 4, 8, 1), (7, 1, 8, 0), (15, 1, 8, 1), (1, 16, 8, 1), (5, 3, 8, 3)],
+)
+def test_crossings_between_domains(boundaries: int, stride: int, domain: int, across: int) -> None:
+    assert crossings(boundaries, stride, domain) == across
+
+
+def test_more_devices_than_the_links_join_are_refused() -> None:
+    op = Collective("x", "all_reduce", 1.0, 8192)
+    with pytest.raises(InputError, match="6144"):
+        seconds(op, 1, MAIA)
+    lonely = resolve(catalogue.hardware("apple-m4"))
+    with pytest.raises(InputError, match="no link"):
+        seconds(Collective("x", "all_reduce", 1.0, 2), 1, lonely)
+
+
+@given(st.sampled_from(["auto", "all_gather", "normal", "low_latency"]), st.integers(1, 4096))
+def test_no_way_to_the_experts_beats_the_automatic_one(mode: str, rows: int) -> None:
+    assert seconds(exchange(mode="auto"), rows) <= seconds(exchange(mode=mode), rows) * (1 + 1e-9)
+
+
+def test_popular_experts_slow_the_exchange_and_copies_help() -> None:
+    even = seconds(exchange(mode="normal"), 4096)
+    skewed = seconds(exchange(mode="normal", skew=1.0), 4096)
+    copied = seconds(exchange(mode="normal", skew=1.0, redundant=64), 4096)
+    assert even < copied < skewed
+
+
+def test_nothing_is_sent_for_no_rows() -> None:
+    for op in (exchange(), Collective("x", "all_reduce", 1.0, 8)):
+        load = cost(op, StepShape.decode(np.array([0.0]), 10), H200)[0]
+        assert float(load.time_s[0]) == 0.0
+        assert float(load.kernels[0]) == 0.0
+
+
+def test_stages_send_across_nodes_only_where_they_must() -> None:
+    within = Collective("stage.send", "send", 16384.0, 4, 3, stride=2)
+    across = Collective("stage.send", "send", 16384.0, 4, 3, stride=8)
+    assert seconds(across, 4096) > 2 * seconds(within, 4096)
+
+
+@given(st.integers(2, 64), st.floats(0, 2), st.integers(0, 64))
+def test_copies_share_an_experts_tokens(experts: int, skew: float, copies: int) -> None:
+    selection = selection_probability(zipf_popularity(experts, skew), 1)
+    placed = with_copies(selection, copies)
+    assert placed.size == experts + copies
+    assert placed.sum() == pytest.approx(selection.sum())
+    assert placed.max() <= selection.max() * (1 + 1e-12)
+
+
+def test_the_hottest_expert_is_copied_first() -> None:
+    placed = with_copies([0.6, 0.3, 0.1], 2)
+    assert sorted(placed) == pytest.approx([0.1, 0.2, 0.2, 0.2, 0.3])
+    with pytest.raises(ValueError, match="redundant"):
+        with_copies([1.0], -1)
