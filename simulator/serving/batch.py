@@ -9,7 +9,6 @@ import heapq
 
 from simulator.serving.request import Request
 
-
 NEVER = 1 << 62
 
 

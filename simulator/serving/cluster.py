@@ -200,9 +200,7 @@ class Cluster:
                 request.replica = up[self._settings.router(request, views, self.arrived - 1)]
             else:
                 request.replica = up[0]
-        if self._decoders and all(
-            engines[i].scheduler.never_fits(request) for i in self._decoders
-        ):
+        if self._decoders and all(engines[i].scheduler.never_fits(request) for i in self._decoders):
             self._done(request, self.env.now, REJECTED)
             return
         engines[request.replica].submit(request)
@@ -224,9 +222,7 @@ class Cluster:
         """Send a prompt's cache from its prefill replica to the emptiest decode replica."""
         assert self._links is not None
         origin = self.engines[request.replica]
-        fitting = [
-            i for i in self._decoders if not self.engines[i].scheduler.never_fits(request)
-        ]
+        fitting = [i for i in self._decoders if not self.engines[i].scheduler.never_fits(request)]
         target = min(fitting, key=lambda i: self.engines[i].unfinished)
         arrival_s = self._links.arrival_s(request.computed, now)
         self.moving += 1
@@ -282,7 +278,8 @@ class _Columns:
         request = Request(row, now, self._inputs[row], self._outputs[row])
         if self._prefixes is not None:
             prefix = self._prefixes[row]
-            request.prefix = prefix if self._stride == 1 else prefix[self._stride - 1 :: self._stride]
+            stride = self._stride
+            request.prefix = prefix if stride == 1 else prefix[stride - 1 :: stride]
         if self._sessions is not None:
             request.session = self._sessions[row]
         if self._priorities is not None:
@@ -324,6 +321,3 @@ def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ..
             )  # fmt: skip
         if failure.restart_s is not None and failure.restart_s <= failure.at_s:
             raise InputError("a restart must come after the failure", field="deployment.failures")
-
-
-

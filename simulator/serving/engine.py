@@ -52,9 +52,8 @@ class Engine:
         self.clock = clock
         self.limits = limits
         self.counters = Counters()
-        self.scheduler = Scheduler(
-            limits, ordering, composition, self.counters, unit_tokens if limits.prefix_caching else 0
-        )
+        shared = unit_tokens if limits.prefix_caching else 0
+        self.scheduler = Scheduler(limits, ordering, composition, self.counters, shared)
         self.up = True
         self._number = number
         self._on_done = on_done

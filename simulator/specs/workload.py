@@ -175,7 +175,10 @@ class Synthetic(Spec):
     conversations: Conversations | None = None
 
 
-TraceFormat = Literal["auto", "azure", "mooncake", "bailian", "burstgpt", "vllm-bench", "weka", "csv"]
+TraceFormat = Literal[
+    "auto", "azure", "mooncake", "bailian", "burstgpt", "vllm-bench", "weka", "csv"
+]
+TraceColumn = Literal["arrival", "input_tokens", "output_tokens", "session", "priority"]
 
 
 class Trace(Spec):
@@ -197,9 +200,7 @@ class Trace(Spec):
     time_scale: Annotated[float, Field(gt=0)] = 1.0
     limit: Annotated[int, Field(ge=1)] | None = None
     format: TraceFormat = "auto"
-    columns: dict[Literal["arrival", "input_tokens", "output_tokens", "session", "priority"], str] = (
-        Field(default_factory=dict)
-    )
+    columns: dict[TraceColumn, str] = Field(default_factory=dict)
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     hash_tokens: Tokens | None = None
     skip_empty: bool = False

@@ -47,18 +47,17 @@ def mooncake_rows(text: str, path: Path) -> Iterator[Row]:
     Lines of one ``session_id`` follow each other; ``delay`` (ms) instead of ``timestamp`` is the
     time after the previous answer.
     """
-    last_of: dict[object, int] = {}
+    begun: set[object] = set()
     arrival_s = 0.0
-    for row, (line, fields) in enumerate(_objects(text, path)):
+    for line, fields in _objects(text, path):
         session = fields.get("session_id")
-        before = last_of.get(session) if session is not None else None
-        delayed = "timestamp" not in fields and "delay" in fields and before is not None
+        delayed = "timestamp" not in fields and "delay" in fields and session in begun
         if not delayed:
             _need(fields, ("timestamp",), path, line)
             arrival_s = seconds(fields["timestamp"], "timestamp", 1e-3, path, line)
         _need(fields, ("input_length", "output_length"), path, line)
         if session is not None:
-            last_of[session] = row
+            begun.add(session)
         yield Row(
             line,
             arrival_s,
@@ -66,7 +65,7 @@ def mooncake_rows(text: str, path: Path) -> Iterator[Row]:
             tokens(fields["output_length"], "output_length", path, line),
             _hashes(fields, path, line),
             session=session,
-            follows=row - before if delayed and before is not None else 0,
+            follows=delayed,
             delay_s=seconds(fields["delay"], "delay", 1e-3, path, line) if delayed else 0.0,
         )
 
@@ -134,7 +133,7 @@ def weka_rows(text: str, path: Path) -> Iterator[Row]:
             tokens(fields["out"], "out", path, line),
             _hashes(fields, path, line),
             session=str(session.get("id", path.stem)),
-            follows=1 if row else 0,
+            follows=row > 0,
             delay_s=seconds(fields.get("think_time", 0.0), "think_time", 1.0, path, line),
         )
 

@@ -123,12 +123,17 @@ def _hash_tokens(name: str | None, text: str, trace: Trace) -> int:
 def _table(rows: list[Row], trace: Trace, hash_tokens: int) -> RequestTable:
     start_s = rows[0].arrival_s
     arrival_s = np.array([row.arrival_s for row in rows]) - start_s
-    follows = np.array([i - row.follows if row.follows else NO_ROW for i, row in enumerate(rows)])
     numbers: dict[object, int] = {}
     sessions = [
         NO_ROW if row.session is None else numbers.setdefault(row.session, len(numbers))
         for row in rows
     ]
+    last_of: dict[int, int] = {}
+    follows = np.full(len(rows), NO_ROW, dtype=np.int64)
+    for i, (row, session) in enumerate(zip(rows, sessions, strict=True)):
+        if row.follows:
+            follows[i] = last_of.get(session, NO_ROW)
+        last_of[session] = i
     delays = np.array([row.delay_s for row in rows])
     priority = np.array([row.priority for row in rows], dtype=np.int64)
     return RequestTable(
@@ -138,7 +143,7 @@ def _table(rows: list[Row], trace: Trace, hash_tokens: int) -> RequestTable:
         prefix_blocks=tuple(row.hashes for row in rows) if any(r.hashes for r in rows) else None,
         prefix_block_tokens=hash_tokens,
         session=np.array(sessions, dtype=np.int64) if numbers else None,
-        follows=follows.astype(np.int64) if (follows != NO_ROW).any() else None,
+        follows=follows if (follows != NO_ROW).any() else None,
         delay_s=delays * trace.time_scale if delays.any() else None,
         priority=priority if priority.any() else None,
     )

@@ -9,8 +9,7 @@ from simulator.errors import InputError
 class Row(NamedTuple):
     """One request as a file tells it; ``line`` is for messages.
 
-    ``follows`` counts back to the row that must be answered first (0: none); ``delay_s`` is the
-    time between that answer and this request.
+    A row that ``follows`` comes ``delay_s`` after the answer to the row before in its session.
     """
 
     line: int
@@ -19,7 +18,7 @@ class Row(NamedTuple):
     output_tokens: int
     hashes: tuple[int, ...] = ()
     session: str | int | None = None
-    follows: int = 0
+    follows: bool = False
     delay_s: float = 0.0
     priority: int = 0
 

@@ -1,5 +1,7 @@
 """Nothing gets lost, whatever the workload and the policies: requests, tokens, blocks, joules."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from closed_form_clock import ClosedFormClock, random_table, serve_watched, settings, table
@@ -58,7 +60,7 @@ def test_every_request_token_block_and_joule_is_accounted_for(seed, options):
     same(series["busy_s"].sum(), sum(c.busy_s for c in counters))
     same(series["output_tokens"].sum(), decoded)
     order = [records.arrival_s, records.started_s, records.first_token_s, records.finished_s]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert (before[done] <= after[done] + 1e-9).all()
     assert np.isnan(records.first_token_s[~done]).all()
 

@@ -43,18 +43,19 @@ def section_of_rates(
     score_log_errors: NDArray[np.float64],
 ) -> Calibration:
     """The section that puts the fitted rates of ``fit`` into every law of ``device``."""
+    values, errors = dict(fit.values), dict(fit.standard_errors)
+    if "bandwidth" in values and "cache" not in values:
+        values["cache"], errors["cache"] = values["bandwidth"], errors["bandwidth"]
     constants: dict[str, dict[str, object]] = {}
     for law, known in device.constants.items():
         own = {
-            name: interval(
-                fit.values[rate], fit.standard_errors[rate], 1.0 if rate != "start_s" else np.inf
-            )
-            for rate in fit.values
+            name: interval(values[rate], errors[rate], 1.0 if rate != "start_s" else np.inf)
+            for rate in values
             for name in RATE_CONSTANTS[rate].get(law.split(".")[0], ())
             if name in known
         }
-        if "peak_fraction" in own and known.get("burst_fraction", 1.0) < fit.values["compute"]:
-            own["burst_fraction"] = fit.values["compute"]
+        if "peak_fraction" in own and known.get("burst_fraction", 1.0) < values["compute"]:
+            own["burst_fraction"] = values["compute"]
         if own:
             constants[law] = own
     found: Mapping[str, object] = {

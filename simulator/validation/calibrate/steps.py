@@ -24,12 +24,15 @@ FloatArray = NDArray[np.float64]
 
 RATES: Mapping[str, Parameter] = {
     "bandwidth": Parameter(0.8, 0.05, 0.97),
+    "cache": Parameter(0.8, 0.005, 0.97),
     "compute": Parameter(0.6, 0.01, 1.0),
     "start_s": Parameter(4e-6, 2e-7, 2e-4),
 }
 """What whole steps can tell: shares of the data sheet, and seconds beside the work of a kernel."""
 
-PRIOR_SIGMA: Mapping[str, float] = {"bandwidth": 0.25, "compute": 0.6, "start_s": 0.8}
+PRIOR_SIGMA: Mapping[str, float] = {
+    "bandwidth": 0.25, "cache": 0.8, "compute": 0.6, "start_s": 0.8,
+}  # fmt: skip
 """How far devices of one class scatter (standard deviation of the logarithm)."""
 
 _ROW_SIGMA = 0.1
@@ -39,9 +42,9 @@ RATE_CONSTANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "bandwidth": {
         "matmul": ("bandwidth_fraction",),
         "elementwise": ("bandwidth_fraction",),
-        "attention": ("bandwidth_fraction",),
         "experts": ("bandwidth_fraction", "row_fraction"),
     },
+    "cache": {"attention": ("bandwidth_fraction",)},
     "compute": {
         "matmul": ("peak_fraction",),
         "attention": ("matrix_fraction",),
@@ -145,6 +148,9 @@ def _is_impossible(one: Batch, predicted: float) -> bool:
 
 def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
     """``device`` with the given rates in every law that has such a constant."""
+    if "bandwidth" in rates:
+        # Without long contexts at large batches nothing tells the two apart.
+        rates = {"cache": rates["bandwidth"], **rates}
     constants = {}
     for law, found in device.constants.items():
         changed = dict(found)
@@ -163,6 +169,7 @@ def rates_of(device: Device) -> dict[str, float]:
     own = device.constants["matmul"]
     return {
         "bandwidth": own["bandwidth_fraction"],
+        "cache": device.constants["attention.decode"]["bandwidth_fraction"],
         "compute": own["peak_fraction"],
         "start_s": own["start_s"],
     }
@@ -174,13 +181,14 @@ def fit_steps(
     """Fit the ``free`` rates of the one device that all of ``found`` run on."""
     device = found[0].setup.device
     prior = rates_of(device)
+    held = {k: v for k, v in prior.items() if k != "cache" or "bandwidth" not in free}
     measured = np.concatenate([[p.value for p in b.points] for b in found])
     weights = np.concatenate(
         [np.ones_like(measured), [(_ROW_SIGMA / PRIOR_SIGMA[name]) ** 2 for name in free]]
     )
 
     def predict(values: Mapping[str, float]) -> FloatArray:
-        tried = with_rates(device, {**prior, **values})
+        tried = with_rates(device, {**held, **values})
         steps = [b.values(tried)[0] for b in found]
         return np.concatenate([*steps, [values[name] for name in free]])
 

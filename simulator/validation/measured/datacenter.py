@@ -58,6 +58,8 @@ _PRECISIONS = {
     "": "bf16", "bfloat16": "bf16", "bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "int8": "w8a16",
     "mxfp4": "mxfp4", "nvfp4": "nvfp4",
 }  # fmt: skip
+_ENGINES = {"vLLM": "vllm", "TensorRT-LLM": "trtllm"}
+_ENGINES_OF_2024 = {"vLLM": "vllm-v0", "TensorRT-LLM": "trtllm-2024"}
 _PARTS = frozenset({"llm_inference_bench", "aws_neuron", "mlenergy3", "mlenergy2"})
 _CHAT_PROMPT_TOKENS = 200
 """Prompts of a chat data set, where a table gives the lengths of the answers only."""
@@ -87,8 +89,8 @@ def datacenter_point(row: Mapping[str, str]) -> Point | None:
         return None
     if row["quality"] == "inferred" or row["spec_decode"] == "yes":
         return None
-    vllm = "vllm-v0" if row["part"] == "llm_inference_bench" else "vllm"
-    engine = {"vLLM": vllm, "TensorRT-LLM": "trtllm"}.get(row["engine"].split(" ")[0], "generic")
+    engines = _ENGINES_OF_2024 if row["part"] == "llm_inference_bench" else _ENGINES
+    engine = engines.get(row["engine"].split(" ")[0], "generic")
     asked: dict[str, Any] = {"engine": engine, "precision": precision, **_layout(row)}
     if row["part"].startswith("mlenergy"):
         return _steady(row, str(hardware), str(model), asked)
