@@ -53,7 +53,8 @@ _UNITS: dict[Dimension, dict[str, float]] = {
     "bytes/s": _scaled(_LARGE | _BINARY, "B/s"),
     "flop/s": _scaled(_LARGE, "FLOP/s", "FLOPS", "OP/s", "OPS"),
     "ops/s": _scaled(_LARGE, "/s", "rows/s"),
-    "seconds": _scaled(_SMALL, "s") | {"min": 60.0, "h": 3600.0, "day": 86400.0, "year": 31557600.0},
+    "seconds": _scaled(_SMALL, "s")
+    | {"min": 60.0, "h": 3600.0, "day": 86400.0, "year": 31557600.0},
     "hertz": _scaled(_LARGE, "Hz"),
     "watts": _scaled(_DECIMAL, "W"),
     "joules": _scaled(_DECIMAL, "J") | {"kWh": 3.6e6},

@@ -27,6 +27,7 @@ def compare(
     pp: opt.Pp = None,
     ep: opt.Ep = None,
     dp: opt.Dp = None,
+    settings: opt.Settings = None,
     workers: Annotated[int, typer.Option(help="Processes; -1 uses every core.")] = -1,
 ) -> None:
     """Run one scenario on several devices and set the answers side by side."""
@@ -38,7 +39,7 @@ def compare(
         precision=precision, kv_precision=kv_precision, engine=engine,
         devices=devices, tp=tp, pp=pp, ep=ep, dp=dp,
     )  # fmt: skip
-    overrides = opt.scenario_overrides(None, model, trace, deployment)
+    overrides = opt.scenario_overrides(None, model, trace, deployment, settings)
     wanted = read_scenario(scenario_path(scenario), overrides)
     if out is not None:
         from simulator.report.write import check_writable

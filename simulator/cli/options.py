@@ -29,16 +29,38 @@ TraceFile = Annotated[
 ]
 
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any further field, as often as needed."),
+]
+
+
+def with_settings(content: dict[str, Any], settings: list[str] | None) -> dict[str, Any]:
+    """``content`` with every ``field=value`` of ``--set`` put in its place."""
+    from simulator.specs.reading import put, read_setting
+
+    for text in settings or ():
+        put(content, *read_setting(text))
+    return content
+
+
 def deployment_fields(**flags: Any) -> dict[str, Any]:  # noqa: ANN401
     """The flags that were given, under their names in a deployment."""
     return {name: value for name, value in flags.items() if value is not None}
 
 
 def scenario_overrides(
-    hardware: str | None, model: str | None, trace: Path | None, deployment: dict[str, Any]
+    hardware: str | None,
+    model: str | None,
+    trace: Path | None,
+    deployment: dict[str, Any],
+    settings: list[str] | None,
 ) -> dict[str, Any]:
     """Flags as overrides of a scenario file's fields."""
+    from simulator.specs.reading import read_setting
+
     found: dict[str, Any] = {f"deployment.{k}": v for k, v in deployment.items()}
+    found |= dict(read_setting(text) for text in settings or ())
     if hardware is not None:
         found["hardware"] = hardware
     if model is not None:

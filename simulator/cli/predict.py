@@ -44,6 +44,7 @@ def predict(
     pp: opt.Pp = None,
     ep: opt.Ep = None,
     dp: opt.Dp = None,
+    settings: opt.Settings = None,
     cases: Annotated[
         Path | None, typer.Option(help="CSV of cases; columns are these flags.")
     ] = None,
@@ -70,6 +71,7 @@ def predict(
         precision=precision, kv_precision=kv_precision, engine=engine,
         devices=devices, tp=tp, pp=pp, ep=ep, dp=dp,
     )  # fmt: skip
+    deployment = opt.with_settings(deployment, settings)
     answer = predict_one(
         hardware, model, phase=phase, batch=batch, context=context, isl=isl, osl=osl,
         concurrency=concurrency, rate=rate, requests=requests, length_spread=length_spread,

@@ -25,6 +25,7 @@ def run(
     pp: opt.Pp = None,
     ep: opt.Ep = None,
     dp: opt.Dp = None,
+    settings: opt.Settings = None,
     sources: Annotated[
         bool, typer.Option("--sources", help="Print where the numbers are from.")
     ] = False,
@@ -38,7 +39,7 @@ def run(
         precision=precision, kv_precision=kv_precision, engine=engine,
         devices=devices, tp=tp, pp=pp, ep=ep, dp=dp,
     )  # fmt: skip
-    overrides = opt.scenario_overrides(hardware, model, trace, deployment)
+    overrides = opt.scenario_overrides(hardware, model, trace, deployment, settings)
     wanted = read_scenario(scenario_path(scenario), overrides)
     if out is not None:
         from simulator.report.write import check_writable

@@ -75,9 +75,7 @@ def _matching(hardware: Hardware, economics: Economics) -> list[Offer]:
     return []
 
 
-def usd_per_second(
-    price: DevicePrice, devices: int, power_w: float, economics: Economics
-) -> float:
+def usd_per_second(price: DevicePrice, devices: int, power_w: float, economics: Economics) -> float:
     """Dollars a second of ``devices`` drawing ``power_w`` together.
 
     Rent includes energy; a bought device pays for it at the facility's price and PUE.

@@ -149,7 +149,9 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
         groups = tuple(Counter(sharded.layers[first : first + layers]).items())
         matrices = elsewhere = kv_per_token = state = 0.0
         for layer, count in groups:
-            matrices += _weight_bytes(_layer_operators(layer, replace(context, count=count), layout))
+            matrices += _weight_bytes(
+                _layer_operators(layer, replace(context, count=count), layout)
+            )
             elsewhere += 2.0 * count * _parameters_elsewhere(layer, sharded.hidden_size)
             attention = attention_block(layer.attention)
             kv_per_token += count * attention.cache_bytes_per_token(context.cache)

@@ -42,7 +42,12 @@ class StepShape:
         """Build from numbers or arrays of one common (broadcast) shape."""
         logits = prefill_sequences if prefill_logits is None else prefill_logits
         arrays = np.broadcast_arrays(
-            decode_sequences, decode_context, prefill_sequences, prefill_tokens, prefill_past, logits
+            decode_sequences,
+            decode_context,
+            prefill_sequences,
+            prefill_tokens,
+            prefill_past,
+            logits,
         )
         return cls(*(np.asarray(a, dtype=np.float64) for a in arrays))
 

@@ -1,6 +1,6 @@
 """The catalogue as a page of the documentation, written from the files themselves.
 
-    python -m simulator.planning.catalogue_page > docs/catalogue.md
+python -m simulator.planning.catalogue_page > docs/catalogue.md
 """
 
 from collections.abc import Iterable

@@ -268,9 +268,7 @@ class StepModel:
         for part in parts:
             by_law[part.law] = by_law.get(part.law, np.zeros(())) + part.time_s * rounds
         busy = sum(by_law.values(), start=np.zeros(()))
-        variance = (
-            np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)
-        ) ** 2
+        variance = (np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)) ** 2
         for law, seconds in by_law.items():
             variance = variance + (seconds / time_s * self.device.residual(law)) ** 2
         return np.sqrt(np.broadcast_to(variance, time_s.shape))
@@ -336,4 +334,3 @@ def capture_size(sequences: FloatArray) -> FloatArray:
     small = np.where(batch <= 1, batch, np.where(batch <= 2, 2.0, np.where(batch <= 4, 4.0, 8.0)))
     large = np.where(batch <= 256, np.ceil(batch / 8) * 8, np.ceil(batch / 16) * 16)
     return np.where(batch <= 8, small, large)
-

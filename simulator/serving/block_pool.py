@@ -29,6 +29,11 @@ class BlockPool:
         """Blocks that ``tokens`` fill."""
         return -(-tokens // self.block_tokens)
 
+    @property
+    def unused(self) -> int:
+        """Blocks that hold nothing, not even a cached prefix."""
+        return self.free if self.cache is None else self.free - self.cache.idle_blocks
+
     def take(self, blocks: int) -> None:
         """Hand out ``blocks``, which must be free."""
         self.free -= blocks

@@ -140,7 +140,7 @@ class Engine:
         """Decide on the next step, or run of steps, and sleep until it is over."""
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
-        scheduler.held_back = False
+        scheduler.held_back = scheduler.watches_evictions = False
         if scheduler.waiting.entries or scheduler.prefilling:
             chunks, decode = scheduler.plan(now)
             if chunks:
@@ -185,6 +185,8 @@ class Engine:
         # has tokens.
         if free < sequences * (steps // self.limits.kv_block_tokens + 1):
             steps = batch.steps_within(free, steps)
+        if scheduler.watches_evictions:
+            steps = batch.steps_within(scheduler.pool.unused, steps)
         curve = self.clock.decode(sequences)
         context = batch.context_sum / sequences
         time_s, energy_j = curve.run(context, steps)

@@ -32,6 +32,7 @@ class Scheduler:
         "prefilling",
         "stall_s",
         "waiting",
+        "watches_evictions",
     )
 
     def __init__(
@@ -55,6 +56,9 @@ class Scheduler:
         # Whether someone may be admitted in the step after this one though nothing else happens.
         self.held_back = False
         self.last_step_began_s = 0.0
+        # Whether evicting cached prefixes may let the first waiting request in: it hoped for more
+        # of them than there is room to hold.
+        self.watches_evictions = False
         # Time that blocks spend on the way to the host and back before the next step.
         self.stall_s = 0.0
 
@@ -140,6 +144,7 @@ class Scheduler:
             spare = limits.watermark_blocks if self.running else 0
             if not pool.admit(request, cached + tokens, units, spare):
                 self._committed -= request.committed
+                self.watches_evictions = units > 0
                 return
             waiting.pop()
             request.computed = cached

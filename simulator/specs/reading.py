@@ -21,9 +21,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot be read: {error}", file=path) from None
     content = _parse_json(text, path) if path.suffix == ".json" else _parse_yaml(text, path)
     if not isinstance(content, dict):
-        raise InputError(
-            f"expected a mapping of fields, found {type(content).__name__}", file=path
-        )
+        raise InputError(f"expected a mapping of fields, found {type(content).__name__}", file=path)
     return content
 
 
@@ -65,6 +63,30 @@ def _parse_yaml(text: str, path: Path) -> Any:  # noqa: ANN401
         raise InputError(f"not valid YAML: {error.problem}", file=path, field=line) from None
     except YAMLError as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
+
+
+def read_setting(text: str) -> tuple[str, Any]:
+    """One ``field=value`` as written on a command line; the value is read as YAML.
+
+    Raises:
+        InputError: no equals sign, or a value that is not YAML.
+    """
+    field, equals, value = text.partition("=")
+    if not equals or not field.strip():
+        raise InputError(
+            f"{text!r} is not a setting", field="set", remedy="write field=value, as in policy=fcfs"
+        )
+    return field.strip(), _parse_yaml(value, Path("--set"))
+
+
+def put(content: dict[str, Any], field: str, value: Any) -> None:  # noqa: ANN401
+    """Set a dotted ``field`` of nested mappings to ``value``, making mappings on the way."""
+    *parents, last = field.split(".")
+    for parent in parents:
+        child = content.get(parent)
+        content[parent] = dict(child) if isinstance(child, dict) else {}
+        content = content[parent]
+    content[last] = value
 
 
 def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) -> SpecT:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from simulator.specs.deployment import Deployment
 from simulator.specs.quantity import Spec, plain
-from simulator.specs.reading import read_mapping, validate
+from simulator.specs.reading import put, read_mapping, validate
 from simulator.specs.workload import Trace, Workload
 
 
@@ -61,7 +61,7 @@ def read_scenario(path: Path | str, overrides: dict[str, Any] | None = None) -> 
     path = Path(path)
     content = read_mapping(path)
     for field, value in (overrides or {}).items():
-        _set(content, field, value)
+        put(content, field, value)
     scenario = validate(Scenario, content, path)
     workload = scenario.workload
     if isinstance(workload, Trace) and not workload.file.is_absolute():
@@ -70,12 +70,3 @@ def read_scenario(path: Path | str, overrides: dict[str, Any] | None = None) -> 
             resolved = workload.model_copy(update={"file": beside})
             scenario = scenario.model_copy(update={"workload": resolved})
     return scenario
-
-
-def _set(content: dict[str, Any], field: str, value: Any) -> None:  # noqa: ANN401
-    *parents, last = field.split(".")
-    for parent in parents:
-        child = content.get(parent)
-        content[parent] = dict(child) if isinstance(child, dict) else {}
-        content = content[parent]
-    content[last] = value

@@ -123,7 +123,16 @@ MUL_MAT_ID = GroupedKernelFamily(
 
 KERNEL_FAMILIES = {
     family.name: family
-    for family in (MUL_MAT_ID, TRITON, TRITON_KERNELS, MARLIN, CUTLASS, DEEPGEMM, TRTLLM_GEN, TRTLLM_GEN_BLOCK)
+    for family in (
+        MUL_MAT_ID,
+        TRITON,
+        TRITON_KERNELS,
+        MARLIN,
+        CUTLASS,
+        DEEPGEMM,
+        TRTLLM_GEN,
+        TRTLLM_GEN_BLOCK,
+    )
 }
 
 

@@ -23,7 +23,9 @@ _LATENT_IN_16_BITS = frozenset({"flash-mla-decode", "triton-mla-decode"})
 """Kernels that widen a narrow latent cache and multiply in 16 bits."""
 
 
-def _law(op: AttentionCore | LatentCore, phase: str, device: Device) -> tuple[str, str, DeviceRates]:
+def _law(
+    op: AttentionCore | LatentCore, phase: str, device: Device
+) -> tuple[str, str, DeviceRates]:
     """The law of a phase, the datatype its products run in, and the device's rates in that.
 
     An 8-bit cache has kernels of its own where they were measured; they multiply in 8 bits.

@@ -74,7 +74,9 @@ def _residuals(device: Device, score_log_errors: NDArray[np.float64]) -> dict[st
         return {}
     sigma = robust_sigma(score_log_errors)
     laws: Sequence[str] = ("matmul", "elementwise", "attention", "experts")
-    return {law: round(sigma, 3) for law in laws if any(k.startswith(law) for k in device.constants)}
+    return {
+        law: round(sigma, 3) for law in laws if any(k.startswith(law) for k in device.constants)
+    }
 
 
 _ENOUGH_ROWS = 4

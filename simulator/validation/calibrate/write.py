@@ -29,7 +29,9 @@ def calibration_yaml(calibration: Calibration) -> str:
         lines.append(f"    {law}:")
         lines += _aligned({name: _leaf(value) for name, value in constants.items()}, 6)
     if calibration.residual:
-        lines.append("  residual: # one standard deviation of log time, on rows that were not fitted")
+        lines.append(
+            "  residual: # one standard deviation of log time, on rows that were not fitted"
+        )
         lines += _aligned({law: _leaf(value) for law, value in calibration.residual.items()}, 4)
     return "\n".join(lines) + "\n"
 
@@ -58,9 +60,7 @@ def place(text: str, path: Sequence[str], section: str) -> str:
     return "\n".join([*lines[:old_first], *indented, *lines[old_last:]]) + "\n"
 
 
-def _block(
-    lines: Sequence[str], first: int, last: int, margin: int, key: str
-) -> tuple[int, int]:
+def _block(lines: Sequence[str], first: int, last: int, margin: int, key: str) -> tuple[int, int]:
     """First line of ``key`` at this indentation, and the line after its last content."""
     start = re.compile(rf"^ {{{margin}}}{re.escape(key)}:(\s|$)")
     for i in range(first, last):

@@ -166,8 +166,8 @@ def edge_point(row: Mapping[str, str]) -> Point | None:
     if devices > 1:
         return None
     if phase == "decode":
-        asked["context"] = max(1, round(prompt + generated / 2)) if prompt + generated else (
-            SHORT_CONTEXT
+        asked["context"] = (
+            max(1, round(prompt + generated / 2)) if prompt + generated else (SHORT_CONTEXT)
         )
     else:
         if prompt < 1:

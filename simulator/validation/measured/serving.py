@@ -53,7 +53,9 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     asked: dict[str, Any] = {
         "engine": row["backend"],
         "precision": _precision(row, model),
-        "kv_precision": "fp8" if row["backend"] == "trtllm" and row["precision"] != "bf16" else None,
+        "kv_precision": "fp8"
+        if row["backend"] == "trtllm" and row["precision"] != "bf16"
+        else None,
         "tp": tp,
         "ep": max(1, _whole(row["moe_ep_size"])),
         "isl": _whole(row["isl"]),
