@@ -125,7 +125,8 @@ def errors(path: Path, model: str, every: int) -> None:
         try:
             error = row.predicted_tpot_s() / row.tpot_s - 1
         except InputError as refused:
-            print(f"refused: {row.hardware} {row.layout} {row.precision}: {str(refused).splitlines()[0]}")
+            reason = str(refused).splitlines()[0]
+            print(f"  refused: {row.hardware} {row.layout} {row.precision}: {reason}")
             continue
         key = (row.hardware, row.engine, row.precision, row.layout)
         by_layout[(*key, "drafting" if row.drafts else "")].append(error)

@@ -197,6 +197,16 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
     )
 
 
+def class_only(hardware: Hardware, device: Device) -> Device | None:
+    """``device`` as if nobody had measured it; None where nobody has."""
+    part = hardware.engines[device.engine]
+    if part.calibration is None:
+        return None
+    engines = {**hardware.engines, device.engine: part.model_copy(update={"calibration": None})}
+    bare = resolve(hardware.model_copy(update={"engines": engines}), device.engine)
+    return replace(bare, name=device.name, all_reduce=device.all_reduce)
+
+
 def _class_of(hardware: Hardware, engine: str) -> str:
     """The class whose defaults an engine takes: a SoC's CPU and NPU have their own."""
     own_class = {"cpu": "cpu", "npu": "npu"}.get(engine)

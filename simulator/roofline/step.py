@@ -28,7 +28,6 @@ from simulator.roofline.replica import ONE_TURN, RankStep, Turns, placed, rank_s
 from simulator.roofline.under_engine import under_engine
 from simulator.specs.engine_profile import EngineProfile
 
-
 NumberT = TypeVar("NumberT", FloatArray, float)
 Choose = Callable[[Any, Any], Any]
 
@@ -165,14 +164,16 @@ class StepModel:
             waited = self.offload.exposed_s(device_s, mine.shape.tokens) > time_s / 2
             bound = np.where(waited, "link", bound)
         like = np.broadcast_to
+        # Loads are of one micro-batch through all stages; a device runs one stage of each.
+        turns = mine.turns.passes * mine.turns.halves / self.graph.layout.pp
         return StepCost(
             time_s=time_s,
             device_time_s=device_s,
             energy_j=energy_j,
             power_w=energy_j / time_s,
-            flops=like(flops, time_s.shape),
-            memory_bytes=like(memory, time_s.shape),
-            link_bytes=like(link, time_s.shape),
+            flops=like(flops * turns, time_s.shape),
+            memory_bytes=like(memory * turns, time_s.shape),
+            link_bytes=like(link * turns, time_s.shape),
             relative_sigma=self._sigma(parts, time_s, rounds),
             bound=bound,
         )

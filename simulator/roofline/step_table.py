@@ -205,7 +205,8 @@ class StepTable:
             first = (tokens - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
             rows = np.arange(first, first + _TOKEN_BLOCK)
             shape = StepShape.prefill(rows, 1.0)
-            self._token_part.update(zip(rows.tolist(), self._sum(self._by_tokens, shape)))
+            parts = self._sum(self._by_tokens, shape)
+            self._token_part.update(zip(rows.tolist(), parts, strict=True))
             found = self._token_part[tokens]
         return found
 
@@ -228,7 +229,8 @@ class StepTable:
             first = (rows - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
             block = np.arange(first, first + _BATCH_BLOCK)
             shape = StepShape.decode(block, 0.0)
-            self._logit_part.update(zip(block.tolist(), self._sum(self._by_logits, shape)))
+            parts = self._sum(self._by_logits, shape)
+            self._logit_part.update(zip(block.tolist(), parts, strict=True))
             found = self._logit_part[rows]
         return found
 

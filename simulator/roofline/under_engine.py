@@ -8,6 +8,7 @@ from simulator.specs.engine_profile import EngineProfile
 
 _COMPUTE = frozenset({"peak_fraction", "burst_fraction", "matrix_fraction"})
 _MEMORY = frozenset({"bandwidth_fraction", "row_fraction"})
+_STARTS = frozenset({"start_s", "launch_s", "latency_s", "kernel_s", "routing_s"})
 _SHARED = ("matmul", "experts", "attention")
 
 
@@ -22,11 +23,15 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     families = profile.kernels if device.device_class.endswith("gpu") else {}
     limit = profile.bandwidth_limit
     most = 1.0 if limit is None else min(1.0, float(limit) / device.bandwidth_bytes_per_s)
-    if compute == 1.0 and memory == 1.0 and most == 1.0 and not families:
+    shares = {law: float(share) for law, share in profile.start_share.items()}
+    if compute == memory == most == 1.0 and not families and not shares:
         return device
     constants = {
         law: _scaled(found, compute, memory, most) if law.split(".")[0] in _SHARED else found
         for law, found in device.constants.items()
+    }
+    constants = {
+        law: _started(found, shares.get(law.split(".")[0], 1.0)) for law, found in constants.items()
     }
     kernels = {**device.kernels, **families}
     return replace(device, constants=constants, kernels=kernels, _laws={})
@@ -42,3 +47,9 @@ def _scaled(
         elif name in _MEMORY:
             scaled[name] = min(most, value * memory)
     return scaled
+
+
+def _started(constants: Mapping[str, float], share: float) -> Mapping[str, float]:
+    if share == 1.0:
+        return constants
+    return {name: v * share if name in _STARTS else v for name, v in constants.items()}

@@ -89,10 +89,14 @@ class DecodeBatch:
 
     def advance(self, steps: int) -> int:
         """Every sequence gains ``steps`` tokens; returns the new blocks that they need."""
-        blocks = self.blocks_for(steps)
+        blocks = self.next_blocks() if steps == 1 else self.blocks_for(steps)
         self.tick += steps
         self.context_sum += steps * len(self.sequences)
         return blocks
+
+    def next_blocks(self) -> int:
+        """New blocks that the next step needs."""
+        return self._growth[self.tick % self._block_tokens]
 
     def blocks_for(self, steps: int) -> int:
         """New blocks that the next ``steps`` steps need."""

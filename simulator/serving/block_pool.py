@@ -13,17 +13,29 @@ class BlockPool:
 
     Args:
         unit_tokens: a whole number of blocks; 0 turns sharing off.
+        partial_units: a last unit that reaches past the prompt stands for the prompt's end.
     """
 
-    __slots__ = ("block_tokens", "cache", "free", "total", "unit_blocks", "unit_tokens")
+    __slots__ = (
+        "_partial_units",
+        "block_tokens",
+        "cache",
+        "free",
+        "total",
+        "unit_blocks",
+        "unit_tokens",
+    )
 
-    def __init__(self, total: int, block_tokens: int, unit_tokens: int = 0) -> None:
+    def __init__(
+        self, total: int, block_tokens: int, unit_tokens: int = 0, *, partial_units: bool = True
+    ) -> None:
         self.total = total
         self.free = total
         self.block_tokens = block_tokens
         self.unit_tokens = unit_tokens
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
+        self._partial_units = partial_units
 
     def blocks(self, tokens: int) -> int:
         """Blocks that ``tokens`` fill."""
@@ -53,6 +65,8 @@ class BlockPool:
 
     def _tail(self, request: Request) -> int:
         """Tokens in the last unit when that ends with the prompt; 0 when it is a whole one."""
+        if not self._partial_units:
+            return 0
         beyond = len(request.prefix) * self.unit_tokens - request.input_tokens
         return self.unit_tokens - beyond if 0 < beyond < self.unit_tokens else 0
 
@@ -61,10 +75,13 @@ class BlockPool:
         most = (request.target - 1) // self.block_tokens
         return min(self._blocks_of(request, units), most) * self.block_tokens
 
-    def admit(self, request: Request, until: int, units: int, spare: int = 0) -> bool:
+    def admit(
+        self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
+    ) -> bool:
         """Hold ``units`` cached ones and take blocks for the first ``until`` tokens.
 
-        Returns False, with nothing changed, when this would leave fewer than ``spare`` free.
+        Returns False, with nothing changed, when this would leave fewer than ``spare`` free, or
+        there is no room for ``least`` tokens in all.
         """
         shared = request.prefix[:units]
         held = woken = 0
@@ -73,7 +90,7 @@ class BlockPool:
             held = self._blocks_of(request, units)
             woken = self.cache.idle_among(shared)
         new = max(self.blocks(until) - held, 0)
-        if new + woken + spare > self.free:
+        if max(new, self.blocks(least) - held) + woken + spare > self.free:
             return False
         if units:
             assert self.cache is not None
@@ -85,10 +102,10 @@ class BlockPool:
             self._share(request, until)
         return True
 
-    def grow(self, request: Request, until: int) -> bool:
-        """Take what ``request`` lacks for ``until`` tokens; False when it is not there."""
+    def grow(self, request: Request, until: int, spare: int) -> bool:
+        """Take what ``request`` lacks for ``until`` tokens; False if not ``spare`` more stay."""
         new = -(-until // self.block_tokens) - request.blocks
-        if new > self.free:
+        if new + spare > self.free:
             return False
         if new > 0:
             self.take(new)

@@ -84,7 +84,7 @@ class Outcome:
     counters: tuple[Counters, ...]
     timeline: Timeline
     makespan_s: float
-    events: tuple[tuple[StepEvent, ...], ...] = ()
+    events: tuple[StepEvent, ...] = ()
     transfer_busy_s: float = 0.0
 
 
@@ -125,7 +125,6 @@ class Cluster:
         self._progress = progress
         self._report_every = max(1, len(table) // 100)
         self._table = table
-        self._timeline = Timeline(keep_events=settings.keep_events)
         pools = settings.pools or (
             Pool(clock, settings.limits, settings.composition, settings.replicas),
         )
@@ -133,6 +132,9 @@ class Cluster:
         self._columns = _Columns(table, pools[0].limits.kv_block_tokens)
         self._links = None if settings.transfer is None else Links(settings.transfer)
         self._recorder = Recorder(table)
+        replicas = sum(pool.replicas for pool in pools)
+        self._timeline = Timeline(replicas, keep_events=settings.keep_events)
+        self._source = self._make_source()
         self.engines = [
             self._engine(pool, number)
             for number, pool in enumerate(p for p in pools for _ in range(p.replicas))
@@ -141,12 +143,18 @@ class Cluster:
         self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
         self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
         self._restarts = sorted(f.restart_s for f in settings.failures if f.restart_s is not None)
-        self._source = self._make_source()
         for failure in settings.failures:
             self._plan_failure(failure)
         self._source.start()
 
     def _engine(self, pool: Pool, number: int) -> Engine:
+        source, settings = self._source, self._settings
+        # Where there is one replica, and nobody waits for an answer before asking again, the
+        # next arrival is known.
+        next_arrival_s = None
+        if isinstance(source, OpenStream) and self._table.follows is None:
+            alone = not settings.pools and settings.replicas == 1
+            next_arrival_s = source.next_arrival_s if alone else None
         return Engine(
             self.env,
             pool.clock,
@@ -158,7 +166,9 @@ class Cluster:
             number=number,
             steps_per_event=self._settings.steps_per_event,
             unit_tokens=self._columns.unit_tokens,
+            partial_units=self._table.partial_blocks,
             on_prefilled=self._hand_over if pool.role == "prefill" else None,
+            next_arrival_s=next_arrival_s,
         )
 
     def _make_source(self) -> Source:
@@ -175,10 +185,10 @@ class Cluster:
         records = self._recorder.records()
         return Outcome(
             records,
-            tuple(engine.counters for engine in self.engines),
+            tuple(engine.final_counters() for engine in self.engines),
             self._timeline,
             float(records.finished_s.max()),
-            self._timeline.events(len(self.engines)),
+            self._timeline.events(),
             0.0 if self._links is None else self._links.busy_s,
         )
 
@@ -187,19 +197,15 @@ class Cluster:
         self._route(self._columns.request(row, self.env.now, self._settings.ttft_limit_s))
 
     def _route(self, request: Request) -> None:
-        entrance, engines = self._entrance, self.engines
-        if len(entrance) == 1 and engines[entrance[0]].up:
-            request.replica = entrance[0]
-        else:
-            up = [i for i in entrance if engines[i].up]
-            if not up:
-                self._wait_for_restart(request)
-                return
-            if len(up) > 1:
-                views = [engines[i] for i in up]
-                request.replica = up[self._settings.router(request, views, self.arrived - 1)]
-            else:
-                request.replica = up[0]
+        engines = self.engines
+        up = [i for i in self._entrance if engines[i].up]
+        if not up:
+            self._wait_for_restart(request)
+            return
+        request.replica = up[0]
+        if len(up) > 1:
+            views = [engines[i] for i in up]
+            request.replica = up[self._settings.router(request, views, self.arrived - 1)]
         if self._decoders and all(engines[i].scheduler.never_fits(request) for i in self._decoders):
             self._done(request, self.env.now, REJECTED)
             return

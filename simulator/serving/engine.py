@@ -6,6 +6,8 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 
 import simpy
 from simpy.events import Timeout
@@ -30,7 +32,9 @@ class Engine:
     """A replica in time. ``submit`` requests; ``on_done`` hears of each end.
 
     With ``on_prefilled`` the replica computes prompts only: each is handed over when its first
-    token is out, and keeps its blocks here until ``forget``.
+    token is out, and keeps its blocks here until ``forget``. Where the next arrival is known and
+    sure to come here, ``next_arrival_s`` tells its time, so that a run of steps need not be
+    planned in full and cut.
     """
 
     def __init__(
@@ -46,18 +50,26 @@ class Engine:
         number: int = 0,
         steps_per_event: int = UNBOUNDED,
         unit_tokens: int = 0,
+        partial_units: bool = True,
         on_prefilled: OnPrefilled | None = None,
+        next_arrival_s: Callable[[], float] | None = None,
     ) -> None:
         self.env = env
         self.clock = clock
         self.limits = limits
         self.counters = Counters()
         shared = unit_tokens if limits.prefix_caching else 0
-        self.scheduler = Scheduler(limits, ordering, composition, self.counters, shared)
+        self.scheduler = Scheduler(
+            limits, ordering, composition, self.counters, shared, partial_units
+        )
         self.up = True
+        self._overhead_s = limits.request_overhead_s
+        self._schedule_ahead = limits.schedule_ahead
         self._number = number
         self._on_done = on_done
         self._on_prefilled = on_prefilled
+        self._next_arrival_s = next_arrival_s
+        self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
         self._handed_over = 0
@@ -70,6 +82,8 @@ class Engine:
         self._run: tuple[DecodeCurve, float, float] | None = None
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
+        self._taken_blocks = 0
+        self._decode_step_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
 
@@ -96,19 +110,51 @@ class Engine:
     def cached_prefix_tokens(self, request: Request) -> int:
         """Tokens of the prompt that the prefix cache holds right now."""
         pool = self.scheduler.pool
+        if pool.cache is not None and self._run is not None:
+            self._take_blocks_so_far()
         return pool.cached_tokens(request, pool.cached_units(request))
+
+    def _take_blocks_so_far(self) -> None:
+        """Take the blocks of the steps done, which evict prefixes, before the run is over."""
+        assert self._run is not None
+        curve, context, stall_s = self._run
+        elapsed_s = self.env.now - self._began_s - stall_s
+        done = _steps_until(
+            curve, context, elapsed_s, self._steps, self._time_s - stall_s, self._energy_j
+        )[0]
+        blocks = self.scheduler.batch.blocks_for(done - 1)
+        self.scheduler.pool.take(blocks - self._taken_blocks)
+        self._taken_blocks = blocks
+
+    def final_counters(self) -> Counters:
+        """The replica's totals, with those of its events."""
+        totals, counters = self._timeline.totals(self._number), self.counters
+        return replace(
+            counters,
+            steps=totals.steps,
+            events=totals.events,
+            prefill_tokens=totals.prefill_tokens,
+            decode_tokens=totals.decode_tokens,
+            peak_blocks=totals.peak_blocks,
+            busy_s=counters.busy_s + totals.busy_s,
+            energy_j=counters.energy_j + totals.energy_j,
+        )
 
     def submit(self, request: Request) -> None:
         """Take a request; one that can never fit is rejected at once."""
-        scheduler = self.scheduler
+        scheduler, now = self.scheduler, self.env.now
         if scheduler.never_fits(request, answers=self._on_prefilled is None):
-            self._on_done(request, self.env.now, REJECTED)
+            self._on_done(request, now, REJECTED)
             return
         scheduler.waiting.push(request)
         if self._wake is None:
-            scheduler.last_step_began_s = self.env.now
-            self._next(self.env.now)
-        elif self._run is not None and scheduler.may_admit(request, self.env.now):
+            scheduler.last_step_began_s = now
+            self._next(now)
+        elif (
+            self._run is not None
+            and not self._ends_for_arrival
+            and scheduler.may_admit(request, now)
+        ):
             self._cut_run()
 
     def forget(self, request: Request) -> None:
@@ -126,6 +172,7 @@ class Engine:
             self.counters.energy_j += self._energy_j * done
         self.up = False
         self._wake, self._run, self._chunks = None, None, []
+        self._taken_blocks = 0
         lost = self.scheduler.clear()
         for request in lost:
             request.epoch += 1
@@ -165,8 +212,8 @@ class Engine:
         time_s, energy_j = self.clock.mixed(
             decoding, context, len(chunks), tokens, past / tokens, sampling
         )
-        alone_s = self.clock.decode(decoding).run(context, 1)[0] if decoding else 0.0
-        self.counters.prefill_s += max(0.0, time_s - alone_s)
+        # What prompts add to the step: its time beyond that of the last decode steps.
+        self.counters.prefill_s += max(0.0, time_s - self._decode_step_s) if decoding else time_s
         self._chunks = chunks
         self._prompt_tokens = tokens
         self._sleep(now, time_s, energy_j, 1 if decoding else 0)
@@ -190,12 +237,25 @@ class Engine:
         curve = self.clock.decode(sequences)
         context = batch.context_sum / sequences
         time_s, energy_j = curve.run(context, steps)
-        deadline_s = scheduler.waiting.first_is_late_at()
-        if now < deadline_s < now + time_s:
-            wait_s = deadline_s - now - scheduler.stall_s
+        until_s = self._must_end_at(scheduler)
+        if now < until_s < now + time_s:
+            wait_s = until_s - now - scheduler.stall_s
             steps, time_s, energy_j = _steps_until(curve, context, wait_s, steps, time_s, energy_j)
+        self._decode_step_s = time_s / steps
         self._run = (curve, context, scheduler.stall_s)
         self._sleep(now, time_s, energy_j, steps)
+
+    def _must_end_at(self, scheduler: Scheduler) -> float:
+        """When something is sure to happen that a run of decode steps must not outlast."""
+        self._ends_for_arrival = False
+        if scheduler.waiting.entries:
+            return scheduler.waiting.first_is_late_at()
+        if self._next_arrival_s is None or self._schedule_ahead:
+            return inf
+        if len(scheduler.batch.sequences) >= self.limits.max_sequences:
+            return inf
+        self._ends_for_arrival = True
+        return self._next_arrival_s()
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
         stall_s = self.scheduler.stall_s
@@ -219,7 +279,7 @@ class Engine:
         steps, time_s, energy_j = _steps_until(
             curve, context, elapsed_s, most, self._time_s - stall_s, self._energy_j
         )
-        if self.limits.schedule_ahead and self.env.now > self._began_s:
+        if self._schedule_ahead and self.env.now > self._began_s:
             # The step after the one in progress is put together already.
             steps += 1
             time_s, energy_j = curve.run(context, min(steps, most))
@@ -235,43 +295,41 @@ class Engine:
         if event is not self._wake:
             return
         now = self.env.now
-        scheduler, counters = self.scheduler, self.counters
+        scheduler = self.scheduler
         batch, pool = scheduler.batch, scheduler.pool
-        steps, time_s, energy_j, chunks = self._steps, self._time_s, self._energy_j, self._chunks
-        if self.limits.schedule_ahead:
+        steps, chunks = self._steps, self._chunks
+        decoding = len(batch.sequences)
+        if self._schedule_ahead:
             self._note_last_step(steps)
         if steps:
             new_blocks = batch.advance(steps)
             if self._run is not None:
-                pool.take(new_blocks)
-        elif batch.sequences:
-            self._paused_s += time_s
-        self._run = None
-        used = pool.total - pool.free
-        if used > counters.peak_blocks:
-            counters.peak_blocks = used
-        decoding = len(batch.sequences)
-        tokens = steps * decoding
-        prompt_tokens = self._prompt_tokens if chunks else 0
-        counters.events += 1
-        counters.steps += steps or 1
-        counters.busy_s += time_s
-        counters.energy_j += energy_j
-        counters.decode_tokens += tokens
-        counters.prefill_tokens += prompt_tokens
-        gap_s = time_s / steps if steps else 0.0
-        if steps and self._paused_s:
-            self._timeline.add_gap(gap_s + self._paused_s, decoding)
-            self._paused_s = 0.0
+                pool.take(new_blocks - self._taken_blocks)
+                self._taken_blocks = 0
+                self._run = None
+            if self._paused_s:
+                self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
+                self._paused_s = 0.0
+        elif decoding:
+            self._paused_s += self._time_s
         self._timeline.add(
-            self._number,
-            (now - time_s, time_s, tokens, prompt_tokens, energy_j,
-             decoding + len(scheduler.prefilling), len(scheduler.waiting.entries), gap_s),
-        )  # fmt: skip
+            (
+                self._number,
+                self._began_s,
+                self._time_s,
+                steps,
+                decoding,
+                self._prompt_tokens if chunks else 0,
+                self._energy_j,
+                decoding + len(scheduler.prefilling),
+                len(scheduler.waiting.entries),
+                pool.total - pool.free,
+            )
+        )
         if batch.next_end <= batch.tick:
             for request in batch.pop_ended():
                 scheduler.free(request)
-                self._on_done(request, now + self.limits.request_overhead_s, FINISHED)
+                self._on_done(request, now + self._overhead_s, FINISHED)
         if chunks:
             self._finish_chunks(now)
         self._next(now)
@@ -287,7 +345,7 @@ class Engine:
 
     def _first_token(self, request: Request, now: float) -> None:
         """The prompt is done: its last row gives a token, and decoding begins."""
-        overhead_s = self.limits.request_overhead_s
+        overhead_s = self._overhead_s
         if request.first_token_s < 0:
             request.first_token_s = now + overhead_s
         self.counters.prompt_ends += 1

@@ -15,6 +15,8 @@ class EngineLimits:
         chunked_prefill: whether a prompt may be spread over steps.
         request_overhead_s: from arrival to the scheduler, and back with the first token.
         prefix_caching: keep the blocks of prompts for others that begin alike.
+        whole_prompt_fits: a prompt is admitted only when all of it has room, though it may be
+            computed in chunks (vLLM since 0.19, SGLang, TensorRT-LLM); otherwise its first chunk.
         output_reserve: share of its answer for which a request must find room to be admitted:
             0 as vLLM and TensorRT-LLM's max-utilisation, 1 as its guaranteed-no-evict.
         watermark_blocks: blocks that admission leaves free.
@@ -32,6 +34,7 @@ class EngineLimits:
     chunked_prefill: bool = True
     request_overhead_s: float = 0.0
     prefix_caching: bool = False
+    whole_prompt_fits: bool = True
     output_reserve: float = 0.0
     watermark_blocks: int = 0
     schedule_ahead: bool = False

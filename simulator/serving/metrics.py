@@ -1,40 +1,54 @@
 """One written definition of every figure that a simulation reports.
 
-- TTFT: from a request's arrival until its first token is out.
+- TTFT: from a request's arrival until its first token is out; from admission: from the start of
+  its prompt's first chunk.
 - TPOT: (e2e − TTFT)/(output tokens − 1), a mean within each request; one-token answers have none.
+- ITL: time between two tokens of one sequence, over all such gaps (so long answers weigh more).
 - e2e: from arrival until the last token is out.
 - queue: from arrival until the engine starts on the prompt.
 - throughput: tokens of finished requests over the makespan (first arrival to last token).
-- goodput: the same for requests that met every objective.
+- throughput per user: output tokens a second that one user sees while being answered, 1/TPOT.
+- goodput: requests a second that met every objective.
+- hit rate: prompt tokens that the prefix cache spared, of all prompt tokens of finished requests.
 - power: energy of all devices over the makespan, idle time included.
+
+Latencies leave out the warm-up; means carry 95 % confidence intervals by batch means.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from simulator.serving.request import REJECTED, Counters, FloatArray, Records
+from simulator.serving.statistics import batch_means
+from simulator.serving.timeline import Timeline
 
 PERCENTILES = (50, 90, 99)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Mean and percentiles over requests; NaN where no request has the figure."""
+    """Mean and percentiles over requests; NaN where no request has the figure.
+
+    ``half_width`` is that of the mean's 95 % confidence interval, NaN for too few values.
+    """
 
     mean: float
     p50: float
     p90: float
     p99: float
+    half_width: float = np.nan
 
     @classmethod
     def of(cls, values: FloatArray) -> "Distribution":
-        """Summarise ``values``; NaNs (figures a request does not have) are left out."""
+        """Summarise ``values`` in order of arrival; NaNs (what a request has not) are left out."""
         known = values[np.isfinite(values)]
         if known.size == 0:
             return cls(np.nan, np.nan, np.nan, np.nan)
         p50, p90, p99 = np.percentile(known, PERCENTILES)
-        return cls(float(np.mean(known)), float(p50), float(p90), float(p99))
+        half_width = batch_means(known).half_width
+        return cls(float(np.mean(known)), float(p50), float(p90), float(p99), half_width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,12 @@ class ServingMetrics:
     power_w: float
     peak_kv_fraction: float
     overloaded: bool
+    ttft_from_admission_s: Distribution
+    itl_s: Distribution
+    output_tokens_per_s_per_user: float
+    hit_rate: float
+    mean_running: float
+    mean_waiting: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +100,10 @@ def measure(
     counters: tuple[Counters, ...],
     *,
     makespan_s: float,
-    devices_per_replica: int,
-    idle_w: float,
-    kv_blocks: int,
+    devices_per_replica: int | Sequence[int],
+    idle_w: float | Sequence[float],
+    kv_blocks: int | Sequence[int],
+    timeline: Timeline | None = None,
     objectives: Limits | None = None,
     warm_up: int = 0,
 ) -> ServingMetrics:
@@ -90,7 +111,7 @@ def measure(
 
     Requests before the ``warm_up``-th count for energy and load but not for latencies.
     ``idle_w`` and the counters' energies are of one device; a replica has
-    ``devices_per_replica`` that all do the same.
+    ``devices_per_replica`` that all do the same. Replicas of several kinds give one number each.
     """
     finished = records.finished
     counted = finished.copy()
@@ -100,8 +121,13 @@ def measure(
     outputs = int(records.output_tokens[finished].sum())
     inputs = int(records.input_tokens[finished].sum())
     busy = sum(c.busy_s for c in counters)
-    idle = len(counters) * span - busy
-    energy = devices_per_replica * (sum(c.energy_j for c in counters) + idle_w * max(idle, 0.0))
+    idle_s = np.array([max(span - c.busy_s, 0.0) for c in counters])
+    drawn_j = np.array([c.energy_j for c in counters])
+    energy = float(np.sum(devices_per_replica * (drawn_j + idle_w * idle_s)))
+    tpot = Distribution.of(records.tpot_s[counted])
+    cached = int(records.cached_tokens[finished].sum())
+    peaks = np.array([c.peak_blocks for c in counters]) / np.maximum(kv_blocks, 1)
+    series = {} if timeline is None else timeline.series()
     return ServingMetrics(
         requests=len(records.arrival_s),
         finished=int(finished.sum()),
@@ -109,12 +135,12 @@ def measure(
         makespan_s=span,
         input_tokens=inputs,
         output_tokens=outputs,
-        cached_tokens=int(records.cached_tokens[finished].sum()),
+        cached_tokens=cached,
         requests_per_s=float(finished.sum()) / span,
         output_tokens_per_s=outputs / span,
         total_tokens_per_s=(inputs + outputs) / span,
         ttft_s=Distribution.of(records.ttft_s[counted]),
-        tpot_s=Distribution.of(records.tpot_s[counted]),
+        tpot_s=tpot,
         e2e_s=Distribution.of(records.e2e_s[counted]),
         queue_s=Distribution.of(records.queue_s[counted]),
         goodput_requests_per_s=_goodput(records, objectives, span),
@@ -124,9 +150,23 @@ def measure(
         prefill_share=sum(c.prefill_s for c in counters) / busy if busy else 0.0,
         energy_j=energy,
         power_w=energy / span,
-        peak_kv_fraction=max(c.peak_blocks for c in counters) / kv_blocks if kv_blocks else 0.0,
+        peak_kv_fraction=float(peaks.max()),
         overloaded=is_overloaded(records),
+        ttft_from_admission_s=Distribution.of(records.ttft_from_admission_s[counted]),
+        itl_s=_gaps(timeline),
+        output_tokens_per_s_per_user=1 / tpot.mean if tpot.mean > 0 else np.nan,
+        hit_rate=cached / inputs if inputs else 0.0,
+        mean_running=float(series["running_s"].sum()) / span if series else np.nan,
+        mean_waiting=float(series["waiting_s"].sum()) / span if series else np.nan,
     )
+
+
+def _gaps(timeline: Timeline | None) -> Distribution:
+    """Inter-token latencies over the whole run, each within 1 %."""
+    if timeline is None:
+        return Distribution(np.nan, np.nan, np.nan, np.nan)
+    p50, p90, p99 = (timeline.gap_percentile(p) for p in PERCENTILES)
+    return Distribution(timeline.gap_mean(), p50, p90, p99)
 
 
 def _goodput(records: Records, objectives: Limits | None, span: float) -> float | None:

@@ -28,6 +28,8 @@ class RequestTable:
         prefix_blocks: hashes of the blocks of prompt and answer, chained: equal hashes at equal
             places mean equal text up to there. They may end before the answer does.
         prefix_block_tokens: tokens that one such hash stands for.
+        partial_blocks: a hash that reaches past the prompt stands for the prompt's end alone (as
+            in traces); otherwise the answer fills its block.
         session: the conversation that a row belongs to; ``NO_ROW`` for none.
         follows: the row whose answer this one waits for; ``NO_ROW`` for none.
         delay_s: time between that answer and this row's arrival.
@@ -40,6 +42,7 @@ class RequestTable:
     output_tokens: IntArray
     prefix_blocks: tuple[tuple[int, ...], ...] | None = None
     prefix_block_tokens: int = 512
+    partial_blocks: bool = True
     session: IntArray | None = None
     follows: IntArray | None = None
     delay_s: FloatArray | None = None
@@ -51,64 +54,49 @@ class RequestTable:
 
 
 class Request:
-    """One request inside an engine. Mutable, and only its engine changes it."""
+    """One request inside an engine. Mutable, and only its engine changes it.
 
-    __slots__ = (
-        "arrival_s",
-        "blocks",
-        "cached_tokens",
-        "committed",
-        "computed",
-        "deadline_s",
-        "epoch",
-        "first_token_s",
-        "generated",
-        "index",
-        "input_tokens",
-        "joined_tick",
-        "output_tokens",
-        "preemptions",
-        "prefix",
-        "priority",
-        "replica",
-        "session",
-        "started_s",
-        "submitted_s",
-        "swapped",
-        "target",
-        "units",
-    )
+    The class holds what most requests begin with, so that making one costs little.
+    """
+
+    priority = 0
+    session = NO_ROW
+    prefix: tuple[int, ...] = ()
+    replica = 0
+    preemptions = 0
+    cached_tokens = 0
+    epoch = 0
+    started_s = -1.0
+    first_token_s = -1.0
+
+    # Tokens computed and sampled, cache blocks held, the shared ones among them by hash, and
+    # blocks promised to the answer.
+    computed = 0
+    generated = 0
+    blocks = 0
+    units: list[int] | None = None
+    committed = 0
+    swapped = False
+    joined_tick = 0
 
     def __init__(self, index: int, arrival_s: float, input_tokens: int, output_tokens: int) -> None:
         self.index = index
         self.arrival_s = arrival_s
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
-        self.priority = 0
-        self.session = NO_ROW
-        self.prefix: tuple[int, ...] = ()
         self.deadline_s = arrival_s
-        self.replica = 0
-        self.cached_tokens = 0
-        self.preemptions = 0
-        self.epoch = 0
-        self.start_afresh(arrival_s)
+        self.submitted_s = arrival_s
+        # Tokens to compute before the next one can be sampled.
+        self.target = input_tokens
 
     def start_afresh(self, now: float) -> None:
-        """Begin at a replica that knows nothing of this request."""
+        """Begin again at a replica that knows nothing of this request."""
         self.submitted_s = now
-        self.started_s = -1.0
-        self.first_token_s = -1.0
-        # Tokens to compute before the next one can be sampled, tokens computed, tokens sampled.
+        self.started_s = self.first_token_s = -1.0
         self.target = self.input_tokens
-        self.computed = 0
-        self.generated = 0
-        # Cache blocks held, the shared ones among them by hash, blocks promised to the answer.
-        self.blocks = 0
-        self.units: list[int] | None = None
-        self.committed = 0
+        self.computed = self.generated = self.blocks = self.committed = 0
+        self.units = None
         self.swapped = False
-        self.joined_tick = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +120,7 @@ class Records:
     @property
     def finished(self) -> NDArray[np.bool_]:
         """Which requests were answered in full."""
-        return self.status == FINISHED
+        return np.asarray(self.status == FINISHED)
 
     @property
     def ttft_s(self) -> FloatArray:

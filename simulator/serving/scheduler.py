@@ -42,6 +42,7 @@ class Scheduler:
         composition: Composition,
         counters: Counters,
         unit_tokens: int,
+        partial_units: bool,
     ) -> None:
         self._limits = limits
         self._composition = composition
@@ -52,7 +53,9 @@ class Scheduler:
         self.waiting = WaitingQueue(ordering)
         self.prefilling: list[Request] = []
         self.batch = DecodeBatch(limits.kv_block_tokens)
-        self.pool = BlockPool(limits.kv_blocks, limits.kv_block_tokens, unit_tokens)
+        self.pool = BlockPool(
+            limits.kv_blocks, limits.kv_block_tokens, unit_tokens, partial_units=partial_units
+        )
         # Whether someone may be admitted in the step after this one though nothing else happens.
         self.held_back = False
         self.last_step_began_s = 0.0
@@ -95,26 +98,28 @@ class Scheduler:
             len(sequences), len(self.prefilling), self._limits.max_batched_tokens
         )
         growth = self.make_room() if decode and sequences else 0
-        pool.take(growth)
         chunks: list[Chunk] = []
         if self.prefilling:
-            budget -= self._continue_prompts(chunks, budget)
+            budget -= self._continue_prompts(chunks, budget, growth)
         if admit and not self._someone_left:
-            self._admit(chunks, budget, now)
-        if not chunks:
-            pool.free += growth
-            if sequences and not decode:
-                self.make_room()
+            self._admit(chunks, budget, growth, now)
+        if chunks:
+            pool.take(growth)
+        elif sequences and not decode:
+            self.make_room()
         return chunks, decode
 
-    def _continue_prompts(self, chunks: list[Chunk], budget: int) -> int:
-        """Add chunks of half-done prompts, the oldest first; returns the tokens they take."""
+    def _continue_prompts(self, chunks: list[Chunk], budget: int, spare: int) -> int:
+        """Add chunks of half-done prompts, the oldest first; returns the tokens they take.
+
+        Leaves ``spare`` blocks to the decoding sequences, here and below.
+        """
         taken = 0
         prefilling = self.prefilling
         while taken < budget and len(chunks) < len(prefilling):
             request = prefilling[len(chunks)]
             until = min(request.target, request.computed + budget - taken)
-            while not self.pool.grow(request, until):
+            while not self.pool.grow(request, until, spare):
                 last = prefilling[-1]
                 self._throw_out_prompt(last)
                 if last is request:
@@ -124,13 +129,16 @@ class Scheduler:
             taken += tokens
         return taken
 
-    def _admit(self, chunks: list[Chunk], budget: int, now: float) -> None:
+    def _admit(self, chunks: list[Chunk], budget: int, spare: int, now: float) -> None:
         """Add chunks of waiting requests while tokens, sequences and blocks last."""
         limits, pool, waiting = self._limits, self.pool, self.waiting
-        room = limits.max_sequences - self.running
+        running = self.running
+        room = limits.max_sequences - running
         while waiting.entries and budget > 0 and room > 0:
             request = waiting.first(now)
-            if request.computed == request.target or self._too_new(request):
+            if request.computed == request.target:
+                return
+            if limits.schedule_ahead and self._too_new(request):
                 return
             units = pool.cached_units(request) if request.prefix else 0
             cached = pool.cached_tokens(request, units) if units else 0
@@ -141,8 +149,9 @@ class Scheduler:
                 tokens = budget
             if limits.output_reserve and not self._commit(request, units):
                 return
-            spare = limits.watermark_blocks if self.running else 0
-            if not pool.admit(request, cached + tokens, units, spare):
+            watermark = limits.watermark_blocks if running else 0
+            least = request.target if limits.whole_prompt_fits else 0
+            if not pool.admit(request, cached + tokens, units, spare + watermark, least):
                 self._committed -= request.committed
                 self.watches_evictions = units > 0
                 return
@@ -156,6 +165,7 @@ class Scheduler:
             chunks.append((request, tokens))
             budget -= tokens
             room -= 1
+            running += 1
 
     def _too_new(self, request: Request) -> bool:
         if not self._limits.schedule_ahead or not self.running:
@@ -189,7 +199,7 @@ class Scheduler:
             if not self._commit(request, 0):
                 return
             # One block more than asked for now, so that readmission does not throw out at once.
-            if not pool.admit(request, request.computed, 0, batch.blocks_for(1) + 1) and not (
+            if not pool.admit(request, request.computed, 0, batch.next_blocks() + 1) and not (
                 not self.running and pool.admit(request, request.computed, 0)
             ):
                 self._committed -= request.committed
@@ -205,7 +215,7 @@ class Scheduler:
     def make_room(self) -> int:
         """Blocks of the batch's next step; throws out the latest sequences until they are free."""
         pool, batch = self.pool, self.batch
-        while (needed := batch.blocks_for(1)) > pool.free:
+        while (needed := batch.next_blocks()) > pool.free:
             if self.prefilling:
                 self._throw_out_prompt(self.prefilling[-1])
             else:

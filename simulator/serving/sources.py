@@ -1,6 +1,7 @@
 """Who sends requests when: an open stream, users in a closed loop, turns of conversations."""
 
 from collections.abc import Callable
+from math import inf
 
 import simpy
 
@@ -56,11 +57,18 @@ class OpenStream(Source):
     def start(self) -> None:
         self._send_due(None)
 
+    def next_arrival_s(self) -> float:
+        """When the next request comes that waits for no other; infinity after the last."""
+        if self._position >= len(self._heads):
+            return inf
+        return float(self._arrivals[self._heads[self._position]])
+
     def _send_due(self, _event: simpy.Event | None) -> None:
         heads, arrivals, env = self._heads, self._arrivals, self._env
+        now = env.now
         while self._position < len(heads):
             row = heads[self._position]
-            wait_s = arrivals[row] - env.now
+            wait_s = arrivals[row] - now
             if wait_s > 0:
                 env.timeout(wait_s).callbacks.append(self._send_due)
                 return

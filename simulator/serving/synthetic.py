@@ -36,7 +36,7 @@ def draw_requests(workload: Synthetic) -> RequestTable:
         _hashes(group, shared.tokens, row, length, 0)
         for row, (group, length) in enumerate(zip(groups.tolist(), whole.tolist(), strict=True))
     )
-    return RequestTable(arrival_s, whole, answers, prefixes, UNIT_TOKENS)
+    return RequestTable(arrival_s, whole, answers, prefixes, UNIT_TOKENS, partial_blocks=False)
 
 
 def _groups(shared: SharedPrefix, count: int, random: Generator) -> IntArray:
@@ -99,6 +99,7 @@ def _conversations(
         answers,
         tuple(prefixes),
         UNIT_TOKENS,
+        partial_blocks=False,
         session=np.asarray(sessions, dtype=np.int64),
         follows=np.asarray(follows, dtype=np.int64),
         delay_s=delays,

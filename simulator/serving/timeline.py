@@ -1,6 +1,7 @@
-"""Throughput, power and queue over time, and gaps between tokens, from a stream of events."""
+"""What happened over time: the events of all replicas, summed into bins and totals."""
 
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,66 +9,113 @@ from simulator.serving.request import FloatArray
 
 _BINS = 512
 _COLUMNS = ("busy_s", "output_tokens", "prompt_tokens", "energy_j", "running_s", "waiting_s")
-_BUFFER = 8 << 14
+
+StepEvent = tuple[int, float, float, int, int, int, float, int, int, int]
+"""Replica, start and duration in seconds, decode steps (0: prompts alone), sequences decoding,
+prompt tokens, joules, sequences running, requests waiting, cache blocks held."""
+
+_FIELDS = 10
+_BUFFER = _FIELDS << 14
 
 _GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
 
 
-StepEvent = tuple[float, float, int, int, float, int, int, float]
-"""Start, duration, output tokens, prompt tokens, joules, running, waiting, gap between tokens."""
+@dataclass(slots=True)
+class Totals:
+    """Sums over one replica's events."""
+
+    events: int = 0
+    steps: int = 0
+    prefill_tokens: int = 0
+    decode_tokens: int = 0
+    busy_s: float = 0.0
+    energy_j: float = 0.0
+    peak_blocks: int = 0
 
 
 class Timeline:
-    """Sums per time bin; memory does not grow with the run, bins widen instead.
+    """Sums per time bin and per replica; memory does not grow with the run, bins widen instead.
 
     Work of an event is spread evenly over the bins it covers, so totals are conserved. Events
-    are buffered and summed many at a time.
+    are buffered and summed many at a time, which keeps the cost of each far below that of
+    simulating it.
     """
 
-    def __init__(self, bin_s: float = 0.25, *, keep_events: bool = False) -> None:
+    def __init__(self, replicas: int, bin_s: float = 0.25, *, keep_events: bool = False) -> None:
         self.bin_s = bin_s
-        self._kept: list[tuple[int, StepEvent]] | None = [] if keep_events else None
         self._sums = np.zeros((len(_COLUMNS), _BINS))
         self._gaps = np.zeros(_GAP_BINS)
+        self._totals = [Totals() for _ in range(replicas)]
         self._end_s = 0.0
         self._buffer = array("d")
+        self._kept: list[StepEvent] | None = [] if keep_events else None
 
-    def add(self, replica: int, event: StepEvent) -> None:
+    def add(self, event: StepEvent) -> None:
         """Add one event of a replica."""
         self._buffer.extend(event)
         if self._kept is not None:
-            self._kept.append((replica, event))
+            self._kept.append(event)
         if len(self._buffer) >= _BUFFER:
             self._flush()
 
-    def events(self, replicas: int) -> tuple[tuple[StepEvent, ...], ...]:
-        """The events of each replica, when they were kept."""
-        if self._kept is None:
-            return ()
-        return tuple(
-            tuple(event for who, event in self._kept if who == number) for number in range(replicas)
-        )
-
     def add_gap(self, gap_s: float, count: int) -> None:
-        """Add ``count`` gaps between tokens that no event's own duration shows."""
+        """Add ``count`` gaps between tokens that are longer than the step that ends them."""
         self._gaps[_gap_bin(np.asarray(gap_s))] += count
 
     def _flush(self) -> None:
-        """Sum the buffered events into bins."""
+        """Sum the buffered events."""
         if not self._buffer:
             return
-        events = np.frombuffer(self._buffer, np.float64).reshape(-1, 8).T
-        start, duration, outputs, prompts, energy, running, waiting, gap = events
+        events = np.frombuffer(self._buffer, np.float64).reshape(-1, _FIELDS).T
         self._buffer = array("d")
-        gaps = outputs > 0
-        self._gaps += np.bincount(_gap_bin(gap[gaps]), outputs[gaps], _GAP_BINS)
+        replica, start, duration, steps, decoding, prompts, energy, running, waiting, held = events
+        outputs = steps * decoding
+        who = replica.astype(np.int64)
+        self._add_totals(who, steps, prompts, outputs, duration, energy, held)
+        stepping = steps > 0
+        gap_s = duration[stepping] / steps[stepping]
+        self._gaps += np.bincount(_gap_bin(gap_s), outputs[stepping], _GAP_BINS)
+        self._add_bins(start, duration, [outputs, prompts, energy], [running, waiting])
+
+    def _add_totals(
+        self,
+        who: np.ndarray,
+        steps: FloatArray,
+        prompts: FloatArray,
+        outputs: FloatArray,
+        duration: FloatArray,
+        energy: FloatArray,
+        held: FloatArray,
+    ) -> None:
+        count = len(self._totals)
+        columns = (np.maximum(steps, 1), prompts, outputs, duration, energy)
+        sums = np.array([np.bincount(who, column, count) for column in columns])
+        events = np.bincount(who, minlength=count)
+        peak = np.zeros(count)
+        np.maximum.at(peak, who, held)
+        for number, total in enumerate(self._totals):
+            total.events += int(events[number])
+            total.steps += int(sums[0, number])
+            total.prefill_tokens += int(sums[1, number])
+            total.decode_tokens += int(sums[2, number])
+            total.busy_s += float(sums[3, number])
+            total.energy_j += float(sums[4, number])
+            total.peak_blocks = max(total.peak_blocks, int(peak[number]))
+
+    def _add_bins(
+        self,
+        start: FloatArray,
+        duration: FloatArray,
+        amounts: list[FloatArray],
+        levels: list[FloatArray],
+    ) -> None:
+        """Spread events over time bins; ``levels`` count as long as they last."""
         end = start + duration
         self._end_s = max(self._end_s, float(end.max()))
         while self._end_s >= self.bin_s * _BINS:
             self._widen()
-        held = (running * duration, waiting * duration)
-        rows = np.stack([duration, outputs, prompts, energy, *held])
+        rows = np.stack([duration, *amounts, *(level * duration for level in levels)])
         first = (start / self.bin_s).astype(np.int64)
         last = (end / self.bin_s).astype(np.int64)
         inside = first == last
@@ -91,6 +139,15 @@ class Timeline:
         self._sums = np.concatenate([merged, np.zeros_like(merged)], axis=1)
         self.bin_s *= 2
 
+    def totals(self, replica: int) -> Totals:
+        """Sums over the events of one replica."""
+        self._flush()
+        return self._totals[replica]
+
+    def events(self) -> tuple[StepEvent, ...]:
+        """All events in order of their ends, when they were kept."""
+        return tuple(self._kept or ())
+
     def series(self) -> dict[str, FloatArray]:
         """Arrays over time: ``time_s`` is the middle of each bin, the others sums in it."""
         self._flush()
@@ -106,22 +163,21 @@ class Timeline:
         if not total[-1]:
             return float("nan")
         index = int(np.searchsorted(total, percent / 100 * total[-1]))
-        return float(_gap_edges()[min(index, _GAP_BINS - 1)])
+        return float(_gap_middles()[min(index, _GAP_BINS - 1)])
 
     def gap_mean(self) -> float:
         """Mean inter-token latency, within 1 %; NaN when no sequence had two tokens."""
         self._flush()
         total = self._gaps.sum()
-        return float(self._gaps @ _gap_edges() / total) if total else float("nan")
+        return float(self._gaps @ _gap_middles() / total) if total else float("nan")
 
 
 def _gap_bin(gap_s: FloatArray) -> np.ndarray:
     scale = _GAP_BINS / np.log(_GAP_HIGH_S / _GAP_LOW_S)
     index = scale * np.log(np.maximum(gap_s, _GAP_LOW_S) / _GAP_LOW_S)
-    return np.clip(index.astype(np.int64), 0, _GAP_BINS - 1)
+    return np.asarray(np.clip(index.astype(np.int64), 0, _GAP_BINS - 1))
 
 
-def _gap_edges() -> FloatArray:
-    """The middle of each bin of gaps."""
+def _gap_middles() -> FloatArray:
     span = np.log(_GAP_HIGH_S / _GAP_LOW_S)
     return np.asarray(_GAP_LOW_S * np.exp(span * (np.arange(_GAP_BINS) + 0.5) / _GAP_BINS))

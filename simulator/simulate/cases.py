@@ -25,7 +25,8 @@ Case = dict[str, str]
 
 _INTEGERS = frozenset(
     {
-        "tp", "pp", "ep", "dp", "cp", "dcp", "devices", "max_sequences", "max_batched_tokens", "max_context",
+        "tp", "pp", "ep", "dp", "cp", "dcp", "devices",
+        "max_sequences", "max_batched_tokens", "max_context",
         "batch", "context", "isl", "osl", "concurrency", "requests", "seed",
     }
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """A deployment's layout on its devices: what it asks of model and links, and what would fit."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -104,15 +105,41 @@ def advice(
     return "what would fit: " + ", or ".join(ideas)
 
 
+def layouts_for(model: Model, device: Device, devices: int) -> list[Layout]:
+    """Every layout of one replica on ``devices`` devices that the model and the links allow.
+
+    Tensor, pipeline and data-parallel degrees in all combinations; data-parallel attention only
+    with experts spread over the whole stage. For planners: none of them is priced here, and
+    whether memory suffices is told by ``resolve_setup``.
+    """
+    if devices > linked_devices(device):
+        return []
+    degrees = [d for d in range(1, devices + 1) if devices % d == 0]
+    found = []
+    for tp, pp in product(degrees, degrees):
+        dp, rest = divmod(devices, tp * pp)
+        if rest or dp < 1:
+            continue
+        stage = tp * dp
+        for ep in {1, stage} if dp == 1 else {stage}:
+            layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep)
+            if _is_possible(model, layout):
+                found.append(layout)
+    return found
+
+
 def _candidates(model: Model, most: int) -> Iterator[Layout]:
     """Layouts that the model's shapes allow, fewest devices first: tp, then ep, then pp."""
     sizes = sorted({n for n in (*_SUGGESTED_DEVICES, most) if n <= most})
     for devices in sizes:
         shapes = [Layout(tp=devices), Layout(dp=devices, ep=devices)]
         shapes += [Layout(tp=devices // pp, pp=pp) for pp in (2, 4, 8) if devices % pp == 0]
-        for layout in shapes:
-            try:
-                check_layout(model, layout)
-            except InputError:
-                continue
-            yield layout
+        yield from (layout for layout in shapes if _is_possible(model, layout))
+
+
+def _is_possible(model: Model, layout: Layout) -> bool:
+    try:
+        check_layout(model, layout)
+    except InputError:
+        return False
+    return True

@@ -8,13 +8,15 @@ import numpy as np
 from simulator.economics.cost import device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.serving.synthetic import draw_requests
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.metrics import Limits, ServingMetrics, measure
 from simulator.serving.policies import COMPOSITIONS, ordering
-from simulator.serving.routing import router
 from simulator.serving.request import RequestTable
+from simulator.serving.routing import router
+from simulator.serving.synthetic import draw_requests
+from simulator.simulate.pools import simulate_pools
 from simulator.simulate.result import Binding, SimulationResult
+from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic, Trace
@@ -34,6 +36,8 @@ def simulate(
     Raises:
         InputError: something in the scenario cannot be used; says what and what to do.
     """
+    if setup is None and scenario.deployment.prefill is not None:
+        return simulate_pools(scenario, progress)
     setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
     _check_lengths(table, setup)
@@ -52,17 +56,22 @@ def requests_of(scenario: Scenario) -> RequestTable:
 def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> ClusterSettings:  # noqa: ANN401
     """How the scenario's deployment serves."""
     workload = scenario.workload
-    users, think_s = None, 0.0
+    users, think_s, ramp_s = None, 0.0, 0.0
     if isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop):
-        users, think_s = workload.arrivals.users, workload.arrivals.think_time
+        loop = workload.arrivals
+        users, think_s, ramp_s = loop.users, loop.think_time, loop.ramp_up
+    scheduling = scenario.deployment.scheduling
     return ClusterSettings(
         limits=setup.limits,
         ordering=ordering(scenario.deployment.policy),
-        composition=COMPOSITIONS[setup.profile.scheduling],
-        router=router("least-loaded"),
+        composition=COMPOSITIONS[scheduling.steps or setup.profile.scheduling],
+        router=router(scheduling.router),
         replicas=scenario.deployment.replicas,
         users=users,
         think_s=think_s,
+        ramp_s=ramp_s,
+        failures=failures_of(scenario.deployment),
+        ttft_limit_s=scenario.objectives.ttft or 0.0,
         **overrides,
     )
 
@@ -91,6 +100,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         devices_per_replica=deployment.devices_per_replica,
         idle_w=setup.device.power.idle_w,
         kv_blocks=setup.limits.kv_blocks,
+        timeline=outcome.timeline,
         objectives=limits,
         warm_up=scenario.warm_up_requests,
     )
@@ -204,7 +214,9 @@ def describe(workload: Synthetic | Trace) -> str:
 
 def _layout(scenario: Scenario) -> str:
     d = scenario.deployment
-    degrees = (("tp", d.tp), ("pp", d.pp), ("dp", d.dp), ("ep", d.ep))
+    degrees = (
+        ("tp", d.tp), ("pp", d.pp), ("dp", d.dp), ("ep", d.ep), ("cp", d.cp), ("dcp", d.dcp),
+    )  # fmt: skip
     parts = [f"{name} {degree}" for name, degree in degrees if degree > 1]
     if d.replicas > 1:
         parts.append(f"{d.replicas} replicas")

@@ -17,6 +17,7 @@ from simulator.roofline.step_table import StepTable
 from simulator.serving.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
 from simulator.simulate.machines import on_machine
+from simulator.simulate.scheduling import with_scheduling
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -150,8 +151,9 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
             if deployment.chunked_prefill is None
             else deployment.chunked_prefill
         ),
-        request_overhead_s=float(profile.request_overhead),
+        request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
     )
+    limits = with_scheduling(limits, deployment, profile, hardware, graph.kv_bytes_per_token)
     return Setup(
         hardware,
         device,

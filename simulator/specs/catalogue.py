@@ -147,11 +147,13 @@ def class_calibration(device_class: str) -> Calibration:
 _LINK_CLASSES = {
     "nvlink": "nvlink",
     "infinity": "infinity-fabric",
+    "xgmi": "infinity-fabric",
     "ici": "ici",
     "neuronlink": "ici",
     "hccs": "hccs",
     "unified bus": "hccs",
     "infiniband": "infiniband",
+    "connectx": "infiniband",
     "wafer": "wafer",
     "swarm": "wafer",
 }

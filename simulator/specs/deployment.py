@@ -6,9 +6,32 @@ from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
 from simulator.specs.quantity import Spec
+from simulator.specs.scheduling import Scheduling
 
 Degree = Annotated[int, Field(ge=1)]
 ExpertExchange = Literal["auto", "all_gather", "normal", "low_latency"]
+
+
+class PoolLayout(Spec):
+    """Replicas that only read prompts, or only answer: what they do otherwise than the rest.
+
+    A field that is absent is as in the deployment around it; ``hardware`` as in the scenario.
+    """
+
+    hardware: str | None = None
+    replicas: Degree = 1
+    tp: Degree | None = None
+    pp: Degree | None = None
+    ep: Degree | None = None
+    dp: Degree | None = None
+    cp: Degree | None = None
+    dcp: Degree | None = None
+    precision: str | None = None
+    max_sequences: Degree | None = None
+    max_batched_tokens: Degree | None = None
+    memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    two_batch_overlap: bool | None = None
+    redundant_experts: Annotated[int, Field(ge=0)] | None = None
 
 
 class Deployment(Spec):
@@ -31,6 +54,8 @@ class Deployment(Spec):
         expert_skew: Zipf exponent of the experts' popularity; absent, the model's own.
         sequence_parallel: norms on a part of the rows on each tensor-parallel rank.
         two_batch_overlap: half batches that compute and communicate in turns.
+        prefill, decode: pools with layouts of their own for prompts and for answers, between
+            which caches are sent; both or neither.
         offload: weights, tables and cache that lie off the device.
     """
 
@@ -60,7 +85,10 @@ class Deployment(Spec):
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
     policy: str = "fcfs"
+    scheduling: Scheduling = Scheduling()
     offload: Offload | None = None
+    prefill: PoolLayout | None = None
+    decode: PoolLayout | None = None
 
     @property
     def devices_per_replica(self) -> int:
@@ -69,11 +97,32 @@ class Deployment(Spec):
 
     @property
     def total_devices(self) -> int:
-        """Devices of the whole deployment."""
+        """Devices of the whole deployment, of both pools where it has them."""
+        if self.prefill is not None:
+            return self.pool("prefill").total_devices + self.pool("decode").total_devices
         return self.devices_per_replica * self.replicas
+
+    def pool(self, name: Literal["prefill", "decode"]) -> "Deployment":
+        """One of the two pools, as a deployment of its own."""
+        own = self.prefill if name == "prefill" else self.decode
+        if own is None:
+            raise ValueError(f"the deployment has no pool {name!r}")
+        kept = self.model_fields_set - {"prefill", "decode", "devices", "replicas"}
+        fields = {field: getattr(self, field) for field in kept}
+        given = {field: getattr(own, field) for field in own.model_fields_set - {"hardware"}}
+        fields |= {field: value for field, value in given.items() if value is not None}
+        return Deployment(**fields)
 
     @model_validator(mode="after")
     def _devices_match_layout(self) -> "Deployment":
+        if (self.prefill is None) != (self.decode is None):
+            raise ValueError("prefill and decode are two pools: give both or neither")
+        if self.prefill is not None:
+            if self.devices not in (None, self.total_devices):
+                raise ValueError(
+                    f"devices ({self.devices}) are not those of the pools ({self.total_devices})"
+                )
+            return self
         self._complete_dp()
         if self.devices is None:
             return self

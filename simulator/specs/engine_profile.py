@@ -29,6 +29,10 @@ class EngineProfile(Spec):
         request_overhead: time from a request's arrival until the scheduler sees it, plus the
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
+        server_overhead: what a server adds to TTFT beside that: HTTP, tokenising, the first
+            message back; only where requests are served.
+        start_share: of a law's calibrated time to start a kernel, the part that the engine does
+            not hide by fusing or by overlapping launches.
         kernel_gap: time the device waits between two kernels, by class of device.
         compute_share, bandwidth_share: what the engine's kernels reach of a device's calibrated
             rates, by class of device; absent classes reach all of it.
@@ -55,7 +59,9 @@ class EngineProfile(Spec):
     step_overhead: Seconds
     sequence_overhead: Seconds
     request_overhead: Seconds
+    server_overhead: Seconds = Quantity(value=0.0)
     kernel_launch: Seconds
+    start_share: dict[Literal["matmul", "elementwise", "attention", "experts"], Fraction] = {}
     kernel_gap: dict[DeviceClass, Seconds] = {}
     compute_share: dict[DeviceClass, Fraction] = {}
     bandwidth_share: dict[DeviceClass, Fraction] = {}

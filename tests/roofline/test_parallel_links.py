@@ -1,5 +1,7 @@
 """Messages between devices: which kernels, which links, which way to the experts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,6 +80,26 @@ def test_more_devices_than_the_links_join_are_refused() -> None:
 @given(st.sampled_from(["auto", "all_gather", "normal", "low_latency"]), st.integers(1, 4096))
 def test_no_way_to_the_experts_beats_the_automatic_one(mode: str, rows: int) -> None:
     assert seconds(exchange(mode="auto"), rows) <= seconds(exchange(mode=mode), rows) * (1 + 1e-9)
+
+
+@given(
+    st.sampled_from(["all_reduce", "all_gather", "reduce_scatter", "all_to_all"]),
+    st.sampled_from([2, 4, 8, 16]),
+    st.integers(1, 1 << 16),
+    st.floats(1, 8),
+)
+def test_a_faster_link_is_never_slower(kind: str, group: int, rows: int, times: float) -> None:
+    def widened(link):
+        fabric = replace(
+            link.fabric,
+            bandwidth_bytes_per_s=link.fabric.bandwidth_bytes_per_s * times,
+            peer_bandwidth_bytes_per_s=link.fabric.peer_bandwidth_bytes_per_s * times,
+        )
+        return replace(link, fabric=fabric)
+
+    faster = replace(H200, scale_up=widened(H200.scale_up), scale_out=widened(H200.scale_out))
+    op = Collective("x", kind, 8192.0, group)
+    assert seconds(op, rows, faster) <= seconds(op, rows) * (1 + 1e-9)
 
 
 def test_popular_experts_slow_the_exchange_and_copies_help() -> None:

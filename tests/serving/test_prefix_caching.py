@@ -45,6 +45,7 @@ OPTIONS = st.fixed_dictionaries(
         "kv_block_tokens": st.sampled_from([16, 24, 32]),
         "max_batched_tokens": st.sampled_from([64, 512]),
         "max_sequences": st.sampled_from([2, 32]),
+        "whole_prompt_fits": st.booleans(),
         "swap_s_per_block": st.sampled_from([None, 1e-4]),
         "composition": st.sampled_from(["mixed", "prefill-first"]),
         "routing": st.sampled_from(["least-loaded", "prefix-aware", "round-robin"]),

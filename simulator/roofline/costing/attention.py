@@ -15,6 +15,7 @@ from simulator.roofline.compute.attention import (
 )
 from simulator.roofline.compute.attention_kernels import KERNELS
 from simulator.roofline.costing.dispatch import cost
+from simulator.roofline.costing.sequence import gathered_decode, gathered_prefill, gathers
 from simulator.roofline.device import Device
 from simulator.roofline.load import Load, load
 
@@ -50,12 +51,14 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
     heads = (op.query_heads, op.kv_heads, op.key_size)
     # The new token attends to itself too.
     context = op.span.entries(shape.decode_context + 1)
+    # The kernel itself leaves out what lies before a window; all else it is given as it is.
+    reads_all = op.span.chunk is None and op.span.top_k is None and op.span.compression == 1
     decode_s = decode_attention_time_s(
         rates,
         KERNELS[device.kernel(law)],
         device.law(law, DecodeCalibration),
         shape.decode_sequences,
-        shape.decode_context + 1 if op.span.chunk is None else context,
+        shape.decode_context + 1 if reads_all else context,
         *heads,
         value_dim=op.value_size,
         values_within_keys=op.shared_key_value,
@@ -72,6 +75,8 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
         memory_bytes=entries * op.bytes_per_entry,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
+    if gathers(op):
+        return [decode.times(op.count), gathered_prefill(op, shape, device)]
     law, datatype, rates = _law(op, "prefill", device)
     reach = min(window, np.inf if op.span.chunk is None else float(op.span.chunk))
     prefill_s = prefill_attention_time_s(
@@ -85,6 +90,7 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
         value_dim=op.value_size,
         kv_bytes_per_value=op.kv_bytes_per_value,
         window_tokens=reach,
+        causal=op.span.causal,
     )
     pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
     seen = np.minimum(shape.prefill_past + shape.prefill_tokens, reach + shape.prefill_tokens)
@@ -102,6 +108,8 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
 
 @cost.register
 def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
+    if gathers(op):
+        return [gathered_decode(op, shape, device), gathered_prefill(op, shape, device)]
     law, datatype, rates = _law(op, "latent_decode", device)
     context = op.span.entries(shape.decode_context + 1)
     decode_s = mla_decode_time_s(

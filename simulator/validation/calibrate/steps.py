@@ -175,11 +175,25 @@ def rates_of(device: Device) -> dict[str, float]:
     }
 
 
+def free_rates(found: Sequence[Batch]) -> tuple[str, ...]:
+    """The rates that the phases of ``found`` can tell."""
+    phases = {batch.phase for batch in found}
+    decodes, prefills = bool(phases - {"prefill"}), bool(phases - {"decode"})
+    long = "run" in phases
+    told = {"bandwidth": decodes, "cache": long, "compute": prefills, "start_s": decodes}
+    return tuple(rate for rate, is_told in told.items() if is_told)
+
+
 def fit_steps(
-    found: Sequence[Batch], free: Sequence[str] = ("bandwidth", "compute", "start_s")
+    found: Sequence[Batch], free: Sequence[str] | None = None, device: Device | None = None
 ) -> Fit:
-    """Fit the ``free`` rates of the one device that all of ``found`` run on."""
-    device = found[0].setup.device
+    """Fit the ``free`` rates of the one device that all of ``found`` run on.
+
+    Without ``free``, those that the phases can tell. ``device`` gives the prior: by default the
+    device as it stands.
+    """
+    free = free_rates(found) if free is None else free
+    device = found[0].setup.device if device is None else device
     prior = rates_of(device)
     held = {k: v for k, v in prior.items() if k != "cache" or "bandwidth" not in free}
     measured = np.concatenate([[p.value for p in b.points] for b in found])

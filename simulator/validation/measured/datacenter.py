@@ -60,7 +60,7 @@ _PRECISIONS = {
 }  # fmt: skip
 _ENGINES = {"vLLM": "vllm", "TensorRT-LLM": "trtllm"}
 _ENGINES_OF_2024 = {"vLLM": "vllm-v0", "TensorRT-LLM": "trtllm-2024"}
-_PARTS = frozenset({"llm_inference_bench", "aws_neuron", "mlenergy3", "mlenergy2"})
+_PARTS = frozenset({"llm_inference_bench", "rocm_vllm", "aws_neuron", "mlenergy3", "mlenergy2"})
 _CHAT_PROMPT_TOKENS = 200
 """Prompts of a chat data set, where a table gives the lengths of the answers only."""
 _LONG_ANSWER_TOKENS = 1500
@@ -113,6 +113,8 @@ def _static(
     if not all(text.isdigit() for text in lengths.values()):
         return None
     question = {**asked, **{name: int(text) for name, text in lengths.items()}}
+    if row["part"] == "rocm_vllm":
+        question |= {"kv_precision": "fp8", "max_sequences": question["batch"]}
     quantity = {"total_tok_s": "total_tokens_per_s", "output_tok_s_total": "output_tokens_per_s"}
     if row["metric"] not in quantity:
         return None

@@ -77,6 +77,8 @@ def _precision(row: Mapping[str, str], model: str) -> str:
     if row["precision"] == "bf16":
         return "bf16"
     if row["precision"] == "fp8":
+        if row["moe_quant_mode"] == "fp8_block" and "llama" not in model:
+            return "fp8_block"
         return row["gemm_quant_mode"] if row["gemm_quant_mode"] in ("fp8", "fp8_block") else "fp8"
     if model == "gpt-oss-120b":
         return "mxfp4"

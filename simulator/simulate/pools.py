@@ -1,0 +1,226 @@
+"""Prompts on some replicas, answers on others: separate layouts, and the cache in between."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from simulator.economics.cost import device_price, token_cost, usd_per_second
+from simulator.errors import InputError
+from simulator.graph.build import build
+from simulator.roofline.collective.calibration import Link
+from simulator.roofline.collective.laws import send_receive_s
+from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
+from simulator.serving.handover import Transfer
+from simulator.serving.policies import COMPOSITIONS, ordering
+from simulator.serving.request import Counters
+from simulator.serving.routing import router
+from simulator.simulate.setup import Setup, resolve_setup
+from simulator.specs.scenario import Economics, Scenario
+from simulator.specs.workload import ClosedLoop, Synthetic
+
+if TYPE_CHECKING:
+    from simulator.simulate.result import SimulationResult
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The two halves of a deployment: replicas for prompts, and replicas for answers."""
+
+    prefill: Setup
+    decode: Setup
+
+    @property
+    def devices(self) -> int:
+        """Devices of both."""
+        return self.prefill.deployment.total_devices + self.decode.deployment.total_devices
+
+    def __str__(self) -> str:
+        halves = (("prefill", self.prefill), ("decode", self.decode))
+        return "; ".join(
+            f"{name} {setup.deployment.replicas} × ({setup.graph.layout})" for name, setup in halves
+        )
+
+
+def resolve_pools(scenario: Scenario) -> Pools:
+    """Both pools of a scenario's deployment.
+
+    Raises:
+        InputError: a pool cannot hold the model, or they cache in different formats.
+    """
+    d = scenario.deployment
+    assert d.prefill is not None
+    assert d.decode is not None
+    first, second = (
+        resolve_setup(own.hardware or scenario.hardware, scenario.model, whole)
+        for own, whole in ((d.prefill, d.pool("prefill")), (d.decode, d.pool("decode")))
+    )
+    if first.kv_precision != second.kv_precision:
+        raise InputError(
+            f"the prefill pool caches in {first.kv_precision}, the decode pool in "
+            f"{second.kv_precision}",
+            field="deployment.kv_precision",
+            remedy="give one kv_precision for both",
+        )
+    return Pools(first, second)
+
+
+def simulate_pools(
+    scenario: Scenario, progress: Callable[[int, int], None] | None = None
+) -> "SimulationResult":
+    """Serve a scenario whose deployment has a prefill and a decode pool.
+
+    Figures of the result are of both pools together; its steps are a prefill on the one and a
+    decode step on the other, and input tokens carry the cost of the one, output of the other.
+
+    Raises:
+        InputError: something in the scenario cannot be used; says what and what to do.
+    """
+    from simulator.simulate.run import requests_of, summarise, typical_steps
+
+    pools = resolve_pools(scenario)
+    first, second = pools.prefill, pools.decode
+    table = requests_of(scenario)
+    report = None if progress is None else (lambda ended: progress(ended, len(table)))
+    outcome = serve(table, first.step_table, pool_settings(scenario, pools), report)
+    alone = scenario.model_copy(update={"deployment": second.deployment})
+    result = summarise(alone, second, outcome)
+    bills = _bills(pools, outcome, result.metrics.makespan_s, scenario.economics)
+    energy_j = sum(bill.energy_j for bill in bills)
+    metrics = replace(
+        result.metrics,
+        energy_j=energy_j,
+        power_w=energy_j / result.metrics.makespan_s,
+        prefill_share=bills[0].share_of(bills),
+    )
+    usd = sum(bill.usd for bill in bills)
+    tokens = metrics.input_tokens, metrics.output_tokens
+    cost = token_cost(usd, *tokens, metrics.prefill_share)
+    if not np.isfinite(usd):
+        cost = token_cost(usd, 0, 0, 0.0)
+    busy = ", ".join(f"{bill.busy_fraction:.0%}" for bill in bills)
+    sent_ms = 1e3 * transfer_time(pools)(round(tokens[0] / max(metrics.finished, 1)))
+    return replace(
+        result,
+        layout=str(pools),
+        devices=pools.devices,
+        replicas=first.deployment.replicas + second.deployment.replicas,
+        metrics=metrics,
+        cost=cost,
+        power_w_per_device=metrics.power_w / pools.devices,
+        joules_per_output_token=energy_j / max(tokens[1], 1),
+        joules_per_total_token=energy_j / max(sum(tokens), 1),
+        prefill=typical_steps(first, metrics)[0],
+        notes=(
+            *dict.fromkeys((*first.notes, *result.notes)),
+            f"the prefill and decode pools were busy {busy} of the time; "
+            f"the cache of a mean prompt took {sent_ms:.2g} ms between them",
+        ),
+    )
+
+
+def pool_settings(scenario: Scenario, pools: Pools) -> ClusterSettings:
+    """How the two pools serve the scenario's users or arrivals."""
+    workload = scenario.workload
+    users, think_s = None, 0.0
+    if isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop):
+        users, think_s = workload.arrivals.users, workload.arrivals.think_time
+    first, second = pools.prefill, pools.decode
+    halves = (_pool(first, "prefill"), _pool(second, "decode"))
+    links = min(first.deployment.replicas, second.deployment.replicas)
+    return ClusterSettings(
+        limits=first.limits,
+        ordering=ordering(scenario.deployment.policy),
+        composition=COMPOSITIONS[first.profile.scheduling],
+        router=router("least-loaded"),
+        users=users,
+        think_s=think_s,
+        pools=halves,
+        transfer=Transfer(transfer_time(pools), links=links),
+    )
+
+
+def _pool(setup: Setup, role: Literal["prefill", "decode"]) -> Pool:
+    composition = COMPOSITIONS[setup.profile.scheduling]
+    replicas = setup.deployment.replicas
+    return Pool(setup.step_table, setup.limits, composition, replicas, role)
+
+
+def transfer_time(pools: Pools) -> Callable[[int], float]:
+    """Seconds for the cache of a prompt of so many tokens from a prefill to a decode replica.
+
+    The devices that hold different parts of it send side by side, as many as the side with
+    fewer of them has; copies on further ranks are not sent.
+    """
+    first = pools.prefill
+    whole = build(first.model, None, first.precision, first.kv_precision)
+    lanes = min(_holders(pools.prefill), _holders(pools.decode))
+    link = _between(pools)
+
+    def seconds(tokens: int) -> float:
+        size = float(whole.kv_bytes(np.asarray(float(tokens))))
+        return float(send_receive_s(size / lanes, link))
+
+    return seconds
+
+
+def _holders(setup: Setup) -> int:
+    """Devices of one data-parallel rank."""
+    return setup.deployment.devices_per_replica // setup.deployment.dp
+
+
+def _between(pools: Pools) -> Link:
+    """The link between the pools: scale-up where it joins all devices, else the next level."""
+    device = pools.prefill.device
+    near, far = device.scale_up, device.scale_out
+    alike = device.name == pools.decode.device.name
+    if near is not None and alike and pools.devices <= near.fabric.devices:
+        return near
+    found = far if far is not None else near
+    if found is None:
+        raise InputError(f"{device.name} has no link to another replica", field="hardware")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """What one pool took: joules, dollars (NaN without a price), and its share of time at work."""
+
+    energy_j: float
+    usd: float
+    busy_fraction: float
+    device_s: float
+
+    def share_of(self, bills: "tuple[_Bill, ...]") -> float:
+        """This pool's part of the dollars, or of device time where prices are unknown."""
+        usd = sum(bill.usd for bill in bills)
+        if np.isfinite(usd) and usd > 0:
+            return self.usd / usd
+        return self.device_s / sum(bill.device_s for bill in bills)
+
+
+def _bills(
+    pools: Pools, outcome: Outcome, span_s: float, economics: Economics
+) -> tuple[_Bill, ...]:
+    split = pools.prefill.deployment.replicas
+    halves = (
+        (pools.prefill, outcome.counters[:split]),
+        (pools.decode, outcome.counters[split:]),
+    )
+    return tuple(_bill(setup, counters, span_s, economics) for setup, counters in halves)
+
+
+def _bill(
+    setup: Setup, counters: tuple[Counters, ...], span_s: float, economics: Economics
+) -> _Bill:
+    devices = setup.deployment.total_devices
+    busy_s = sum(c.busy_s for c in counters)
+    idle_s = max(len(counters) * span_s - busy_s, 0.0)
+    of_one_j = sum(c.energy_j for c in counters) + setup.device.power.idle_w * idle_s
+    energy_j = of_one_j * setup.deployment.devices_per_replica
+    price = device_price(setup.hardware, economics)
+    usd = float("nan")
+    if price is not None:
+        usd = span_s * usd_per_second(price, devices, energy_j / span_s, economics)
+    return _Bill(energy_j, usd, busy_s / (len(counters) * span_s), devices * span_s)

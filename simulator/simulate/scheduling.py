@@ -1,0 +1,50 @@
+"""A deployment's scheduling options as the simulation takes them."""
+
+from dataclasses import replace
+
+from simulator.errors import InputError
+from simulator.serving.cluster import Failure
+from simulator.serving.limits import EngineLimits
+from simulator.specs.deployment import Deployment
+from simulator.specs.engine_profile import EngineProfile
+from simulator.specs.hardware import Hardware
+
+
+def with_scheduling(
+    limits: EngineLimits,
+    deployment: Deployment,
+    profile: EngineProfile,
+    hardware: Hardware,
+    kv_bytes_per_token: float,
+) -> EngineLimits:
+    """``limits`` with what the deployment says about scheduling and the engine by default.
+
+    Raises:
+        InputError: swapping on hardware whose link to the host is not known.
+    """
+    chosen = deployment.scheduling
+    swap_s = None
+    if chosen.preemption == "swap":
+        link = hardware.links.host
+        if link is None:
+            raise InputError(
+                f"{hardware.name} has no known link to its host to swap over",
+                field="deployment.scheduling.preemption",
+                remedy="use recompute",
+            )
+        swap_s = limits.kv_block_tokens * kv_bytes_per_token / float(link.bandwidth)
+    caching = deployment.prefix_caching
+    return replace(
+        limits,
+        prefix_caching=profile.prefix_caching if caching is None else caching,
+        whole_prompt_fits=chosen.whole_prompt_fits,
+        output_reserve=chosen.output_reserve,
+        watermark_blocks=int(chosen.watermark * limits.kv_blocks),
+        schedule_ahead=chosen.asynchronous,
+        swap_s_per_block=swap_s,
+    )
+
+
+def failures_of(deployment: Deployment) -> tuple[Failure, ...]:
+    """The failures that the deployment names."""
+    return tuple(Failure(f.replica, f.at, f.restart) for f in deployment.scheduling.failures)

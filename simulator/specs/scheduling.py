@@ -1,0 +1,53 @@
+"""How requests are scheduled inside a replica, routed between replicas, and lost with one."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simulator.specs.quantity import Spec, plain
+
+Steps = Literal["mixed", "prefill-first", "static"]
+RouterName = Literal["round-robin", "least-loaded", "prefix-aware", "session-sticky"]
+
+
+class FailureOf(Spec):
+    """A replica (counted from 0) goes down at the time ``at`` and is back at ``restart``."""
+
+    replica: Annotated[int, Field(ge=0)]
+    at: Annotated[float, plain("seconds")]
+    restart: Annotated[float, plain("seconds")] | None = None
+
+    @model_validator(mode="after")
+    def _restart_after_failure(self) -> "FailureOf":
+        if self.restart is not None and self.restart <= self.at:
+            raise ValueError("restart must come after at")
+        return self
+
+
+class Scheduling(Spec):
+    """What an engine decides by; absent fields take the engine's default.
+
+    Args:
+        steps: prompts share steps with decoding sequences, have steps of their own, or a batch
+            is filled once and runs to its end.
+        whole_prompt_fits: a prompt is admitted only when all of it has room (vLLM since 0.19),
+            not its first chunk alone.
+        output_reserve: share of its answer for which a request must find room to be admitted:
+            0 as vLLM and TensorRT-LLM's max-utilisation, 1 as its guaranteed-no-evict.
+        watermark: share of the cache that admission leaves free.
+        asynchronous: the next step is put together while one runs, so that a newcomer sits out
+            one step more.
+        preemption: what a shortage of memory throws out is computed again, or swapped to the
+            host over its link.
+        router: which replica a request goes to.
+        failures: replicas that go down, and when.
+    """
+
+    steps: Steps | None = None
+    whole_prompt_fits: bool = True
+    output_reserve: Annotated[float, Field(ge=0, le=1)] = 0.0
+    watermark: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    asynchronous: bool = False
+    preemption: Literal["recompute", "swap"] = "recompute"
+    router: RouterName = "least-loaded"
+    failures: tuple[FailureOf, ...] = ()

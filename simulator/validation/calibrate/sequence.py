@@ -1,0 +1,178 @@
+"""Fitting the laws of sparse attention, its scorers and recurrent layers to measured modules.
+
+A module's time is the sum of its operators' as the device's calibration has them, under the
+condition of the measurement: kernels that an engine fuses and the benchmark did not, and a host
+that launches kernel by kernel. The condition belongs to the table, never to the device.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.graph.operator import Elementwise, Operator
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.costing import cost
+from simulator.roofline.device import Device
+from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.calibrate.sequence_tables import ModuleRows
+
+FloatArray = NDArray[np.float64]
+
+_MAX_FIT_ROWS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a table was measured, beyond what the block itself computes.
+
+    ``extra_s``: kernels beside the block's own, together. ``extra_passes``: how often the bytes
+    of the block's small kernels are moved once more, unfused. ``host_s``: the least time of a
+    run whose kernels the host launches one by one.
+    """
+
+    extra_s: float = 0.0
+    extra_passes: float = 0.0
+    host_s: float = 0.0
+
+
+def predict_modules_s(
+    groups: Sequence[ModuleRows], device: Device, condition: Condition
+) -> FloatArray:
+    """Seconds of every row of every group, one after another."""
+    return np.concatenate([_Prepared(g, device, frozenset())(device, condition) for g in groups])
+
+
+class _Prepared:
+    """Rows of one block whose operators outside the fitted laws are costed once."""
+
+    def __init__(self, rows: ModuleRows, device: Device, fitted: frozenset[str]) -> None:
+        self._shape = rows.shape
+        self._fixed_s = np.zeros_like(rows.measured_s)
+        self._small_s = np.zeros_like(rows.measured_s)
+        self._free: list[Operator] = []
+        for op in rows.operators:
+            loads = cost(op, rows.shape, device)
+            if any(part.law in fitted for part in loads):
+                self._free.append(op)
+                continue
+            for part in loads:
+                self._fixed_s = self._fixed_s + part.time_s
+            if isinstance(op, Elementwise):
+                for part in loads:
+                    self._small_s = self._small_s + part.roof_s
+
+    def __call__(self, device: Device, condition: Condition) -> FloatArray:
+        total = self._fixed_s + condition.extra_s + condition.extra_passes * self._small_s
+        for op in self._free:
+            for part in cost(op, self._shape, device):
+                total = total + part.time_s
+        return np.maximum(total, condition.host_s)
+
+
+def with_constants(device: Device, changed: Mapping[str, Mapping[str, float]]) -> Device:
+    """``device`` with some constants of some laws replaced; the rest of a law is its class's."""
+    constants = dict(device.constants)
+    for law, values in changed.items():
+        wider = law.rsplit(".", 1)[0]
+        known = constants.get(law, constants.get(wider, {}))
+        constants[law] = {**known, **values}
+    return replace(device, constants=constants, _laws={})
+
+
+Free = Mapping[str, Parameter]
+"""What is fitted: ``law:constant`` of the device, or ``table/field`` of a table's condition."""
+
+
+def fit_modules(
+    tables: Mapping[str, Sequence[ModuleRows]],
+    device: Device,
+    free: Free,
+    known: Mapping[str, Condition] | None = None,
+) -> tuple[Device, dict[str, Condition], Fit]:
+    """Fit constants of laws, and conditions, to all ``tables`` at once; scored rows stay out.
+
+    Every table weighs the same, however many rows it has.
+    """
+    fitted = frozenset(name.split(":")[0] for name in free if ":" in name)
+    start, _ = _split(device, dict(known or {}), {n: p.start for n, p in free.items()})
+    prepared: list[tuple[str, _Prepared]] = []
+    measured, weights = [], []
+    for table, groups in tables.items():
+        used = [_thinned(g, sum(map(_fit_count, groups))) for g in groups]
+        rows = sum(len(g.measured_s) for g in used)
+        for g in used:
+            prepared.append((table, _Prepared(g, start, fitted)))
+            measured.append(g.measured_s)
+            weights.append(np.full_like(g.measured_s, 1000.0 / rows))
+
+    def predict(values: Mapping[str, float]) -> FloatArray:
+        tried, conditions = _split(device, dict(known or {}), values)
+        parts = [one(tried, conditions.get(table, Condition())) for table, one in prepared]
+        return np.concatenate(parts)
+
+    fit = fit_log_time(predict, np.concatenate(measured), free, np.concatenate(weights))
+    found, conditions = _split(device, dict(known or {}), fit.values)
+    return found, conditions, fit
+
+
+def _split(
+    device: Device, conditions: dict[str, Condition], values: Mapping[str, float]
+) -> tuple[Device, dict[str, Condition]]:
+    changed: dict[str, dict[str, float]] = {}
+    for name, value in values.items():
+        if ":" in name:
+            law, constant = name.split(":")
+            changed.setdefault(law, {})[constant] = value
+        else:
+            table, field = name.split("/")
+            # A field of the dataclass, chosen by name.
+            known: Callable[..., Condition] = replace
+            conditions[table] = known(conditions.get(table, Condition()), **{field: value})
+    return with_constants(device, changed), conditions
+
+
+def _fit_count(rows: ModuleRows) -> int:
+    return int((~rows.score).sum())
+
+
+def _thinned(rows: ModuleRows, of_table: int) -> ModuleRows:
+    fitted = rows.where(~rows.score)
+    every = max(1, -(-of_table // _MAX_FIT_ROWS))
+    return fitted.where(np.arange(len(fitted.measured_s)) % every == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleScore:
+    """Relative errors on rows that were not fitted."""
+
+    rows: int
+    mean: float
+    median: float
+    time_weighted: float
+    bias: float
+
+
+def score_times(predicted_s: FloatArray, measured_s: FloatArray) -> ModuleScore:
+    """Compare predictions with measurements, row by row and weighted by time."""
+    error = np.abs(predicted_s / measured_s - 1.0)
+    weighted = np.abs(predicted_s - measured_s).sum() / measured_s.sum()
+    bias = float(np.mean(np.log(predicted_s / measured_s)))
+    return ModuleScore(
+        len(error), float(error.mean()), float(np.median(error)), float(weighted), bias
+    )
+
+
+def score_modules(
+    groups: Sequence[ModuleRows], device: Device, condition: Condition
+) -> ModuleScore:
+    """Errors of a table on its scored rows."""
+    kept = [g.where(g.score) for g in groups]
+    predicted_s = predict_modules_s(kept, device, condition)
+    return score_times(predicted_s, np.concatenate([g.measured_s for g in kept]))
+
+
+def law_time_s(op: Operator, shape: StepShape, device: Device) -> FloatArray:
+    """Seconds of one operator alone."""
+    return np.sum([part.time_s for part in cost(op, shape, device)], axis=0)

@@ -1,0 +1,138 @@
+"""Which constants of sparse and recurrent layers each family of tables tells, device by device.
+
+At most two constants a law are free; what a table cannot tell apart is fixed, or shared by the
+devices. Conditions of the tables (see ``sequence.Condition``) are fitted beside them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from simulator.roofline.device import Device
+from simulator.validation.calibrate.least_squares import Fit, Parameter
+from simulator.validation.calibrate.sequence import Condition, Free, fit_modules, with_constants
+from simulator.validation.calibrate.sequence_tables import ModuleRows, read_module_rows
+
+ENGINE_TOKENS = 65_536
+"""Tokens of a step from which on the measured engine runs other kernels; engines give fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Tables fitted together.
+
+    ``laws``: law → (constant → where to search). ``kernels``: kernels that only some devices
+    have. ``launched``: tables timed launch by launch, so that the host sets a least time.
+    """
+
+    tables: tuple[str, ...]
+    laws: Mapping[str, Mapping[str, Parameter]]
+    kernels: Mapping[str, str]
+    launched: frozenset[str] = frozenset()
+
+
+_GATHER = {
+    "matrix_fraction": Parameter(0.5, 0.05, 0.8),
+    "item_s": Parameter(5e-6, 1e-8, 1e-4),
+}
+_INDEXER = {
+    "matrix_fraction": Parameter(0.3, 0.02, 0.7),
+    "bandwidth_fraction": Parameter(0.7, 0.05, 0.97),
+    "row_s": Parameter(1e-7, 1e-12, 1e-5),
+}
+_NARROW = ("attention.gather.fp8", "attention.gather.blocks.fp8")
+
+FAMILIES = {
+    "mla": Family(("mla_generation_module", "mla_context_module"), {}, {}),
+    "dsa": Family(
+        ("dsa_generation_module", "dsa_context_module"),
+        {
+            "attention.gather": _GATHER,
+            "attention.gather.fp8": _GATHER,
+            "attention.indexer.fp8": _INDEXER,
+        },
+        {"attention.gather.fp8": "flash-mla-sparse-fp8"},
+        frozenset({"dsa_context_module"}),
+    ),
+    "compressed": Family(
+        (
+            "dsv4_csa_generation_module",
+            "dsv4_csa_context_module",
+            "dsv4_hca_generation_module",
+            "dsv4_hca_context_module",
+        ),
+        {
+            "attention.gather.compressed": _GATHER,
+            "attention.indexer.fp4": {k: v for k, v in _INDEXER.items() if k != "row_s"},
+        },
+        {},
+    ),
+    "block-sparse": Family(
+        ("msa_generation_module", "msa_context_module"),
+        {
+            "attention.gather.blocks": _GATHER,
+            "attention.gather.blocks.fp8": _GATHER,
+            "attention.indexer.bf16": {k: v for k, v in _INDEXER.items() if k != "row_s"},
+        },
+        {"attention.gather.blocks.fp8": "triton-blocks"},
+        frozenset({"msa_context_module"}),
+    ),
+}
+"""Every family of module tables by name."""
+
+
+def read_family(family: Family, folder: Path, device: str) -> dict[str, list[ModuleRows]]:
+    """The tables of a family, apart by the precision of the products (other kernels run)."""
+    found: dict[str, list[ModuleRows]] = {}
+    for table in family.tables:
+        for rows in read_module_rows(folder / f"{table}_perf.parquet", device):
+            kept = rows.where(rows.shape.tokens < ENGINE_TOKENS)
+            found.setdefault(f"{table}@{rows.label.split('|')[1]}", []).append(kept)
+    return found
+
+
+def fit_family(
+    family: Family,
+    tables: Mapping[str, list[ModuleRows]],
+    device: Device,
+    *,
+    constants: bool = True,
+) -> tuple[Device, dict[str, Condition], Fit]:
+    """Fit a family's conditions and, with ``constants``, what it tells of the device."""
+    free: dict[str, Parameter] = dict(_conditions(family, tables))
+    if constants:
+        device = with_narrow_kernels(family, device)
+        for law, names in family.laws.items():
+            if law in _NARROW and law not in device.kernels:
+                continue
+            free |= {f"{law}:{name}": where for name, where in names.items()}
+    return fit_modules(tables, device, free)
+
+
+def with_narrow_kernels(family: Family, device: Device) -> Device:
+    """``device`` with kernels of their own for 8-bit entries, which Hopper has."""
+    if "fp4" in device.peaks or "nvfp4" in device.peaks:
+        return device
+    known = replace(device, kernels={**device.kernels, **family.kernels})
+    return with_constants(known, {law: {} for law in family.kernels})
+
+
+def _conditions(family: Family, tables: Mapping[str, object]) -> Iterator[tuple[str, Parameter]]:
+    for name in tables:
+        yield f"{name}/extra_s", Parameter(3e-5, 1e-8, 5e-4)
+        yield f"{name}/extra_passes", Parameter(1.0, 1e-3, 60.0)
+        if name.split("@")[0] in family.launched:
+            yield f"{name}/host_s", Parameter(1e-4, 1e-5, 5e-3)
+
+
+def constants_of(family: Family, fit: Fit) -> dict[str, dict[str, float]]:
+    """Law → constants as a calibration section keeps them."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in fit.values.items():
+        if ":" in name:
+            law, constant = name.split(":")
+            found.setdefault(law, {})[constant] = value
+    return {law: found[law] for law in family.laws if law in found}
+
+
+__all__ = ["FAMILIES", "Family", "Free", "constants_of", "fit_family", "read_family"]

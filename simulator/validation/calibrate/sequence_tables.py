@@ -1,0 +1,163 @@
+"""Tables of whole attention modules, read as the operators of a block and measured times.
+
+Parquet files as published with NVIDIA's ai-dynamo/aiconfigurator (Apache-2.0), one latency a
+row in milliseconds: ``mla_``, ``dsa_``, ``dsv4_csa_``, ``dsv4_hca_`` and ``msa_`` followed by
+``context_module`` or ``generation_module``. They time one layer's attention with its projections,
+norms, rope and cache writes, run by vLLM.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.graph.attention import attention_block
+from simulator.graph.attention.compressed import CompressedAttention
+from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
+from simulator.graph.operator import Indexer, Operator
+from simulator.graph.step_shape import StepShape
+from simulator.specs import catalogue
+from simulator.specs.precision import precision
+from simulator.validation.split import is_score_row
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+MODELS = {
+    "deepseek-ai/DeepSeek-V3": "deepseek-v3",
+    "deepseek-ai/DeepSeek-V3.2": "deepseek-v3.2",
+    "zai-org/GLM-5": "glm-5",
+    "sgl-project/DeepSeek-V4-Flash-FP8": "deepseek-v4-flash",
+    "sgl-project/DeepSeek-V4-Pro-FP8": "deepseek-v4-pro",
+    "MiniMaxAI/MiniMax-M3": "minimax-m3",
+}
+"""Models as the tables spell them, and as the catalogue does."""
+
+_NOT_THE_SHAPE = ("framework", "version", "device", "latency", "power", "power_limit")
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRows:
+    """Measured runs of one block: its operators, the steps, seconds, and which rows are scored."""
+
+    operators: tuple[Operator, ...]
+    shape: StepShape
+    measured_s: FloatArray
+    score: BoolArray
+    label: str
+
+    def where(self, keep: BoolArray) -> "ModuleRows":
+        """The rows for which ``keep`` is true."""
+        shape, measured_s = self.shape[keep], self.measured_s[keep]
+        return ModuleRows(self.operators, shape, measured_s, self.score[keep], self.label)
+
+
+def read_table(path: Path, device: str) -> dict[str, NDArray[Any]]:
+    """The columns of a table, one row for each different shape (the median of its repeats).
+
+    Adds ``measured_s`` and ``score``; ``device`` is part of the identity on which the split
+    into fitted and scored rows hangs.
+
+    Raises:
+        ImportError: pyarrow is missing; names the extra to install.
+    """
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ImportError(
+            f"reading {path.name} needs pyarrow: install roofsim[calibrate]"
+        ) from error
+    table = parquet.read_table(path)
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    names = [name for name in columns if name not in _NOT_THE_SHAPE]
+    repeats: dict[tuple[object, ...], list[int]] = {}
+    for i, key in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        repeats.setdefault(key, []).append(i)
+    first = np.array([rows[0] for rows in repeats.values()])
+    latency = columns["latency"]
+    found = {name: columns[name][first] for name in names}
+    found["measured_s"] = 1e-3 * np.array([np.median(latency[r]) for r in repeats.values()])
+    keys = ("|".join([device, *map(str, key)]) for key in repeats)
+    found["score"] = np.array([is_score_row(key) for key in keys])
+    return found
+
+
+def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
+    """The rows of a module table, those of one block together.
+
+    Raises:
+        ImportError: pyarrow is missing.
+        KeyError: the table names a model that is not in ``MODELS``.
+    """
+    table = read_table(path, device)
+    is_decode = "generation" in path.name
+    kind = path.name.split("_context")[0].split("_generation")[0]
+    found = []
+    for label, rows in _groups(table, ("model", "gemm_type", "kv_cache_dtype", "num_heads")):
+        model, gemm, cache, heads = label
+        part = {name: table[name][rows] for name in ("batch_size", "isl", "step")}
+        batch, tokens, past = (part[n].astype(np.float64) for n in ("batch_size", "isl", "step"))
+        shape = StepShape.decode(batch, past) if is_decode else None
+        found.append(
+            ModuleRows(
+                tuple(_operators(kind, str(model), str(gemm), str(cache), int(heads))),
+                shape or StepShape.prefill(batch, tokens, past),
+                table["measured_s"][rows],
+                table["score"][rows],
+                "|".join(map(str, label)),
+            )
+        )
+    return found
+
+
+def _groups(
+    table: dict[str, NDArray[Any]], names: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], NDArray[np.intp]]]:
+    members: dict[tuple[Any, ...], list[int]] = {}
+    for i, key in enumerate(zip(*(table[name] for name in names), strict=True)):
+        if key[0] in MODELS:
+            members.setdefault(key, []).append(i)
+    for key, rows in members.items():
+        yield key, np.array(rows)
+
+
+def _operators(kind: str, name: str, gemm: str, cache: str, heads: int) -> list[Operator]:
+    """One layer's attention of the model as a rank with ``heads`` query heads computes it."""
+    model = catalogue.model(MODELS[name])
+    linear = precision("bf16" if gemm == "bfloat16" else gemm)
+    stored = 2.0 if cache == "bfloat16" else None
+    if kind in ("mla", "msa") and cache == "fp8":
+        stored = 1.0
+    context = BlockContext(model.hidden_size, linear, linear, CacheFormat(stored), 1)
+    operators = _with_heads(_block(kind, name), heads).operators(context)
+    # The measured engine keeps the index keys of block-sparse attention in 16 bits.
+    wide = 2.0 if kind == "msa" else 0.0
+    return [
+        replace(op, bytes_per_entry=wide * op.key_size) if wide and isinstance(op, Indexer) else op
+        for op in operators
+    ]
+
+
+def _block(kind: str, name: str) -> AttentionBlock:
+    blocks = {attention_block(layer.attention): 0 for layer in catalogue.model(MODELS[name]).layers}
+    if kind.startswith("dsv4"):
+        ratio = {"dsv4_csa": 4, "dsv4_hca": 128}[kind]
+        compressed = (b for b in blocks if isinstance(b, CompressedAttention))
+        return next(b for b in compressed if b.compression == ratio)
+    wanted = {"mla": "mla", "dsa": "dsa", "msa": "block-sparse"}[kind]
+    return next(b for b in blocks if b.kind == wanted)  # type: ignore[attr-defined]
+
+
+def _with_heads(block: AttentionBlock, heads: int) -> AttentionBlock:
+    """The block of a rank that has ``heads`` query heads (more than the model's, even)."""
+    own = int(block.query_heads)  # type: ignore[attr-defined]
+    if heads <= own:
+        return block.sharded(own // heads)
+    wider = {"query_heads": heads}
+    for name in ("kv_heads", "index_heads"):
+        if block.kind == "block-sparse":  # type: ignore[attr-defined]
+            wider[name] = divide(int(getattr(block, name)) * heads, own)
+    return block.model_copy(update=wider)

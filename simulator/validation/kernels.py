@@ -1,0 +1,238 @@
+"""Kernel tables against the laws with the constants that hardware files ship.
+
+The tables time kernels in short repeats, and some launch them from the host. Constants of that
+condition stand under ``benchmark.<law>`` in a hardware file; what the host added is found from
+the rows that may be fitted. Only rows that are kept back are scored.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.roofline.compute.attention import (
+    DecodeCalibration,
+    DeviceRates,
+    PrefillCalibration,
+)
+from simulator.roofline.compute.attention_kernels import KERNELS
+from simulator.roofline.compute.grouped import GroupedCalibration
+from simulator.roofline.compute.kernel_families import FAMILIES
+from simulator.roofline.compute.quantise import (
+    PER_GROUP_16,
+    PER_GROUP_128,
+    PER_TENSOR,
+    PER_TOKEN,
+    ElementwiseCalibration,
+    QuantiseScheme,
+)
+from simulator.roofline.device import Device, resolve
+from simulator.specs import catalogue
+from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
+from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows
+from simulator.validation.calibrate.experts import (
+    DeviceSheet,
+    family_of,
+    predict_table_s,
+    read_expert_tables,
+)
+from simulator.validation.calibrate.matmul import (
+    Condition,
+    DeviceFacts,
+    FloatArray,
+    MatmulSetup,
+    fit_matmul,
+    predict_rows,
+    read_gemm_table,
+)
+from simulator.validation.score import Sample
+
+SYSTEMS: Mapping[str, str] = {
+    "a100_sxm": "a100-sxm-80gb",
+    "h100_sxm": "h100-sxm",
+    "h200_sxm": "h200-sxm",
+    "b200_sxm": "b200",
+}
+"""Folder names of the tables and the catalogue's names of their devices."""
+
+_GEMM_DATATYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "nvfp4": "nvfp4"}
+_EXPERT_DATATYPES = {
+    "bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block", "int4_wo": "w4a16",
+    "w4a16_mxfp4": "mxfp4", "w4a8_mxfp4_mxfp8": "w4a8_mxfp4", "nvfp4": "nvfp4",
+}  # fmt: skip
+_MOST_ROWS = 6000
+
+
+def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
+    """Rows kept back of one table, with what the laws say of them.
+
+    Raises:
+        InputError: a table that is not understood, or whose folder does not tell the device.
+    """
+    system = next((part for part in path.resolve().parts if part in SYSTEMS), None)
+    name = hardware or SYSTEMS.get(str(system))
+    if name is None:
+        raise InputError(
+            "the folder does not tell which device was measured",
+            file=path,
+            field="device",
+            remedy=f"name it, or put the table under one of {', '.join(SYSTEMS)}",
+        )
+    device = resolve(catalogue.hardware(name))
+    for prefix, samples in _READERS.items():
+        if path.name.startswith(prefix):
+            return samples(path, device, str(system or name))
+    raise InputError(
+        "no law is scored on this table",
+        file=path,
+        field="data",
+        remedy="tables whose names start with " + ", ".join(_READERS),
+    )
+
+
+def _under_benchmark(device: Device, law: str, kind: type) -> object:
+    """The law's constants with those of the tables' condition laid over them."""
+    name = f"benchmark.{law}"
+    if not device.has_law(name):
+        return device.law(law, kind)
+    known: dict[str, float] = {}
+    for wider in (law.split(".")[0], law.rsplit(".", 1)[0], law, name):
+        known |= device.constants.get(wider, {})
+    return kind(**known)
+
+
+def _sheet(device: Device, datatype: str) -> float:
+    spelled = {"nvfp4": "fp4", "fp8_block": "fp8"}.get(datatype, datatype)
+    return device.peaks.get(datatype) or device.peaks[spelled]
+
+
+def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    for precision, datatype in _GEMM_DATATYPES.items():
+        if not device.has_law("matmul" if precision == "bf16" else f"matmul.{precision}"):
+            continue
+        try:
+            rows = read_gemm_table(path, system, datatype)
+        except ValueError:
+            continue
+        setup = _gemm_setup(path, device, precision)
+        # Constants are the shipped ones; only what the host added is looked for.
+        fit = fit_matmul(rows, setup)
+        kept = rows.take(_thinned(np.flatnonzero(rows.kept_back)))
+        predicted = predict_rows(kept, setup, fit.calibration, fit.condition_values)
+        yield from _samples(device, f"gemm {precision}", kept.seconds, predicted, "matmul")
+
+
+def _gemm_setup(path: Path, device: Device, precision: str) -> MatmulSetup:
+    law = "matmul" if precision == "bf16" else f"matmul.{precision}"
+    known = {**device.constants["matmul"], **device.constants.get(law, {})}
+    known |= device.constants.get(f"benchmark.matmul.{precision}", {})
+    gain = known.pop("burst_fraction", known["peak_fraction"]) / known["peak_fraction"]
+    known.pop("throttle_s", None)
+    kernels = device.kernels
+    family = FAMILIES[kernels.get(f"benchmark.matmul.{precision}") or device.kernel(law)]
+    release = re.search(r"vllm-(\d+)\.(\d+)", str(path))
+    newest = release is not None and (int(release[1]), int(release[2])) >= (0, 24)
+    schemes: dict[str, QuantiseScheme | None] = {
+        "bf16": None,
+        "fp8": PER_TENSOR if newest else PER_TOKEN,
+        "fp8_block": PER_GROUP_128,
+        "nvfp4": PER_GROUP_16,
+    }
+    condition = Condition(
+        scheme=schemes[precision],
+        elementwise=device.law("elementwise", ElementwiseCalibration),
+        quantised_bits=4.0 if precision == "nvfp4" else 8.0,
+        host_launched=precision == "fp8_block"
+        and release is not None
+        and (int(release[1]), int(release[2])) >= (0, 18),
+    )
+    facts = DeviceFacts(
+        device.name, _sheet(device, precision), device.bandwidth_bytes_per_s,
+        int(device.units), device.cache_bytes,
+    )  # fmt: skip
+    bits = {"bf16": 16.0, "nvfp4": 4.5}.get(precision, 8.0)
+    return MatmulSetup(facts, family, bits, condition, {**known, "burst_gain": max(1.0, gain)})
+
+
+def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    phase = "decode" if path.name.startswith("generation") else "prefill"
+    short_system = system.split("_")[0]
+    rows = read_attention_rows(path, short_system)
+    for bytes_per_value, suffix in ((2.0, ""), (1.0, ".fp8")):
+        law = f"attention.{phase}{suffix}"
+        if suffix and not device.has_law(law):
+            continue
+        chosen = rows.where(rows.score & (rows.kv_bytes_per_value == bytes_per_value))
+        chosen = chosen.where(chosen.query_tokens > (1 if phase == "prefill" else 0))
+        chosen = chosen.where(_mask(len(chosen)))
+        if not len(chosen):
+            continue
+        datatype = "fp8" if suffix else "bf16"
+        rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
+        kernel = KERNELS[device.kernel(law)]
+        if phase == "decode":
+            decode = _under_benchmark(device, law, DecodeCalibration)
+            assert isinstance(decode, DecodeCalibration)
+            predicted = predict_decode_s(
+                chosen, rates, kernel, decode, cache_bytes=device.cache_bytes
+            )
+        else:
+            prefill = _under_benchmark(device, law, PrefillCalibration)
+            assert isinstance(prefill, PrefillCalibration)
+            predicted = predict_prefill_s(chosen, rates, kernel, prefill)
+        name = f"{phase} attention {datatype}"
+        yield from _samples(device, name, chosen.measured_s, predicted, law)
+
+
+def _experts(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    fp4 = {"fp4": _sheet(device, "nvfp4")} if "fp4" in device.peaks or "nvfp4" in device.peaks else {}
+    sheet = DeviceSheet(
+        int(device.units), device.bandwidth_bytes_per_s, device.cache_bytes,
+        {**device.peaks, **fp4},
+    )  # fmt: skip
+    for table in read_expert_tables(path):
+        law = f"experts.{_EXPERT_DATATYPES[table.datatype]}"
+        if not device.has_law(law):
+            continue
+        if family_of(table.kernel, table.datatype).name != device.kernel(law):
+            continue
+        kept = table.rows(_thinned(np.flatnonzero(table.is_score)))
+        calibration = device.law(law, GroupedCalibration)
+        predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
+        yield from _samples(device, f"moe {_EXPERT_DATATYPES[table.datatype]}",
+                            kept.seconds, predicted, law)  # fmt: skip
+
+
+_READERS = {
+    "gemm_perf": _gemm,
+    "context_attention": _attention,
+    "generation_attention": _attention,
+    "moe_perf": _experts,
+}
+
+
+def _thinned(index: np.ndarray) -> np.ndarray:
+    """At most so many rows, evenly taken: means of thousands do not change by more."""
+    return index[:: max(1, -(-len(index) // _MOST_ROWS))]
+
+
+def _mask(rows: int) -> np.ndarray:
+    mask = np.zeros(rows, bool)
+    mask[_thinned(np.arange(rows))] = True
+    return mask
+
+
+def _samples(
+    device: Device, name: str, measured: FloatArray, predicted: FloatArray, law: str
+) -> Iterator[Sample]:
+    """Kernels below the noise of a launch are a phase of their own, judged in seconds."""
+    sigma = device.residual(law)
+    for seconds, said in zip(measured.tolist(), predicted.tolist(), strict=True):
+        short = "attention" in name and seconds < SHORT_KERNEL_S
+        phase = f"{name}, short" if short else name
+        yield Sample(
+            device.name, "kernel", phase, "time_s", seconds, said, sigma, short,
+            "kernel table",
+        )  # fmt: skip

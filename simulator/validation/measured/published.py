@@ -1,0 +1,62 @@
+"""The project's own table: one published figure a row, in the words of ``predict``.
+
+Its columns are the flags of ``roofsim predict`` beside the measured quantity, so that anybody
+can add rows, or keep a table of their own in the same form.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError
+from simulator.validation.measured.point import Point
+
+_TEXTS = ("engine", "precision", "kv_precision")
+_WHOLES = (
+    "tp", "ep", "batch", "context", "isl", "osl", "concurrency", "max_sequences", "max_context",
+)  # fmt: skip
+_NUMBERS = ("length_spread",)
+COLUMNS = (
+    "hardware", "model", "phase", "quantity", "value", *_TEXTS, *_WHOLES, *_NUMBERS, "source",
+)  # fmt: skip
+
+
+def is_published_table(columns: list[str]) -> bool:
+    """Whether a CSV header is that of this table."""
+    return {"hardware", "model", "phase", "quantity", "value", "source"} <= set(columns)
+
+
+def published_points(path: Path) -> Iterator[Point]:
+    """Every row as a point.
+
+    Raises:
+        InputError: a number is not one; names the row.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            asked: dict[str, Any] = {n: row[n] for n in _TEXTS if row.get(n)}
+            try:
+                asked |= {n: int(row[n]) for n in _WHOLES if row.get(n)}
+                asked |= {n: float(row[n]) for n in _NUMBERS if row.get(n)}
+                value = float(row["value"])
+            except ValueError as error:
+                raise InputError(str(error), file=path, field=f"row {number}") from None
+            yield Point(
+                row["hardware"], row["model"], row["phase"], row["quantity"], value, asked,
+                row["source"],
+            )  # fmt: skip
+
+
+def write_points(points: Iterable[Point], path: Path) -> None:
+    """Write points as such a table, values to four digits."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for p in points:
+            asked = {k: v for k, v in p.question.items() if v is not None}
+            row = {"hardware": p.hardware, "model": p.model, "phase": p.phase}
+            writer.writerow(
+                {**row, "quantity": p.quantity, "value": f"{p.value:.4g}", **asked,
+                 "source": p.source}
+            )  # fmt: skip

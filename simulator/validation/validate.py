@@ -1,0 +1,227 @@
+"""Predictions against measurements: what ``roofsim validate`` prints.
+
+A point is asked of ``predict`` exactly as a user would ask it. Half of all points, by the split
+rule, may be fitted; only the other half is scored. Two harder questions are asked beside:
+how good is a device whose own calibration is left out, and how good a device's calibration
+that never saw the model?
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.roofline.device import class_only
+from simulator.simulate.predict import predict
+from simulator.specs.quantity import Z_80
+from simulator.validation.calibrate.steps import (
+    Batch,
+    batches,
+    fit_steps,
+    free_rates,
+    rates_of,
+    with_rates,
+)
+from simulator.validation.kernels import kernel_samples
+from simulator.validation.measured.point import Point
+from simulator.validation.read import PUBLISHED, is_kernel_table, read_points
+from simulator.validation.score import Group, Sample, group_by, summarise
+
+Progress = Callable[[int, int], None]
+
+SPLIT = (
+    "half of the rows (crc32 of what was measured, not of when or in which order) may be used "
+    "for calibration; only the other half is scored"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Errors of predictions on rows that no calibration has seen.
+
+    Args:
+        files: what was read.
+        split: how rows for calibration and for scoring are kept apart.
+        rows: scored rows; ``fitted_rows`` were left out for calibration.
+        overall: one group for each phase and quantity.
+        groups: the same for each device, model, phase and quantity.
+        devices: one group for each device and phase.
+        without_device: devices predicted from their class's defaults alone.
+        without_model: models predicted by a calibration that never saw them.
+        refused: rows that could not be predicted, by reason.
+        samples: every scored row, for the parity plot.
+    """
+
+    files: tuple[str, ...]
+    split: str
+    rows: int
+    fitted_rows: int
+    overall: tuple[Group, ...]
+    groups: tuple[Group, ...]
+    devices: tuple[Group, ...]
+    without_device: tuple[Group, ...]
+    without_model: tuple[Group, ...]
+    refused: tuple[tuple[str, int], ...]
+    samples: tuple[Sample, ...] = field(repr=False, default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as plain values, the samples as two arrays."""
+        tables = ("overall", "groups", "devices", "without_device", "without_model")
+        found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        found |= {name: [g.to_dict() for g in getattr(self, name)] for name in tables}
+        found["refused"] = [{"reason": reason, "rows": rows} for reason, rows in self.refused]
+        measured, predicted = self.parity()
+        return found | {"measured": measured.tolist(), "predicted": predicted.tolist()}
+
+    def parity(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Measured and predicted values of every scored row, for a log-log parity plot."""
+        measured = np.array([s.measured for s in self.samples], np.float64)
+        return measured, np.array([s.predicted for s in self.samples], np.float64)
+
+
+_PLAIN = ("files", "split", "rows", "fitted_rows")
+
+
+def validate(
+    data: Sequence[Path] = (),
+    *,
+    hardware: str | None = None,
+    leave_out: bool = True,
+    progress: Progress | None = None,
+) -> Validation:
+    """Score predictions on ``data``, or on the project's own table of published figures.
+
+    ``data`` takes tables of points (CSV), laboratory documents (JSON) and kernel tables
+    (Parquet). ``hardware`` names the device where a file does not. ``leave_out`` asks the two
+    harder questions, which takes some seconds. ``progress`` is told (rows done, rows in all).
+
+    Raises:
+        InputError: a file that cannot be read or is not understood.
+    """
+    files = tuple(data) or (PUBLISHED,)
+    tables = [f for f in files if is_kernel_table(f)]
+    samples = [s for f in tables for s in kernel_samples(f, hardware)]
+    points = _unique(p for f in files if f not in tables for p in read_points(f, hardware))
+    kept = [p for p in points if p.is_score_row and not p.fitted]
+    found, refused = score_points(kept, progress)
+    samples += found
+    if not samples:
+        reasons = "; ".join(reason for reason, _ in refused[:3])
+        raise InputError("no row could be scored", field="data", remedy=reasons or None)
+    steps = [p for p in points if p.phase != "serve" and not p.fitted] if leave_out else []
+    return Validation(
+        files=tuple(str(f) for f in files),
+        split=SPLIT,
+        rows=len(samples),
+        fitted_rows=len(points) - len(kept),
+        overall=group_by(samples, "phase", "quantity"),
+        groups=group_by(samples, "hardware", "model", "phase", "quantity"),
+        devices=group_by(samples, "hardware", "phase"),
+        without_device=leave_device_out(steps),
+        without_model=leave_model_out(steps),
+        refused=refused,
+        samples=tuple(samples),
+    )
+
+
+def score_points(
+    points: Sequence[Point], progress: Progress | None = None
+) -> tuple[list[Sample], tuple[tuple[str, int], ...]]:
+    """Every point that can be predicted as a sample, and the reasons of the others."""
+    steps = [p for p in points if p.phase != "serve"]
+    served = [p for p in points if p.phase == "serve"]
+    found, refused = batches(steps)
+    samples = [s for b in found for s in _samples(b, *b.values())]
+    reasons = Counter(reason.split("\n")[0] for _, reason in refused)
+    answers: dict[str, Any] = {}
+    for i, point in enumerate(served):
+        key = str((point.hardware, point.model, sorted(point.question.items(), key=str)))
+        try:
+            if key not in answers:
+                asked = {k: v for k, v in point.question.items() if v is not None}
+                answers[key] = predict(point.hardware, point.model, phase="serve", **asked)
+        except InputError as error:
+            reasons[str(error).split("\n")[0]] += 1
+            continue
+        samples.append(_served(point, answers[key]))
+        if progress is not None:
+            progress(i + 1, len(served))
+    return samples, tuple(reasons.most_common())
+
+
+def _served(point: Point, answer: Any) -> Sample:  # noqa: ANN401
+    value = float(getattr(answer, point.quantity))
+    sigma = dict(answer.sigmas).get(point.quantity, float("nan"))
+    return Sample(
+        point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
+        source=point.source,
+    )  # fmt: skip
+
+
+def _samples(
+    batch: Batch, values: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> list[Sample]:
+    power_sigma = batch.setup.device.residual("power")
+    return [
+        Sample(
+            p.hardware, p.model, p.phase, p.quantity, p.value, float(value),
+            power_sigma if p.quantity == "power_w" else float(sigma), source=p.source,
+        )
+        for p, value, sigma in zip(batch.points, values, sigmas, strict=True)
+    ]  # fmt: skip
+
+
+def leave_device_out(points: Sequence[Point]) -> tuple[Group, ...]:
+    """Errors of devices as their class's defaults alone predict them, a group for each."""
+    samples: list[Sample] = []
+    for batch in batches(p for p in points if p.is_score_row and p.quantity != "power_w")[0]:
+        bare = class_only(batch.setup.hardware, batch.setup.device)
+        if bare is not None:
+            samples += _samples(batch, *batch.values(bare))
+    if not samples:
+        return ()
+    return (*group_by(samples, "hardware", "phase"), summarise(samples))
+
+
+def leave_model_out(points: Sequence[Point]) -> tuple[Group, ...]:
+    """Errors on each model of rates that were fitted to a device's other models."""
+    by_device: dict[str, list[Point]] = {}
+    for point in points:
+        if point.quantity != "power_w":
+            by_device.setdefault(point.hardware, []).append(point)
+    samples: list[Sample] = []
+    for found in by_device.values():
+        models = sorted({p.model for p in found})
+        for model in models if len(models) > 1 else ():
+            samples += _left_out(found, model)
+    if not samples:
+        return ()
+    return (*group_by(samples, "model"), summarise(samples))
+
+
+def _left_out(points: Sequence[Point], model: str) -> list[Sample]:
+    asked, _ = batches(p for p in points if p.model == model and p.is_score_row)
+    known, _ = batches(p for p in points if p.model != model and not p.is_score_row)
+    if not asked or not known:
+        return []
+    device = known[0].setup.device
+    bare = class_only(known[0].setup.hardware, device) or device
+    fit = fit_steps(known, free_rates(known), device=bare)
+    fitted = with_rates(bare, {**rates_of(bare), **fit.values})
+    return [s for b in asked for s in _samples(b, *b.values(fitted))]
+
+
+def _unique(points: Iterable[Point]) -> list[Point]:
+    """Points without exact repetitions, which dumps of one data base contain."""
+    return list({(p.key, p.value): p for p in points}.values())
+
+
+def interval_of(sample: Sample) -> tuple[float, float]:
+    """The 80 % interval of a sample's prediction."""
+    factor = float(np.exp(Z_80 * sample.sigma))
+    return sample.predicted / factor, sample.predicted * factor

@@ -1,0 +1,107 @@
+"""Figures by their definitions, on records small enough to count by hand."""
+
+import numpy as np
+import pytest
+from closed_form_clock import ClosedFormClock, random_table, settings, table
+
+from simulator.serving.cluster import serve
+from simulator.serving.metrics import Limits, is_overloaded, measure
+from simulator.serving.request import FINISHED, REJECTED, Counters, Records
+from simulator.serving.statistics import batch_means
+
+CLOCK = ClosedFormClock()
+
+
+def records(**columns):
+    rows = len(columns["arrival_s"])
+    base = {
+        "input_tokens": np.full(rows, 10), "output_tokens": np.full(rows, 5),
+        "cached_tokens": np.zeros(rows, int), "replica": np.zeros(rows, int),
+        "preemptions": np.zeros(rows, int), "status": np.full(rows, FINISHED, np.int8),
+    }  # fmt: skip
+    given = {key: np.asarray(value) for key, value in columns.items()}
+    return Records(**(base | given))
+
+
+THREE = records(
+    arrival_s=[1.0, 2.0, 3.0],
+    started_s=[1.5, 2.0, np.nan],
+    first_token_s=[2.0, 3.0, np.nan],
+    finished_s=[4.0, 11.0, 3.0],
+    cached_tokens=[0, 5, 0],
+    status=np.array([FINISHED, FINISHED, REJECTED], np.int8),
+)
+BUSY = Counters(busy_s=4.0, energy_j=2000.0, peak_blocks=50, prefill_s=1.0, steps=9)
+
+
+def figures(**options):
+    base = {"makespan_s": 11.0, "devices_per_replica": 2, "idle_w": 100.0, "kv_blocks": 100}
+    return measure(THREE, (BUSY,), **(base | options))
+
+
+def test_every_figure_follows_its_definition():
+    m = figures(objectives=Limits(ttft_s=1.0, e2e_s=5.0))
+    assert (m.requests, m.finished, m.rejected) == (3, 2, 1)
+    assert m.makespan_s == 10
+    assert m.ttft_s.mean == pytest.approx(1.0)
+    assert m.ttft_from_admission_s.mean == pytest.approx(0.75)
+    assert m.queue_s.mean == pytest.approx(0.25)
+    assert m.e2e_s.mean == pytest.approx(6.0)
+    assert m.tpot_s.mean == pytest.approx((2 / 4 + 8 / 4) / 2)
+    assert m.output_tokens_per_s == pytest.approx(1.0)
+    assert m.total_tokens_per_s == pytest.approx(3.0)
+    assert m.output_tokens_per_s_per_user == pytest.approx(1 / m.tpot_s.mean)
+    assert m.goodput_requests_per_s == pytest.approx(0.1)
+    assert m.hit_rate == pytest.approx(0.25)
+    assert m.energy_j == pytest.approx(2 * (2000 + 100 * 6))
+    assert m.power_w == pytest.approx(m.energy_j / 10)
+    assert m.peak_kv_fraction == pytest.approx(0.5)
+    assert m.busy_fraction == pytest.approx(0.4)
+
+
+def test_a_warm_up_counts_for_load_but_not_for_latency():
+    assert figures(warm_up=1).ttft_s.mean == pytest.approx(1.0)
+    assert figures(warm_up=1).e2e_s.mean == pytest.approx(9.0)
+    assert figures(warm_up=1).output_tokens == figures().output_tokens
+    assert np.isnan(figures(warm_up=3).e2e_s.mean)
+
+
+def test_replicas_of_several_kinds_have_powers_of_their_own():
+    m = measure(
+        THREE, (BUSY, BUSY), makespan_s=11.0,
+        devices_per_replica=[1, 4], idle_w=[100.0, 50.0], kv_blocks=[100, 200],
+    )  # fmt: skip
+    assert m.energy_j == pytest.approx(2000 + 600 + 4 * (2000 + 300))
+
+
+def test_gaps_between_tokens_are_within_a_per_cent():
+    outcome = serve(table([0.0], 10, 200), CLOCK, settings())
+    step_s = CLOCK.decode(1).run(10, 199)[0] / 199
+    assert outcome.timeline.gap_mean() == pytest.approx(step_s, rel=0.01)
+    assert outcome.timeline.gap_percentile(99) == pytest.approx(step_s, rel=0.02)
+    one_token = serve(table([0.0], 10, 1), CLOCK, settings())
+    assert np.isnan(one_token.timeline.gap_mean())
+
+
+def test_an_overload_is_noticed_and_a_stable_load_is_not():
+    assert is_overloaded(serve(random_table(0, 400, rate=150.0), CLOCK, settings()).records)
+    assert not is_overloaded(serve(random_table(0, 400, rate=3.0), CLOCK, settings()).records)
+
+
+def test_batch_means_cover_the_mean_of_correlated_series():
+    hits = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        noise = random.normal(size=4000)
+        series = np.empty(4000)
+        level = 0.0
+        for i, x in enumerate(noise):
+            level = 0.8 * level + x
+            series[i] = level
+        hits += batch_means(series).contains(0.0)
+    assert 180 <= hits <= 199
+
+
+def test_batch_means_of_too_little_have_no_interval():
+    assert np.isnan(batch_means(np.array([1.0, 2.0])).half_width)
+    assert np.isnan(batch_means(np.array([np.nan])).mean)

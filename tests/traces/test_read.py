@@ -1,0 +1,187 @@
+"""Traces of every known format, and what is said about bad ones."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from simulator.errors import InputError
+from simulator.specs.workload import Trace
+from simulator.traces.read import read_trace
+
+AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:15:46.6805900,374,44
+2023-11-16 18:15:50.9951690,396,109
+2023-11-16 18:15:51.2224670,879,55
+"""
+MOONCAKE = """{"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [0, 1]}
+{"timestamp": 3000, "input_length": 700, "output_length": 6, "hash_ids": [0, 2]}
+"""
+BURSTGPT = """Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type
+5,ChatGPT,472,18,490,Conversation log
+45,ChatGPT,1087,0,1087,Conversation log
+118,GPT-4,417,276,693,Conversation log
+"""
+BAILIAN = """{"chat_id": 1, "parent_chat_id": -1, "timestamp": 1.5, "input_length": 40, \
+"output_length": 3, "type": "text", "turn": 1, "hash_ids": [7, 8, 9]}
+{"chat_id": 2, "parent_chat_id": 1, "timestamp": 4.0, "input_length": 60, "output_length": 3, \
+"type": "text", "turn": 2, "hash_ids": [7, 8, 9, 10]}
+"""
+
+
+def read(tmp_path, text, **options):
+    file = tmp_path / "trace"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_trace(Trace(kind="trace", file=file, **options))
+
+
+def refuse(tmp_path, text, **options):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, text, **options)
+    assert str(tmp_path / "trace") in str(caught.value)
+    return str(caught.value)
+
+
+def test_azure(tmp_path):
+    table = read(tmp_path, AZURE)
+    np.testing.assert_allclose(table.arrival_s, [0, 4.314579, 4.541877], atol=1e-6)
+    assert table.input_tokens.tolist() == [374, 396, 879]
+    assert table.output_tokens.tolist() == [44, 109, 55]
+
+
+def test_mooncake(tmp_path):
+    table = read(tmp_path, MOONCAKE, time_scale=2.0)
+    assert table.arrival_s.tolist() == [0, 6]
+    assert table.prefix_blocks == ((0, 1), (0, 2))
+    assert table.prefix_block_tokens == 512
+
+
+def test_sessions_of_mooncake_follow_their_answers(tmp_path):
+    text = (
+        '{"timestamp": 0, "session_id": "a", "input_length": 10, "output_length": 5}\n'
+        '{"timestamp": 100, "session_id": "b", "input_length": 10, "output_length": 5}\n'
+        '{"delay": 2500, "session_id": "a", "input_length": 20, "output_length": 5}\n'
+    )
+    table = read(tmp_path, text)
+    assert table.follows.tolist() == [-1, -1, 0]
+    assert table.delay_s.tolist() == [0, 0, 2.5]
+    assert table.session.tolist() == [0, 1, 0]
+
+
+def test_bailian_counts_seconds_and_small_blocks(tmp_path):
+    table = read(tmp_path, BAILIAN)
+    assert table.arrival_s.tolist() == [0, 2.5]
+    assert table.prefix_block_tokens == 16
+    assert table.session.tolist() == [0, 0]
+
+
+def test_burstgpt_and_its_failed_requests(tmp_path):
+    message = refuse(tmp_path, BURSTGPT)
+    assert "line 3" in message
+    assert "skip_empty" in message
+    table = read(tmp_path, BURSTGPT, skip_empty=True)
+    assert table.arrival_s.tolist() == [0, 113]
+
+
+def test_results_of_a_benchmark_can_be_sent_again(tmp_path):
+    result = {
+        "duration": 3.0, "input_lens": [10, 20, 30], "output_lens": [1, 2, 0],
+        "start_times": [100.5, 100.0, 101.0], "errors": ["", "", "timeout"],
+    }  # fmt: skip
+    table = read(tmp_path, json.dumps(result))
+    assert table.input_tokens.tolist() == [20, 10]
+    assert table.arrival_s.tolist() == [0, 0.5]
+
+
+def test_weka_sessions_think_between_calls(tmp_path):
+    calls = [
+        {"t": 0.0, "in": 300, "out": 10, "hash_ids": [1, 2, 3, 4], "think_time": 0.0},
+        {"requests": [{"t": 5.0, "in": 90, "out": 4, "hash_ids": [9], "think_time": 1.0}]},
+        {"t": 18.0, "in": 400, "out": 10, "hash_ids": [1, 2, 3, 4, 5], "think_time": 10.0},
+    ]
+    table = read(tmp_path, json.dumps({"id": "x", "block_size": 64, "requests": calls}, indent=1))
+    assert table.prefix_block_tokens == 64
+    assert table.follows.tolist() == [-1, 0, 1]
+    assert table.delay_s.tolist() == [0, 1, 10]
+
+
+def test_any_csv_by_its_columns(tmp_path):
+    text = "who,when,prompt,answer\nann,10,5,6\nbob,20,7,8\nann,35,9,10\n"
+    columns = {
+        "arrival": "when", "input_tokens": "prompt", "output_tokens": "answer", "session": "who",
+    }  # fmt: skip
+    table = read(tmp_path, text, columns=columns, time_unit="ms")
+    np.testing.assert_allclose(table.arrival_s, [0, 0.01, 0.025])
+    assert table.session.tolist() == [0, 1, 0]
+    assert "no column 'when2'" in refuse(tmp_path, text, columns=columns | {"arrival": "when2"})
+    assert "is given for output_tokens" in refuse(
+        tmp_path, text, columns={"arrival": "when", "input_tokens": "prompt"}
+    )
+
+
+def test_own_requests_and_compressed_files(tmp_path):
+    text = "request_id,arrival_s,input_tokens,output_tokens\n0,1.5,10,4\n1,2.5,20,5\n"
+    table = read(tmp_path, gzip.compress(text.encode()))
+    assert table.arrival_s.tolist() == [0, 1]
+
+
+def test_rows_at_one_moment_and_long_gaps_are_kept(tmp_path):
+    rows = [f"{t},5,5" for t in (0, 0, 0, 86400)]
+    table = read(tmp_path, "\n".join(["arrival_s,input_tokens,output_tokens", *rows]))
+    assert table.arrival_s.tolist() == [0, 0, 0, 86400]
+
+
+def test_a_limit_reads_no_further(tmp_path):
+    assert len(read(tmp_path, AZURE + "garbage\n", limit=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no requests"),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no requests"),
+        ("colour,shape\nred,round\n", "not recognised"),
+        (AZURE + "2023-11-16 18:15:40,1,1\n", "line 5"),
+        (AZURE + "2023-11-16 18:16:40,1\n", "expected 3 columns"),
+        (AZURE + "yesterday,1,1\n", "not a date and time"),
+        (AZURE + "2023-11-16 18:16:40,many,1\n", "not a whole number"),
+        (AZURE + "2023-11-16 18:16:40,-4,1\n", "line 5"),
+        (AZURE + "2023-11-16 18:16:40,4,0\n", "0 tokens"),
+        (MOONCAKE + "{broken\n", "line 3"),
+        (MOONCAKE + "[1, 2]\n", "expected an object"),
+        ('{"timestamp": 0, "input_length": 5}\n', "'output_length' is missing"),
+        ('{"timestamp": "soon", "input_length": 5, "output_length": 1}\n', "not a number"),
+        ('{"timestamp": NaN, "input_length": 5, "output_length": 1}\n', "not finite"),
+        ('{"timestamp": 0, "input_length": 5, "output_length": 1, "hash_ids": "x"}', "hash_ids"),
+        ('{"input_lens": [1], "duration": 1}', "--save-detailed"),
+    ],
+)
+def test_bad_files_are_refused_by_name_and_line(tmp_path, text, said):
+    assert said in refuse(tmp_path, text)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="no such trace file"):
+        read_trace(Trace(kind="trace", file=tmp_path / "nothing.csv"))
+
+
+def test_the_published_traces(shared_data):
+    traces = shared_data / "traces"
+    for file, rows, hashes in (
+        (traces / "azure_llm_2023" / "AzureLLMInferenceTrace_conv.csv", 19_366, False),
+        (traces / "azure_llm_2023" / "AzureLLMInferenceTrace_code.csv", 8_819, False),
+        (traces / "mooncake_fast25" / "conversation_trace.jsonl", 12_031, True),
+        (
+            traces / "sharegpt_llmservingsim" / "sharegpt-qwen3-32b-300-sps10.lengths.csv",
+            300,
+            False,
+        ),
+    ):
+        table = read_trace(Trace(kind="trace", file=file))
+        assert len(table) == rows
+        assert (table.prefix_blocks is not None) == hashes
+    sessions = traces / "weka_kv_cache_tester" / "sample_original_json"
+    for file in sorted(sessions.glob("*"))[:3]:
+        table = read_trace(Trace(kind="trace", file=file))
+        assert (table.follows[1:] == np.arange(len(table) - 1)).all()
