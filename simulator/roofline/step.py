@@ -272,6 +272,11 @@ class StepModel:
         variance = (np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)) ** 2
         for law, seconds in by_law.items():
             variance = variance + (seconds / time_s * self.device.residual(law)) ** 2
+        prompts = self.device.residuals.get("prompts", 0.0)
+        if prompts:
+            bound = sum(np.where(p.bound == "compute", p.time_s, 0.0) for p in parts)
+            variance = variance + (bound / time_s * prompts) ** 2
+        variance = variance + float(self.profile.unlike) ** 2
         return np.sqrt(np.broadcast_to(variance, time_s.shape))
 
     def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:

@@ -13,6 +13,7 @@ import simpy
 from simpy.events import Timeout
 
 from simulator.serving.limits import EngineLimits
+from simulator.serving.macro_step import steps_until
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.request import FINISHED, REJECTED, Counters, Request
 from simulator.serving.scheduler import Chunk, Scheduler
@@ -72,7 +73,6 @@ class Engine:
         self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
-        self._handed_over = 0
         # The event in progress: when it ends, what it is, and what it costs.
         self._wake: simpy.Event | None = None
         self._began_s = 0.0
@@ -119,7 +119,7 @@ class Engine:
         assert self._run is not None
         curve, context, stall_s = self._run
         elapsed_s = self.env.now - self._began_s - stall_s
-        done = _steps_until(
+        done = steps_until(
             curve, context, elapsed_s, self._steps, self._time_s - stall_s, self._energy_j
         )[0]
         blocks = self.scheduler.batch.blocks_for(done - 1)
@@ -159,7 +159,6 @@ class Engine:
 
     def forget(self, request: Request) -> None:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
-        self._handed_over -= 1
         self.scheduler.free(request)
         if self._wake is None and self.up and self.waiting:
             self._next(self.env.now)
@@ -173,6 +172,7 @@ class Engine:
         self.up = False
         self._wake, self._run, self._chunks = None, None, []
         self._taken_blocks = 0
+        self._paused_s = 0.0
         lost = self.scheduler.clear()
         for request in lost:
             request.epoch += 1
@@ -238,9 +238,10 @@ class Engine:
         context = batch.context_sum / sequences
         time_s, energy_j = curve.run(context, steps)
         until_s = self._must_end_at(scheduler)
-        if now < until_s < now + time_s:
-            wait_s = until_s - now - scheduler.stall_s
-            steps, time_s, energy_j = _steps_until(curve, context, wait_s, steps, time_s, energy_j)
+        began_s = now + scheduler.stall_s
+        if now < until_s < began_s + time_s:
+            wait_s = until_s - began_s
+            steps, time_s, energy_j = steps_until(curve, context, wait_s, steps, time_s, energy_j)
         self._decode_step_s = time_s / steps
         self._run = (curve, context, scheduler.stall_s)
         self._sleep(now, time_s, energy_j, steps)
@@ -276,7 +277,7 @@ class Engine:
         curve, context, stall_s = self._run
         most = self._steps
         elapsed_s = self.env.now - self._began_s - stall_s
-        steps, time_s, energy_j = _steps_until(
+        steps, time_s, energy_j = steps_until(
             curve, context, elapsed_s, most, self._time_s - stall_s, self._energy_j
         )
         if self._schedule_ahead and self.env.now > self._began_s:
@@ -355,7 +356,6 @@ class Engine:
             self.scheduler.free(request)
             self._on_done(request, now + overhead_s, FINISHED)
         elif self._on_prefilled is not None:
-            self._handed_over += 1
             self._on_prefilled(request, now)
         else:
             self.scheduler.batch.join(request, left)
@@ -368,31 +368,3 @@ class Engine:
         curve, context, stall_s = self._run
         before_s = curve.run(context, steps - 1)[0]
         self.scheduler.last_step_began_s = self._began_s + stall_s + before_s
-
-
-def _steps_until(
-    curve: DecodeCurve, context: float, elapsed_s: float, most: int, most_s: float, most_j: float
-) -> tuple[int, float, float]:
-    """The fewest steps that take ``elapsed_s`` or longer, with their seconds and joules.
-
-    ``most`` steps take ``most_s``, no less than ``elapsed_s``, and ``most_j``.
-    Time grows almost linearly with steps, so a straight line between two known points lands
-    next to the answer; halving takes over should that ever fail to close in.
-    """
-    below, below_s = 0, 0.0
-    above, above_s, above_j = most, most_s, most_j
-    tries = 0
-    while above - below > 1:
-        if tries < 6 and above_s > below_s:
-            share = (elapsed_s - below_s) / (above_s - below_s)
-            steps = below + int(share * (above - below)) + (tries % 2 == 0)
-            steps = min(max(steps, below + 1), above - 1)
-        else:
-            steps = (below + above) // 2
-        tries += 1
-        time_s, energy_j = curve.run(context, steps)
-        if time_s >= elapsed_s:
-            above, above_s, above_j = steps, time_s, energy_j
-        else:
-            below, below_s = steps, time_s
-    return above, above_s, above_j

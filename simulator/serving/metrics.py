@@ -114,9 +114,12 @@ def measure(
     ``devices_per_replica`` that all do the same. Replicas of several kinds give one number each.
     """
     finished = records.finished
-    counted = finished.copy()
-    counted[:warm_up] = False
-    first_arrival = float(records.arrival_s[0]) if len(records.arrival_s) else 0.0
+    # Turns of a conversation stand together; time decides who belongs to the warm-up.
+    by_arrival = np.argsort(records.arrival_s, kind="stable")
+    counted = by_arrival[warm_up:]
+    counted = counted[finished[counted]]
+    first_arrival = float(records.arrival_s.min(initial=np.inf))
+    first_arrival = first_arrival if np.isfinite(first_arrival) else 0.0
     span = max(makespan_s - first_arrival, 1e-12)
     outputs = int(records.output_tokens[finished].sum())
     inputs = int(records.input_tokens[finished].sum())
@@ -189,10 +192,12 @@ def is_overloaded(records: Records) -> bool:
 
     A stable queue has no trend; in an overloaded one waiting grows linearly with arrival.
     """
-    queue = records.queue_s[records.finished]
+    order = np.argsort(records.arrival_s, kind="stable")
+    order = order[records.finished[order]]
+    queue = records.queue_s[order]
     if queue.size < 50:
         return False
     fifth = queue.size // 5
     early, late = float(np.median(queue[:fifth])), float(np.median(queue[-fifth:]))
-    service = float(np.median((records.e2e_s - records.queue_s)[records.finished]))
+    service = float(np.median((records.e2e_s - records.queue_s)[order]))
     return late > 3 * early and late > service

@@ -266,7 +266,8 @@ def _serve(
     result = simulate(scenario, setup=setup)
     m = result.metrics
     _, decode = typical_steps(setup, m)
-    sigma = decode.relative_sigma
+    serving = {name: float(s) for name, s in setup.profile.serving.items()}
+    sigma = float(np.hypot(decode.relative_sigma, serving.get("tpot", 0.12)))
     figures = {
         "phase": "serve",
         "step_time_s": decode.step_time_s,
@@ -297,7 +298,7 @@ def _serve(
         sigma,
         input_tokens_per_s=m.input_tokens / m.makespan_s * sample.factor,
         prefill_share=m.prefill_share,
-        slower_sigma=2 * sigma,
+        slower_sigma=float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4))),
     )
     return answer if sample.is_whole else replace(answer, notes=(*answer.notes, sample.note()))
 

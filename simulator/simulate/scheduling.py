@@ -33,12 +33,12 @@ def with_scheduling(
                 remedy="use recompute",
             )
         swap_s = limits.kv_block_tokens * kv_bytes_per_token / float(link.bandwidth)
-    caching = deployment.prefix_caching
+    caching, reserve = deployment.prefix_caching, chosen.output_reserve
     return replace(
         limits,
         prefix_caching=profile.prefix_caching if caching is None else caching,
         whole_prompt_fits=chosen.whole_prompt_fits,
-        output_reserve=chosen.output_reserve,
+        output_reserve=profile.output_reserve if reserve is None else reserve,
         watermark_blocks=int(chosen.watermark * limits.kv_blocks),
         schedule_ahead=chosen.asynchronous,
         swap_s_per_block=swap_s,

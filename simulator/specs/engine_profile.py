@@ -50,7 +50,13 @@ class EngineProfile(Spec):
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
             free after the weights; SGLang: a static pool of weights and KV).
+        output_reserve: share of its answer for which a request must find room to be admitted:
+            TensorRT-LLM's guaranteed-no-evict finds room for all of it, SGLang for the share
+            that its ``new_token_ratio`` settles at, vLLM for none.
         residual: the overheads' own relative error, one standard deviation.
+        unlike: relative error of every step beside that: what versions and settings of the
+            engine differ by.
+        serving: relative errors of TPOT and TTFT that serving adds.
     """
 
     name: str
@@ -81,8 +87,11 @@ class EngineProfile(Spec):
     scheduling: Scheduling
     chunked_prefill: bool
     prefix_caching: bool
+    output_reserve: float = Field(default=0.0, ge=0, le=1)
     budgets: list[TokenBudget] = Field(min_length=1)
     residual: Fraction = Quantity(value=0.1)
+    unlike: Fraction = Quantity(value=0.05)
+    serving: dict[Literal["tpot", "ttft"], Fraction] = {}
 
     def budget_for(self, device_memory_bytes: float) -> TokenBudget:
         """The scheduler limits that the engine picks on a device of that much memory."""

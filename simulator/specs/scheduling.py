@@ -45,7 +45,7 @@ class Scheduling(Spec):
 
     steps: Steps | None = None
     whole_prompt_fits: bool = True
-    output_reserve: Annotated[float, Field(ge=0, le=1)] = 0.0
+    output_reserve: Annotated[float, Field(ge=0, le=1)] | None = None
     watermark: Annotated[float, Field(ge=0, lt=1)] = 0.0
     asynchronous: bool = False
     preemption: Literal["recompute", "swap"] = "recompute"

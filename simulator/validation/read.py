@@ -13,11 +13,17 @@ from simulator.validation.measured import (
     published,
     serving,
     splitwise,
+    vllm_bench,
 )
 from simulator.validation.measured.point import Point
 
 PUBLISHED = Path(__file__).resolve().parent / "published.csv"
-"""The project's own table of published figures, each row with its citation."""
+"""The project's own table of published figures, each row with its citation.
+
+Of each device, model, engine, precision, layout, phase and quantity it holds the smallest, the
+middle and the largest row by batch and length (of serving points the smallest and the largest),
+whatever their errors; left out are rows that are faster than the data sheet allows.
+"""
 
 _TABLES = (
     (published.is_published_table, published.published_points),
@@ -47,6 +53,8 @@ def read_points(path: Path, hardware: str | None = None) -> Iterator[Point]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(document, dict) and laboratory.is_laboratory(document):
             return laboratory.laboratory_points(document, hardware or "h200-sxm")
+        if isinstance(document, dict) and vllm_bench.is_bench_result(document):
+            return vllm_bench.bench_points(document, hardware)
         raise _unknown(path)
     with path.open(encoding="utf-8", newline="") as file:
         header = next(csv.reader(file), [])

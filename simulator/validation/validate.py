@@ -23,7 +23,6 @@ from simulator.validation.calibrate.steps import (
     Batch,
     batches,
     fit_steps,
-    free_rates,
     rates_of,
     with_rates,
 )
@@ -108,12 +107,16 @@ def validate(
     samples = [s for f in tables for s in kernel_samples(f, hardware)]
     points = _unique(p for f in files if f not in tables for p in read_points(f, hardware))
     kept = [p for p in points if p.is_score_row and not p.fitted]
-    found, refused = score_points(kept, progress)
-    samples += found
+    scored, refused = batches(p for p in kept if p.phase != "serve")
+    samples += [s for b in scored for s in _samples(b, *b.values())]
+    served, reasons = serve_points([p for p in kept if p.phase == "serve"], progress)
+    samples += served
+    reasons += Counter(reason.split("\n")[0] for _, reason in refused)
     if not samples:
-        reasons = "; ".join(reason for reason, _ in refused[:3])
-        raise InputError("no row could be scored", field="data", remedy=reasons or None)
-    steps = [p for p in points if p.phase != "serve" and not p.fitted] if leave_out else []
+        told = "; ".join(reason for reason, _ in reasons.most_common(3))
+        raise InputError("no row could be scored", field="data", remedy=told or None)
+    fittable = (p for p in points if p.phase != "serve" and not p.is_score_row and not p.fitted)
+    known = batches(fittable)[0] if leave_out else []
     return Validation(
         files=tuple(str(f) for f in files),
         split=SPLIT,
@@ -122,24 +125,21 @@ def validate(
         overall=group_by(samples, "phase", "quantity"),
         groups=group_by(samples, "hardware", "model", "phase", "quantity"),
         devices=group_by(samples, "hardware", "phase"),
-        without_device=leave_device_out(steps),
-        without_model=leave_model_out(steps),
-        refused=refused,
+        without_device=leave_device_out(scored) if leave_out else (),
+        without_model=leave_model_out(scored, known),
+        refused=tuple(reasons.most_common()),
         samples=tuple(samples),
     )
 
 
-def score_points(
+def serve_points(
     points: Sequence[Point], progress: Progress | None = None
-) -> tuple[list[Sample], tuple[tuple[str, int], ...]]:
-    """Every point that can be predicted as a sample, and the reasons of the others."""
-    steps = [p for p in points if p.phase != "serve"]
-    served = [p for p in points if p.phase == "serve"]
-    found, refused = batches(steps)
-    samples = [s for b in found for s in _samples(b, *b.values())]
-    reasons = Counter(reason.split("\n")[0] for _, reason in refused)
+) -> tuple[list[Sample], Counter[str]]:
+    """Simulate every serving point; those that cannot be are counted by reason."""
+    samples: list[Sample] = []
+    reasons: Counter[str] = Counter()
     answers: dict[str, Any] = {}
-    for i, point in enumerate(served):
+    for i, point in enumerate(points):
         key = str((point.hardware, point.model, sorted(point.question.items(), key=str)))
         try:
             if key not in answers:
@@ -150,8 +150,8 @@ def score_points(
             continue
         samples.append(_served(point, answers[key]))
         if progress is not None:
-            progress(i + 1, len(served))
-    return samples, tuple(reasons.most_common())
+            progress(i + 1, len(points))
+    return samples, reasons
 
 
 def _served(point: Point, answer: Any) -> Sample:  # noqa: ANN401
@@ -176,10 +176,10 @@ def _samples(
     ]  # fmt: skip
 
 
-def leave_device_out(points: Sequence[Point]) -> tuple[Group, ...]:
+def leave_device_out(found: Sequence[Batch]) -> tuple[Group, ...]:
     """Errors of devices as their class's defaults alone predict them, a group for each."""
     samples: list[Sample] = []
-    for batch in batches(p for p in points if p.is_score_row and p.quantity != "power_w")[0]:
+    for batch in found:
         bare = class_only(batch.setup.hardware, batch.setup.device)
         if bare is not None:
             samples += _samples(batch, *batch.values(bare))
@@ -188,32 +188,40 @@ def leave_device_out(points: Sequence[Point]) -> tuple[Group, ...]:
     return (*group_by(samples, "hardware", "phase"), summarise(samples))
 
 
-def leave_model_out(points: Sequence[Point]) -> tuple[Group, ...]:
-    """Errors on each model of rates that were fitted to a device's other models."""
-    by_device: dict[str, list[Point]] = {}
-    for point in points:
-        if point.quantity != "power_w":
-            by_device.setdefault(point.hardware, []).append(point)
+def leave_model_out(scored: Sequence[Batch], known: Sequence[Batch]) -> tuple[Group, ...]:
+    """Errors on each model of rates that were fitted to a device's other models.
+
+    Only for devices that were calibrated by whole models; single kernels know no model.
+    """
     samples: list[Sample] = []
-    for found in by_device.values():
-        models = sorted({p.model for p in found})
-        for model in models if len(models) > 1 else ():
-            samples += _left_out(found, model)
+    for hardware in sorted({b.points[0].hardware for b in scored}):
+        device = next(b.setup.device for b in scored if b.points[0].hardware == hardware)
+        if any(law.startswith("benchmark.") for law in device.calibrated):
+            continue
+        asked = [b for b in scored if b.points[0].hardware == hardware]
+        others = [b for b in known if b.points[0].hardware == hardware]
+        for model in sorted({b.points[0].model for b in asked}):
+            samples += _left_out(asked, others, model)
     if not samples:
         return ()
     return (*group_by(samples, "model"), summarise(samples))
 
 
-def _left_out(points: Sequence[Point], model: str) -> list[Sample]:
-    asked, _ = batches(p for p in points if p.model == model and p.is_score_row)
-    known, _ = batches(p for p in points if p.model != model and not p.is_score_row)
-    if not asked or not known:
+def _left_out(asked: Sequence[Batch], known: Sequence[Batch], model: str) -> list[Sample]:
+    seen = [b.thinned(_ROWS_A_BATCH) for b in known if b.points[0].model != model]
+    if not seen:
         return []
-    device = known[0].setup.device
-    bare = class_only(known[0].setup.hardware, device) or device
-    fit = fit_steps(known, free_rates(known), device=bare)
+    device = seen[0].setup.device
+    bare = class_only(seen[0].setup.hardware, device) or device
+    fit = fit_steps(seen[:_MOST_BATCHES], device=bare, tolerance=1e-2)
     fitted = with_rates(bare, {**rates_of(bare), **fit.values})
-    return [s for b in asked for s in _samples(b, *b.values(fitted))]
+    mine = [b for b in asked if b.points[0].model == model]
+    return [s for b in mine for s in _samples(b, *b.values(fitted))]
+
+
+_ROWS_A_BATCH = 2
+_MOST_BATCHES = 6
+"""Three numbers are fitted a device; these many rows tell them."""
 
 
 def _unique(points: Iterable[Point]) -> list[Point]:

@@ -2,9 +2,27 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.graph.build import build
+from simulator.graph.operator import AttentionCore, Indexer, LatentCore, Recurrence, Span
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.compute.attention import DeviceRates
+from simulator.roofline.compute.sequence import (
+    GATHER_KERNELS,
+    GatherCalibration,
+    IndexerCalibration,
+    RecurrentScanCalibration,
+    RecurrentStepCalibration,
+    comparisons,
+    gather_attention_time_s,
+    indexer_time_s,
+    recurrent_scan_time_s,
+    recurrent_step_time_s,
+)
+from simulator.roofline.costing import cost
+from simulator.roofline.costing.sequence import scan_law
 from simulator.roofline.device import resolve
 from simulator.roofline.step import StepModel
 from simulator.roofline.step_table import StepTable
@@ -49,3 +67,146 @@ def test_a_mixed_step_by_table_is_near_the_step_itself(name):
         prefill_past=2000,
     )
     assert found == pytest.approx(float(model.evaluate(shape).time_s), rel=0.03)
+
+
+def device_rates():
+    return DeviceRates(132.0, 1e15, 4e12)
+
+
+INDEXER = IndexerCalibration(0.5, 0.8, 1e-8, 5e-6, 1e-13)
+GATHER = GatherCalibration(0.6, 8.0, 5e-6, 2e-6)
+SCAN = RecurrentScanCalibration(0.4, 0.6, 6e-6, 3e-6)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e4))
+def test_comparisons_add_up_over_a_prompt_in_two_parts(first, grown, rows):
+    middle, last = first + grown / 2, first + grown
+    apart = comparisons(rows / 2, first, middle) + comparisons(rows / 2, middle, last)
+    assert float(apart) == pytest.approx(float(comparisons(rows, first, last)), rel=1e-3, abs=1.0)
+
+
+@given(st.integers(1, 500), st.integers(1, 5000), st.floats(1.0, 3.0))
+def test_more_entries_or_rows_never_cost_less(rows, entries, more):
+    def gather(count, seen):
+        kernel = GATHER_KERNELS["flash-mla-sparse"]
+        rates = device_rates()
+        heads = (128, 1, 1088, 1152.0)
+        return float(gather_attention_time_s(rates, kernel, GATHER, count, count * seen, *heads))
+
+    base = gather(rows, entries)
+    assert gather(rows, entries * more) >= base
+    assert gather(int(rows * more), entries) >= base * (1 - 1e-12)
+
+
+@given(st.integers(1, 64), st.integers(1, 20_000), st.integers(1, 128))
+def test_a_scan_of_one_sequence_is_as_long_as_its_chunks(sequences, tokens, heads):
+    def scan(count, length):
+        state, flops, size = heads * 65536.0, heads * 180_000.0, heads * 1024.0
+        return float(recurrent_scan_time_s(device_rates(), SCAN, count, length, state, flops, size))
+
+    assert scan(sequences, 2 * tokens) >= scan(sequences, tokens)
+    assert scan(sequences + 1, tokens) >= scan(sequences, tokens)
+    # Chains that fit the units side by side take no longer than one.
+    if 2 * heads <= 132:
+        moved_s = 2 * heads * (2 * 65536.0 + tokens * 1024.0) / (4e12 * 0.6)
+        assert scan(2, tokens) <= scan(1, tokens) + moved_s
+
+
+def test_nothing_to_do_takes_no_time():
+    rates = device_rates()
+    assert float(indexer_time_s(rates, INDEXER, 0, 0, 0, 0)) == 0
+    kernel = GATHER_KERNELS["flash-mla-sparse"]
+    assert float(gather_attention_time_s(rates, kernel, GATHER, 0, 0, 64, 1, 1088, 1152)) == 0
+    assert float(recurrent_scan_time_s(rates, SCAN, 0, 5, 65536, 1, 1)) == 0
+    step = RecurrentStepCalibration(0.8, 3e-6)
+    assert float(recurrent_step_time_s(rates, step, 0, 0)) == 0
+
+
+def test_a_decode_step_moves_every_state_twice():
+    step = RecurrentStepCalibration(0.8, 3e-6)
+    found = recurrent_step_time_s(device_rates(), step, 189e6, 0.0)
+    assert float(found) == pytest.approx(3e-6 + 2 * 189e6 / (0.8 * 4e12))
+
+
+@pytest.mark.parametrize("name", SPARSE_OR_RECURRENT)
+@pytest.mark.parametrize("hardware", ["h200-sxm", "b200", "mi300x", "tpu-v6e", "apple-m4-pro"])
+def test_no_operator_beats_its_roof(name, hardware):
+    model = step_model(name, hardware)
+    shapes = (
+        StepShape.decode(np.array([1.0, 32.0]), np.array([[100.0], [100_000.0]])),
+        StepShape.prefill(np.array([1.0, 4.0]), np.array([[64.0], [16_384.0]])),
+    )
+    for shape in shapes:
+        for op, parts in model.loads(shape):
+            if isinstance(op, Indexer | Recurrence | LatentCore):
+                for part in parts:
+                    assert np.all(part.time_s >= part.roof_s * (1 - 1e-9)), part.law
+
+
+@pytest.mark.parametrize("name", SPARSE_OR_RECURRENT)
+def test_a_mixed_step_is_its_decode_and_its_prefill(name):
+    model = step_model(name)
+    decode = StepShape.decode(7.0, 2000.0)
+    prefill = StepShape.prefill(2.0, 500.0, 300.0)
+    mixed = StepShape.of(
+        decode_sequences=7,
+        decode_context=2000,
+        prefill_sequences=2,
+        prefill_tokens=500,
+        prefill_past=300,
+    )
+    for op in model.graph.operators:
+        if op.driver == "context":
+            apart = sum(
+                float(part.time_s)
+                for shape in (decode, prefill)
+                for part in cost(op, shape, model.device)
+            )
+            together = sum(float(part.time_s) for part in cost(op, mixed, model.device))
+            assert together == pytest.approx(apart)
+
+
+def test_sparse_attention_stops_growing_where_dense_goes_on():
+    contexts = np.array([65_536.0, 1_048_576.0])
+
+    def core_s(name):
+        model = step_model(name)
+        found = model.loads(StepShape.decode(1.0, contexts))
+        parts = [p for op, loads in found if isinstance(op, LatentCore) for p in loads]
+        return np.sum([p.time_s for p in parts], axis=0)
+
+    dense, sparse = core_s("deepseek-v3"), core_s("deepseek-v3.2")
+    assert dense[1] > 10 * dense[0]
+    assert sparse[1] == pytest.approx(sparse[0])
+
+
+@pytest.mark.parametrize("name", ["mamba2-2.7b", "qwen3-next-80b-a3b"])
+def test_a_recurrent_layers_decode_does_not_see_the_context(name):
+    model = step_model(name)
+    found = model.loads(StepShape.decode(4.0, np.array([10.0, 1e6])))
+    for op, loads in found:
+        if isinstance(op, Recurrence):
+            for part in loads:
+                assert part.time_s[0] == part.time_s[1]
+
+
+def test_only_rows_with_a_decay_for_each_channel_scan_by_that_law():
+    def law(name):
+        ops = build(catalogue.model(name)).operators
+        return {scan_law(op) for op in ops if isinstance(op, Recurrence)}
+
+    assert law("kimi-k3") == {"attention.recurrent_scan.channel_decay"}
+    for name in ("qwen3-next-80b-a3b", "qwen3.5-397b-a17b", "mamba2-2.7b"):
+        assert law(name) == {"attention.recurrent_scan"}
+
+
+def test_an_encoder_sees_all_pairs():
+    """Bidirectional attention does about twice the products of a causal prompt."""
+    device = resolve(catalogue.hardware("h200-sxm"))
+    shape = StepShape.prefill(8.0, 8192.0)
+
+    def seconds(causal):
+        core = AttentionCore("x", 16, 16, 64, 64, 2.0, Span(causal=causal))
+        return sum(float(part.time_s) for part in cost(core, shape, device))
+
+    assert 1.6 < seconds(False) / seconds(True) < 2.2

@@ -8,7 +8,9 @@ from closed_form_clock import ClosedFormClock, random_table, serve_watched, sett
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from joblib import Parallel, delayed
 
+from simulator.errors import InputError
 from simulator.serving.cluster import serve
 from simulator.serving.policies import COMPOSITIONS, ORDERINGS
 from simulator.serving.request import FINISHED, REJECTED
@@ -116,3 +118,33 @@ def test_a_single_request_takes_the_time_of_its_steps(policy):
     first = 1.0 + clock.mixed(0, 0, 1, 100, 0, 1)[0]
     assert records.first_token_s[0] == pytest.approx(first, rel=1e-12)
     assert records.finished_s[0] == pytest.approx(first + clock.decode(1).run(100, 4)[0], rel=1e-12)
+
+
+def bytes_of(seed):
+    records = serve(random_table(seed), ClosedFormClock(), settings(replicas=2)).records
+    return b"".join(getattr(records, name).tobytes() for name in records.__dataclass_fields__)
+
+
+def test_the_number_of_workers_changes_nothing():
+    seeds = range(4)
+    alone = [bytes_of(seed) for seed in seeds]
+    assert Parallel(n_jobs=2)(delayed(bytes_of)(seed) for seed in seeds) == alone
+
+
+def test_more_of_the_same_costs_events_in_proportion():
+    few, many = (
+        serve(random_table(1, count=n, rate=5.0), ClosedFormClock(), settings()).counters[0].events
+        for n in (500, 5000)
+    )
+    assert many == pytest.approx(10 * few, rel=0.1)
+
+
+def test_nothing_can_be_served_without_requests_or_memory():
+    for requests, options in (
+        (table([], [], []), {}),
+        (table([0], 10, 0), {}),
+        (table([np.nan], 10, 1), {}),
+        (table([0], 10, 1), {"kv_blocks": 0}),
+    ):
+        with pytest.raises(InputError):
+            serve(requests, ClosedFormClock(), settings(**options))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.roofline.compute.attention import DeviceRates, cached_fraction
+from simulator.roofline.compute.attention import DeviceRates
 
 FloatArray = NDArray[np.float64]
 
@@ -32,13 +32,15 @@ class IndexerCalibration:
 
     ``matrix_fraction``: of the peak, for the scores. ``bandwidth_fraction``: of the data sheet,
     for keys and scores. ``row_s``: picking for one query row, however few entries it has.
-    ``latency_s``: launches to first result, of all kernels.
+    ``latency_s``: launches to first result, of all kernels. ``rank_s``: one comparison of two
+    scores of a row that is short enough to be ranked (see ``comparisons``).
     """
 
     matrix_fraction: float
     bandwidth_fraction: float
     row_s: float
     latency_s: float
+    rank_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class GatherKernel:
 GATHER_KERNELS = {
     # FlashMLA's sparse forward pass, and its decode kernel for 8-bit entries on Hopper.
     "flash-mla-sparse": GatherKernel(),
+    "flash-mla-sparse-decode": GatherKernel(splits=True),
     "flash-mla-sparse-fp8": GatherKernel(splits=True, walks_list=True, prefill_heads=32.0),
     # Whole blocks of keys for the query heads of one KV head (Triton).
     "triton-blocks": GatherKernel(tile_rows=16.0, splits=True),
@@ -132,18 +135,35 @@ def indexer_time_s(
     flops: ArrayLike,
     key_bytes: ArrayLike,
     score_bytes: ArrayLike,
+    compared: ArrayLike = 0.0,
 ) -> FloatArray:
     """Seconds to score entries (``flops``, reading ``key_bytes``) and to pick the best.
 
     The scores are written by one kernel and read by the next: their ``score_bytes`` do not
-    hide behind the products. Picking takes each of the query ``rows`` some time of its own.
+    hide behind the products. Picking takes each of the query ``rows`` some time of its own, and
+    the ``compared`` pairs of scores theirs.
     """
     count, work, keys, scores = _floats(rows, flops, key_bytes, score_bytes)
     multiply_s = work / (rates.peak_flops * calibration.matrix_fraction)
     bandwidth = rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction
     busy_s = _overlapped(multiply_s, keys / bandwidth) + scores / bandwidth
     busy_s = busy_s + count * calibration.row_s
+    busy_s = busy_s + np.asarray(compared, np.float64) * calibration.rank_s
     return np.where(work > 0.0, calibration.latency_s + busy_s, 0.0)
+
+
+RANKED_ENTRIES = 2048.0
+"""Entries up to which a row is ranked by comparing all with all; longer ones are first sieved
+by a histogram (vLLM's ``top_k_per_row``)."""
+
+
+def comparisons(rows: ArrayLike, first: ArrayLike, last: ArrayLike) -> FloatArray:
+    """Comparisons in ``rows`` rows whose entries grow evenly from ``first`` to ``last``."""
+    count, low, high = _floats(rows, first, last)
+    spread = np.maximum(high - low, 1e-6)
+    upper, lower = np.minimum(low + spread, RANKED_ENTRIES), np.minimum(low, RANKED_ENTRIES)
+    total: FloatArray = count * (upper**3 - lower**3) / (3.0 * spread)
+    return total
 
 
 def gather_attention_time_s(
@@ -176,12 +196,12 @@ def gather_attention_time_s(
         rounds = np.ceil(rounds - 1e-9)
     entries = seen / np.maximum(count, 1e-9)
     unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
-    item_s = entries * 2.0 * kernel.tile_rows * width / unit_flops
+    work_s = rounds * entries * 2.0 * kernel.tile_rows * width / unit_flops
     if starts:
-        item_s = item_s + calibration.item_s
+        work_s = work_s + np.maximum(rounds, 1.0) * calibration.item_s
     loaded = seen * size * tiles / shared
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
-    busy_s = _overlapped(rounds * item_s, load_s)
+    busy_s = _overlapped(work_s, load_s)
     latency_s = calibration.latency_s if starts else 0.0
     return np.where(seen > 0.0, latency_s + busy_s, 0.0)
 
@@ -192,27 +212,15 @@ def recurrent_step_time_s(
     state_bytes: ArrayLike,
     row_bytes: ArrayLike,
     kernels: ArrayLike = 1.0,
-    *,
-    cache_bytes: ArrayLike = 0.0,
 ) -> FloatArray:
     """Seconds to move all states of a decode step through the units and back.
 
     ``state_bytes`` of all sequences are read and written once, ``row_bytes`` beside them.
-    ``cache_bytes`` is a condition of a measurement: the last-level cache in which a repeated
-    kernel finds its states again. In an engine other layers flush it: leave it 0.
     """
-    states, others, launches, cache = _floats(state_bytes, row_bytes, kernels, cache_bytes)
+    states, others, launches = _floats(state_bytes, row_bytes, kernels)
     moved = 2.0 * states + others
     move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
-    # The cache takes a state in and gives it back at about the data sheet's memory rate.
-    found = cached_fraction(states, cache)
-    cached_s = moved / (rates.bandwidth_bytes_per_s * _CACHED_STATE_SPEEDUP)
-    move_s = (1.0 - found) * move_s + found * np.minimum(move_s, cached_s)
     return np.where(moved > 0.0, launches * calibration.latency_s + move_s, 0.0)
-
-
-_CACHED_STATE_SPEEDUP = 1.15
-"""Rate of states that stay in the last-level cache, over the memory's data sheet (H200, B200)."""
 
 
 def recurrent_scan_time_s(

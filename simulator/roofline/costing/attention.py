@@ -19,7 +19,6 @@ from simulator.roofline.costing.sequence import gathered_decode, gathered_prefil
 from simulator.roofline.device import Device
 from simulator.roofline.load import Load, load
 
-
 _LATENT_IN_16_BITS = frozenset({"flash-mla-decode", "triton-mla-decode"})
 """Kernels that widen a narrow latent cache and multiply in 16 bits."""
 
@@ -46,6 +45,8 @@ def _law(
 
 @cost.register
 def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load]:
+    if gathers(op) and op.shared_key_value:
+        return [gathered_decode(op, shape, device), gathered_prefill(op, shape, device)]
     law, datatype, rates = _law(op, "decode", device)
     window = np.inf if op.span.window is None else float(op.span.window)
     heads = (op.query_heads, op.kv_heads, op.key_size)

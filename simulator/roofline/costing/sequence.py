@@ -14,6 +14,7 @@ from simulator.roofline.compute.sequence import (
     IndexerCalibration,
     RecurrentScanCalibration,
     RecurrentStepCalibration,
+    comparisons,
     gather_attention_time_s,
     indexer_time_s,
     recurrent_scan_time_s,
@@ -52,14 +53,14 @@ def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
     length = shape.prefill_past + shape.prefill_tokens
     entries = shape.prefill_sequences * op.span.entries(length)
 
-    def one(rows: FloatArray, pairs: FloatArray, read: FloatArray) -> Load:
+    def one(rows: FloatArray, pairs: FloatArray, read: FloatArray, compared: FloatArray) -> Load:
         keys = read * op.bytes_per_entry
         scores = pairs * op.score_bytes_per_pair
         flops = pairs * op.flops_per_pair
         calibration = device.law(law, IndexerCalibration)
         found = load(
             law=law,
-            time_s=indexer_time_s(rates, calibration, rows, flops, keys, scores),
+            time_s=indexer_time_s(rates, calibration, rows, flops, keys, scores, compared),
             datatype=datatype,
             peak_flops=rates.peak_flops,
             flops=flops,
@@ -70,7 +71,13 @@ def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
         return found.times(op.count)
 
     prefilling = shape.prefill_sequences * shape.prefill_tokens
-    return [one(shape.decode_sequences, decode, decode), one(prefilling, prefill, entries)]
+    last = op.span.entries(shape.decode_context + 1)
+    ranked = comparisons(shape.decode_sequences, last, last)
+    past = op.span.entries(shape.prefill_past)
+    return [
+        one(shape.decode_sequences, decode, decode, ranked),
+        one(prefilling, prefill, entries, comparisons(prefilling, past, op.span.entries(length))),
+    ]
 
 
 def gathers(op: AttentionCore | LatentCore) -> bool:
@@ -80,8 +87,8 @@ def gathers(op: AttentionCore | LatentCore) -> bool:
     return op.span.top_k is not None or op.span.compression > 1 or op.shared_key_value
 
 
-def gathered_decode(op: LatentCore, shape: StepShape, device: Device) -> Load:
-    """The load of the decoding rows of a latent core that ``gathers``."""
+def gathered_decode(op: AttentionCore | LatentCore, shape: StepShape, device: Device) -> Load:
+    """The load of the decoding rows of a core that ``gathers``."""
     pairs, _ = attention_pairs(op.span, shape)
     return _gathered(op, shape.decode_sequences, pairs, pairs, device, is_prefill=False)
 
@@ -147,6 +154,8 @@ def _gather_law(
     law = "attention.gather"
     if isinstance(op, AttentionCore):
         law = f"{law}.{'compressed' if op.shared_key_value else 'blocks'}"
+        if op.shared_key_value and not is_prefill:
+            law = f"{law}.decode"
     narrow = f"{law}.fp8"
     if op.kv_bytes_per_value < _NARROW_BYTES_PER_VALUE and device.has_law(narrow):
         kernel = GATHER_KERNELS[device.kernel(narrow)]

@@ -34,12 +34,13 @@ def fit_log_time(
     measured_s: FloatArray,
     parameters: Mapping[str, Parameter],
     weights: FloatArray | None = None,
+    tolerance: float = 1e-8,
 ) -> Fit:
     """Fit positive ``parameters`` so that ``predict_s(values)`` matches ``measured_s``.
 
     Residuals are log(predicted / measured) under a soft-L1 loss, so that a factor of two is as
     bad above as below and a few broken rows do not steer the result. Parameters are searched
-    in log space inside their bounds. Standard errors come from the Jacobian at the solution
+    in log space inside their bounds, to a relative ``tolerance``. Standard errors come from the Jacobian at the solution
     and are relative errors times the value.
     """
     names = list(parameters)
@@ -53,7 +54,14 @@ def fit_log_time(
         return np.log(predict_s(values) / measured_s) * root_weight
 
     solution = least_squares(
-        residuals, np.clip(start, low, high), bounds=(low, high), loss="soft_l1", f_scale=0.1
+        residuals,
+        np.clip(start, low, high),
+        bounds=(low, high),
+        loss="soft_l1",
+        f_scale=0.1,
+        ftol=tolerance,
+        xtol=tolerance,
+        gtol=tolerance,
     )
     values = dict(zip(names, np.exp(solution.x).tolist(), strict=True))
     degrees_of_freedom = max(1, len(measured_s) - len(names))

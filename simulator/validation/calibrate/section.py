@@ -40,9 +40,12 @@ def section_of_rates(
     *,
     measured_with: str,
     as_of: str,
-    score_log_errors: NDArray[np.float64],
+    score_log_errors: Mapping[str, NDArray[np.float64]],
 ) -> Calibration:
-    """The section that puts the fitted rates of ``fit`` into every law of ``device``."""
+    """The section that puts the fitted rates of ``fit`` into every law of ``device``.
+
+    ``score_log_errors``: log(predicted / measured) of the rows kept back, by phase.
+    """
     values, errors = dict(fit.values), dict(fit.standard_errors)
     if "bandwidth" in values and "cache" not in values:
         values["cache"], errors["cache"] = values["bandwidth"], errors["bandwidth"]
@@ -68,15 +71,27 @@ def section_of_rates(
     return Calibration.model_validate(found)
 
 
-def _residuals(device: Device, score_log_errors: NDArray[np.float64]) -> dict[str, float]:
-    """The scatter on rows kept back; too few rows leave the class's residuals."""
-    if len(score_log_errors) < _ENOUGH_ROWS:
-        return {}
-    sigma = robust_sigma(score_log_errors)
-    laws: Sequence[str] = ("matmul", "elementwise", "attention", "experts")
-    return {
-        law: round(sigma, 3) for law in laws if any(k.startswith(law) for k in device.constants)
-    }
+def _residuals(
+    device: Device, score_log_errors: Mapping[str, NDArray[np.float64]]
+) -> dict[str, float]:
+    """The scatter on rows kept back; too few rows leave the class's residuals.
+
+    ``prompts`` is what compute-bound work errs beside that.
+    """
+    by_phase = {phase: errors for phase, errors in score_log_errors.items() if len(errors)}
+    steps = [errors for phase, errors in by_phase.items() if phase != "prefill"]
+    found: dict[str, float] = {}
+    every = robust_sigma(np.concatenate(steps)) if steps else _LEAST_RESIDUAL
+    if sum(map(len, steps)) >= _ENOUGH_ROWS:
+        laws: Sequence[str] = ("matmul", "elementwise", "attention", "experts")
+        known = (law for law in laws if any(k.startswith(law) for k in device.constants))
+        found = {law: round(every, 3) for law in known}
+    prompts = by_phase.get("prefill", np.zeros(0))
+    if len(prompts) >= _FEW_ROWS:
+        beside = robust_sigma(prompts) ** 2 - every**2
+        found["prompts"] = round(float(np.sqrt(max(beside, 0.0))), 3)
+    return found
 
 
 _ENOUGH_ROWS = 4
+_FEW_ROWS = 2

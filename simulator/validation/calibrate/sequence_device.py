@@ -4,13 +4,13 @@ At most two constants a law are free; what a table cannot tell apart is fixed, o
 devices. Conditions of the tables (see ``sequence.Condition``) are fitted beside them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.roofline.device import Device
 from simulator.validation.calibrate.least_squares import Fit, Parameter
-from simulator.validation.calibrate.sequence import Condition, Free, fit_modules, with_constants
+from simulator.validation.calibrate.sequence import Condition, fit_modules, with_constants
 from simulator.validation.calibrate.sequence_tables import ModuleRows, read_module_rows
 
 ENGINE_TOKENS = 65_536
@@ -60,10 +60,15 @@ FAMILIES = {
             "dsv4_csa_context_module",
             "dsv4_hca_generation_module",
             "dsv4_hca_context_module",
+            "dsv4_hca_attn_module",
         ),
         {
             "attention.gather.compressed": _GATHER,
-            "attention.indexer.fp4": {k: v for k, v in _INDEXER.items() if k != "row_s"},
+            "attention.gather.compressed.decode": _GATHER,
+            "attention.indexer.fp4": {
+                "bandwidth_fraction": _INDEXER["bandwidth_fraction"],
+                "rank_s": Parameter(3e-13, 1e-15, 1e-11),
+            },
         },
         {},
     ),
@@ -81,19 +86,70 @@ FAMILIES = {
 """Every family of module tables by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One kernel of a recurrence: its table, and what it tells of which law."""
+
+    table: str
+    kernel: str
+    law: str
+    free: Mapping[str, Parameter]
+
+
+_STEP = {
+    "bandwidth_fraction": Parameter(0.8, 0.2, 1.0),
+    "latency_s": Parameter(4e-6, 1e-7, 5e-5),
+}
+_MATRIX = Parameter(0.3, 0.02, 0.8)
+
+SCANS = {
+    "gdn step": Scan(
+        "gdn",
+        "fused_recurrent_gated_delta_rule_packed_decode",
+        "attention.recurrent_step",
+        _STEP,
+    ),
+    "kda step": Scan("kda", "fused_recurrent_kda_packed_decode", "attention.recurrent_step", _STEP),
+    "gdn scan": Scan(
+        "gdn",
+        "chunk_gated_delta_rule_flashinfer",
+        "attention.recurrent_scan",
+        {"matrix_fraction": _MATRIX, "item_s": Parameter(6e-6, 1e-8, 1e-4)},
+    ),
+    "kda scan": Scan(
+        "kda",
+        "flashkda_fwd",
+        "attention.recurrent_scan.channel_decay",
+        {"matrix_fraction": _MATRIX, "latency_s": Parameter(1e-5, 1e-7, 1e-4)},
+    ),
+}
+"""Every kernel of a recurrence by name."""
+
+
+def fit_scan(
+    scan: Scan, rows: Sequence[ModuleRows], device: Device
+) -> tuple[Device, dict[str, float]]:
+    """Fit what a kernel's rows tell of its law."""
+    free = {f"{scan.law}:{name}": where for name, where in scan.free.items()}
+    fitted, _, fit = fit_modules({scan.table: rows}, device, free)
+    return fitted, {name.split(":")[1]: value for name, value in fit.values.items()}
+
+
 def read_family(family: Family, folder: Path, device: str) -> dict[str, list[ModuleRows]]:
     """The tables of a family, apart by the precision of the products (other kernels run)."""
     found: dict[str, list[ModuleRows]] = {}
     for table in family.tables:
         for rows in read_module_rows(folder / f"{table}_perf.parquet", device):
-            kept = rows.where(rows.shape.tokens < ENGINE_TOKENS)
+            # A prompt of one token is run as a decode step, by other kernels than prompts.
+            is_prompt = (rows.shape.decode_sequences > 0) | (rows.shape.prefill_tokens > 1)
+            kept = rows.where((rows.shape.tokens < ENGINE_TOKENS) & is_prompt)
             found.setdefault(f"{table}@{rows.label.split('|')[1]}", []).append(kept)
     return found
 
 
 def fit_family(
     family: Family,
-    tables: Mapping[str, list[ModuleRows]],
+    tables: Mapping[str, Sequence[ModuleRows]],
     device: Device,
     *,
     constants: bool = True,
@@ -117,12 +173,17 @@ def with_narrow_kernels(family: Family, device: Device) -> Device:
     return with_constants(known, {law: {} for law in family.kernels})
 
 
-def _conditions(family: Family, tables: Mapping[str, object]) -> Iterator[tuple[str, Parameter]]:
-    for name in tables:
-        yield f"{name}/extra_s", Parameter(3e-5, 1e-8, 5e-4)
+def _conditions(
+    family: Family, tables: Mapping[str, Sequence[ModuleRows]]
+) -> Iterator[tuple[str, Parameter]]:
+    for name, groups in tables.items():
+        if "attn_module" in name:
+            continue  # the bare kernel
+        yield f"{name}/extra_s", Parameter(3e-5, 1e-8, 1e-3)
         yield f"{name}/extra_passes", Parameter(1.0, 1e-3, 60.0)
         if name.split("@")[0] in family.launched:
-            yield f"{name}/host_s", Parameter(1e-4, 1e-5, 5e-3)
+            least_s = min(float(g.measured_s.min()) for g in groups if len(g.measured_s))
+            yield f"{name}/host_s", Parameter(least_s, least_s / 4, least_s * 4)
 
 
 def constants_of(family: Family, fit: Fit) -> dict[str, dict[str, float]]:
@@ -133,6 +194,3 @@ def constants_of(family: Family, fit: Fit) -> dict[str, dict[str, float]]:
             law, constant = name.split(":")
             found.setdefault(law, {})[constant] = value
     return {law: found[law] for law in family.laws if law in found}
-
-
-__all__ = ["FAMILIES", "Family", "Free", "constants_of", "fit_family", "read_family"]

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from simulator.graph.attention import attention_block
 from simulator.graph.attention.compressed import CompressedAttention
+from simulator.graph.attention.delta_rule import GatedDeltaNet, KimiDeltaAttention
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
-from simulator.graph.operator import Indexer, Operator
+from simulator.graph.operator import AttentionCore, Indexer, Operator, Recurrence
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
 from simulator.specs.precision import precision
@@ -93,24 +94,71 @@ def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
         KeyError: the table names a model that is not in ``MODELS``.
     """
     table = read_table(path, device)
-    is_decode = "generation" in path.name
-    kind = path.name.split("_context")[0].split("_generation")[0]
+    kind = path.name.removesuffix("_module_perf.parquet")
+    for phase in ("context", "generation", "attn"):
+        kind = kind.removesuffix(f"_{phase}")
     found = []
     for label, rows in _groups(table, ("model", "gemm_type", "kv_cache_dtype", "num_heads")):
         model, gemm, cache, heads = label
-        part = {name: table[name][rows] for name in ("batch_size", "isl", "step")}
-        batch, tokens, past = (part[n].astype(np.float64) for n in ("batch_size", "isl", "step"))
-        shape = StepShape.decode(batch, past) if is_decode else None
+        operators = _operators(kind, str(model), str(gemm), str(cache), int(heads))
+        if "_attn_" in path.name:  # the core alone
+            operators = [op for op in operators if isinstance(op, AttentionCore)]
+        is_prompt = np.full(len(rows), "context" in path.name) | (table["isl"][rows] > 1)
+        for some in (rows[~is_prompt], rows[is_prompt]):
+            part = {name: table[name][some] for name in ("batch_size", "isl", "step")}
+            batch, new, past = (part[n].astype(np.float64) for n in ("batch_size", "isl", "step"))
+            decodes = "context" not in path.name and not np.any(new > 1)
+            found.append(
+                ModuleRows(
+                    tuple(operators),
+                    StepShape.decode(batch, past)
+                    if decodes
+                    else StepShape.prefill(batch, new, past),
+                    table["measured_s"][some],
+                    table["score"][some],
+                    "|".join(map(str, label)),
+                )
+            )
+    return [rows for rows in found if len(rows.measured_s)]
+
+
+def read_recurrence_rows(path: Path, device: str, kernel: str) -> list[ModuleRows]:
+    """The rows of a ``gdn`` or ``kda`` table that one kernel ran: the recurrence alone.
+
+    Raises:
+        ImportError: pyarrow is missing.
+    """
+    table = read_table(path, device)
+    table = {name: column[table["kernel_source"] == kernel] for name, column in table.items()}
+    found = []
+    heads = np.stack([table["num_k_heads"], table["num_v_heads"]], axis=1)
+    for keys, values in np.unique(heads, axis=0):
+        rows = np.flatnonzero((heads == (keys, values)).all(axis=1))
+        batch = table["batch_size"][rows].astype(np.float64)
+        is_decode = table["phase"][rows[0]] == "generation"
+        tokens = table["seq_len"][rows].astype(np.float64)
         found.append(
             ModuleRows(
-                tuple(_operators(kind, str(model), str(gemm), str(cache), int(heads))),
-                shape or StepShape.prefill(batch, tokens, past),
+                (_recurrence(path.name.split("_")[0], int(keys), int(values)),),
+                StepShape.decode(batch, 0.0) if is_decode else StepShape.prefill(batch, tokens),
                 table["measured_s"][rows],
                 table["score"][rows],
-                "|".join(map(str, label)),
+                f"{keys}|{values}",
             )
         )
     return found
+
+
+def _recurrence(kind: str, keys: int, values: int) -> Operator:
+    """The recurrence of a layer with these heads of 128 values."""
+    block: AttentionBlock
+    if kind == "kda":
+        block = KimiDeltaAttention(heads=values, head_size=128, decay_rank=128)
+    else:
+        block = GatedDeltaNet(key_heads=keys, value_heads=values, key_size=128, value_size=128)
+    bf16 = precision("bf16")
+    context = BlockContext(values * 128, bf16, bf16, CacheFormat(), 1)
+    return next(op for op in block.operators(context) if isinstance(op, Recurrence))
 
 
 def _groups(

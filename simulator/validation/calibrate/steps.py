@@ -36,7 +36,7 @@ PRIOR_SIGMA: Mapping[str, float] = {
 """How far devices of one class scatter (standard deviation of the logarithm)."""
 
 _ROW_SIGMA = 0.1
-_STEP_QUANTITIES = frozenset({"step_time_s", "tpot_s", "output_tokens_per_s"})
+_STEP_QUANTITIES = frozenset({"step_time_s", "tpot_s", "ttft_s", "output_tokens_per_s"})
 _SLACK = 0.95  # formats count their bits a little differently
 RATE_CONSTANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "bandwidth": {
@@ -107,6 +107,10 @@ class Batch:
         sigma = np.broadcast_to(figures["sigma"], batch.shape)
         return np.array([c[i] for i, c in enumerate(columns)], float), np.asarray(sigma, float)
 
+    def thinned(self, most: int) -> "Batch":
+        """At most ``most`` of the points, evenly taken."""
+        return replace(self, points=self.points[:: max(1, -(-len(self.points) // most))])
+
     def asked(self, name: str) -> FloatArray:
         """One number of the question, for every point."""
         return np.array([p.question[name] for p in self.points], float)
@@ -126,7 +130,10 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
         except (InputError, TypeError) as error:
             refused.append((point, str(error)))
             continue
-        if point.phase == "decode" and _is_impossible(one, predicted):
+        if point.phase == "prefill" and _overflows(one):
+            refused.append((point, "the cache does not hold the batch at once"))
+            continue
+        if point.phase in ("decode", "prefill") and _is_impossible(one, predicted):
             refused.append((point, "is faster than the data sheet allows"))
             continue
         key = (id(setup), point.phase)
@@ -134,16 +141,23 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
     return [Batch(s, found[0].phase, tuple(found)) for s, found in groups.values()], refused
 
 
+def _overflows(one: Batch) -> bool:
+    most = capacity_batch(one.setup, one.asked("context")) * one.setup.deployment.replicas
+    return bool(np.any(one.asked("batch") > most))
+
+
 def _is_impossible(one: Batch, predicted: float) -> bool:
-    """Whether a decode step was reported faster than the device's peaks and bandwidth allow."""
+    """Whether a step was reported faster than the device's peaks and bandwidth allow."""
     point, model = one.points[0], one.setup.step_model
-    shape = StepShape.decode(one.asked("batch"), one.asked("context"))
+    if point.quantity not in _STEP_QUANTITIES:
+        return False
+    batch, context = one.asked("batch"), one.asked("context")
+    shape = (StepShape.decode if point.phase == "decode" else StepShape.prefill)(batch, context)
     roof_s = sum(float(np.sum(p.roof_s)) for _, parts in model.loads(shape) for p in parts)
-    speed_up = predicted / point.value
+    faster = predicted / point.value
     if point.quantity == "output_tokens_per_s":
-        speed_up = 1.0 / speed_up
-    step_s = float(model.evaluate(shape).time_s[0])
-    return point.quantity in _STEP_QUANTITIES and step_s / speed_up < _SLACK * roof_s
+        faster = 1.0 / faster
+    return float(model.evaluate(shape).time_s[0]) / faster < _SLACK * roof_s
 
 
 def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
@@ -185,7 +199,10 @@ def free_rates(found: Sequence[Batch]) -> tuple[str, ...]:
 
 
 def fit_steps(
-    found: Sequence[Batch], free: Sequence[str] | None = None, device: Device | None = None
+    found: Sequence[Batch],
+    free: Sequence[str] | None = None,
+    device: Device | None = None,
+    tolerance: float = 1e-5,
 ) -> Fit:
     """Fit the ``free`` rates of the one device that all of ``found`` run on.
 
@@ -208,4 +225,4 @@ def fit_steps(
 
     target = np.concatenate([measured, [prior[name] for name in free]])
     parameters = {name: replace(RATES[name], start=prior[name]) for name in free}
-    return fit_log_time(predict, target, parameters, weights)
+    return fit_log_time(predict, target, parameters, weights, tolerance)

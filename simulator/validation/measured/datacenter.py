@@ -1,9 +1,9 @@
 """Published speeds of data-centre accelerators, as a long CSV table.
 
 Columns: ``source, device_norm, n_devices, model, weight_precision, engine, parallelism, scenario,
-isl, osl, concurrency_or_batch, metric, value, notes, spec_decode, quality, part``. Three kinds of
-rows say enough to be predicted: static batches of known lengths (phase ``run``), decode latencies
-at a known batch, and mean watts at one.
+isl, osl, concurrency_or_batch, metric, value, notes, spec_decode, quality, part``. Static
+batches of known lengths say enough to be predicted (phase ``run``). Rows of a server at
+saturation do not: their tables leave out how long the prompts were.
 """
 
 import csv
@@ -60,10 +60,7 @@ _PRECISIONS = {
 }  # fmt: skip
 _ENGINES = {"vLLM": "vllm", "TensorRT-LLM": "trtllm"}
 _ENGINES_OF_2024 = {"vLLM": "vllm-v0", "TensorRT-LLM": "trtllm-2024"}
-_PARTS = frozenset({"llm_inference_bench", "rocm_vllm", "aws_neuron", "mlenergy3", "mlenergy2"})
-_CHAT_PROMPT_TOKENS = 200
-"""Prompts of a chat data set, where a table gives the lengths of the answers only."""
-_LONG_ANSWER_TOKENS = 1500
+_PARTS = frozenset({"llm_inference_bench", "rocm_vllm", "aws_neuron"})
 
 
 def is_datacenter_table(columns: list[str]) -> bool:
@@ -89,20 +86,14 @@ def datacenter_point(row: Mapping[str, str]) -> Point | None:
         return None
     if row["quality"] == "inferred" or row["spec_decode"] == "yes":
         return None
+    # No profile tells what DeepSpeed-MII adds on GPUs.
+    if row["engine"].startswith("Deepspeed-MII"):
+        return None
+    devices = int(float(row["n_devices"] or 1))
     engines = _ENGINES_OF_2024 if row["part"] == "llm_inference_bench" else _ENGINES
     engine = engines.get(row["engine"].split(" ")[0], "generic")
-    asked: dict[str, Any] = {"engine": engine, "precision": precision, **_layout(row)}
-    if row["part"].startswith("mlenergy"):
-        return _steady(row, str(hardware), str(model), asked)
+    asked: dict[str, Any] = {"engine": engine, "precision": precision, "tp": devices}
     return _static(row, str(hardware), str(model), asked)
-
-
-def _layout(row: Mapping[str, str]) -> dict[str, int]:
-    devices = int(float(row["n_devices"] or 1))
-    expert = re.search(r"tp(\d+)/ep(\d+)/dp(\d+)", row["parallelism"])
-    if expert and int(expert.group(2)) > 1:
-        return {"tp": devices, "ep": int(expert.group(2))}
-    return {"tp": devices}
 
 
 def _static(
@@ -120,20 +111,3 @@ def _static(
         return None
     value = float(row["value"])
     return Point(hardware, model, "run", quantity[row["metric"]], value, question, row["source"])
-
-
-def _steady(
-    row: Mapping[str, str], hardware: str, model: str, asked: dict[str, Any]
-) -> Point | None:
-    """Mean latency between tokens, or mean watts, of a server kept at one batch."""
-    batch = re.search(r"measured avg batch=([\d.]+)", row["notes"])
-    metrics = {"tpot_ms": ("tpot_s", 1e-3), "watts": ("power_w", 1.0)}
-    answer = float(row["osl"] or 0)
-    # Short answers leave a share of every step to prompts, which the table does not tell.
-    if batch is None or row["metric"] not in metrics or answer < _LONG_ANSWER_TOKENS:
-        return None
-    context = round(_CHAT_PROMPT_TOKENS + answer / 2)
-    quantity, scale = metrics[row["metric"]]
-    question = {**asked, "batch": max(1, round(float(batch.group(1)))), "context": context}
-    value = float(row["value"]) * scale
-    return Point(hardware, model, "decode", quantity, value, question, row["source"])

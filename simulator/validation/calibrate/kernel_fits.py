@@ -1,0 +1,164 @@
+"""One kernel table fitted: which law it tells of, its constants and their uncertainty."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.roofline.compute.attention import DeviceRates
+from simulator.roofline.compute.attention_kernels import KERNELS
+from simulator.roofline.compute.grouped import GroupedCalibration
+from simulator.roofline.compute.kernel_families import FAMILIES
+from simulator.roofline.device import Device
+from simulator.validation.calibrate.attention import (
+    fit_decode,
+    fit_prefill,
+    predict_decode_s,
+    predict_prefill_s,
+)
+from simulator.validation.calibrate.attention_tables import read_attention_rows
+from simulator.validation.calibrate.experts import (
+    DeviceSheet,
+    family_of,
+    fit_expert_table,
+    predict_table_s,
+    read_expert_tables,
+)
+from simulator.validation.calibrate.least_squares import FloatArray
+from simulator.validation.calibrate.matmul import (
+    DeviceFacts,
+    MatmulSetup,
+    fit_matmul,
+    predict_rows,
+    read_gemm_table,
+)
+from simulator.validation.calibrate.section import interval, robust_sigma
+from simulator.validation.score import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFit:
+    """What one table gave: constants, kernel families and residuals by law, and the score."""
+
+    constants: Mapping[str, Mapping[str, object]]
+    kernels: Mapping[str, str]
+    residual: Mapping[str, float]
+    rows: int
+    samples: tuple[Sample, ...] = field(repr=False, default=())
+
+
+def fit_kernel_table(path: Path, device: Device) -> KernelFit:
+    """Fit the law that ``path`` times on ``device``; half of the rows are kept for scoring.
+
+    Raises:
+        InputError: no law is known for such a table.
+    """
+    for prefix, fit in _FITS.items():
+        if path.name.startswith(prefix):
+            return fit(path, device)
+    raise InputError(
+        "no law is fitted to this table",
+        file=path,
+        field="data",
+        remedy="tables whose names start with " + ", ".join(_FITS),
+    )
+
+
+def _matmul(path: Path, device: Device) -> KernelFit:
+    rows = read_gemm_table(path, device.name, "bfloat16")
+    facts = DeviceFacts(
+        device.name, device.peaks["bf16"], device.bandwidth_bytes_per_s,
+        int(device.units), device.cache_bytes,
+    )  # fmt: skip
+    family = FAMILIES[device.kernel("matmul")]
+    setup = MatmulSetup(facts, family)
+    fit = fit_matmul(rows, setup)
+    kept = rows.take(rows.kept_back)
+    predicted = predict_rows(kept, setup, fit.calibration, fit.condition_values)
+    values = {
+        name: getattr(fit.calibration, name)
+        for name in type(fit.calibration).__slots__
+        if getattr(fit.calibration, name) is not None
+    }
+    constants = _with_intervals(values, fit.standard_errors)
+    return _result(
+        device, "matmul", family.name, constants, fit.fitted.rows, kept.seconds, predicted
+    )
+
+
+def _attention(path: Path, device: Device) -> KernelFit:
+    rows = read_attention_rows(path, device.name)
+    rows = rows.where(rows.kv_bytes_per_value == 2.0)
+    rates = DeviceRates(device.units, device.peaks["bf16"], device.bandwidth_bytes_per_s)
+    phase = "decode" if path.name.startswith("generation") else "prefill"
+    law = f"attention.{phase}"
+    kernel = KERNELS[device.kernel(law)]
+    kept = rows.where(rows.score)
+    if phase == "decode":
+        decode, fit = fit_decode(rows, rates, kernel, cache_bytes=device.cache_bytes)
+        predicted = predict_decode_s(kept, rates, kernel, decode, cache_bytes=device.cache_bytes)
+        values = {name: getattr(decode, name) for name in type(decode).__slots__}
+    else:
+        rows, kept = rows.where(rows.query_tokens > 1), kept.where(kept.query_tokens > 1)
+        prefill, fit = fit_prefill(rows, rates, kernel)
+        predicted = predict_prefill_s(kept, rates, kernel, prefill)
+        values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
+    constants = _with_intervals(values, fit.standard_errors)
+    return _result(
+        device, law, device.kernel(law), constants, fit.rows, kept.measured_s, predicted
+    )
+
+
+def _experts(path: Path, device: Device) -> KernelFit:
+    sheet = DeviceSheet(
+        int(device.units), device.bandwidth_bytes_per_s, device.cache_bytes, device.peaks
+    )
+    tables = [t for t in read_expert_tables(path) if t.datatype == "bfloat16"]
+    if not tables:
+        raise InputError("no rows of bfloat16", file=path, field="data")
+    table = max(tables, key=lambda t: t.seconds.size)
+    fit = fit_expert_table(table, sheet)
+    kept = table.rows(table.is_score)
+    calibration = GroupedCalibration(**fit.values)
+    predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
+    constants = _with_intervals(fit.values, fit.standard_errors)
+    family = family_of(table.kernel, table.datatype).name
+    return _result(
+        device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted
+    )
+
+
+_FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
+    "gemm": _matmul,
+    "context_attention": _attention,
+    "generation_attention": _attention,
+    "moe": _experts,
+}
+
+
+def _with_intervals(
+    values: Mapping[str, float], errors: Mapping[str, float]
+) -> dict[str, object]:
+    return {
+        name: interval(value, errors.get(name), 1.0 if name.endswith("_fraction") else np.inf)
+        for name, value in values.items()
+    }
+
+
+def _result(
+    device: Device,
+    law: str,
+    family: str,
+    constants: Mapping[str, object],
+    rows: int,
+    measured_s: FloatArray,
+    predicted_s: FloatArray,
+) -> KernelFit:
+    sigma = robust_sigma(np.log(predicted_s / measured_s))
+    samples = tuple(
+        Sample(device.name, "kernel", law, "time_s", m, p, sigma)
+        for m, p in zip(measured_s.tolist(), predicted_s.tolist(), strict=True)
+    )
+    return KernelFit({law: constants}, {law: family}, {law: round(sigma, 3)}, rows, samples)

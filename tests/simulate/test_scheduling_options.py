@@ -1,0 +1,65 @@
+"""Scheduling options of a deployment reach the simulation."""
+
+import pytest
+from pydantic import ValidationError
+
+from simulator.simulate.run import cluster_settings, simulate
+from simulator.simulate.setup import resolve_setup
+from simulator.specs.deployment import Deployment
+from simulator.specs.scenario import Scenario
+
+
+def settings_of(scenario: Scenario, **deployment):
+    changed = scenario.model_copy(update={"deployment": Deployment.model_validate(deployment)})
+    setup = resolve_setup(changed.hardware, changed.model, changed.deployment)
+    return cluster_settings(changed, setup)
+
+
+def test_absent_options_are_the_engines(scenario):
+    vllm = settings_of(scenario, engine="vllm").limits
+    assert (vllm.prefix_caching, vllm.output_reserve, vllm.swap_s_per_block) == (True, 0, None)
+    assert settings_of(scenario, engine="trtllm").limits.output_reserve == 1
+    sglang = settings_of(scenario, engine="sglang")
+    assert sglang.composition.__name__ == "prefill_first"
+
+
+def test_given_options_go_before_the_engines(scenario):
+    chosen = settings_of(
+        scenario,
+        prefix_caching=False,
+        replicas=2,
+        scheduling={
+            "steps": "static", "router": "round-robin", "output_reserve": 0.5,
+            "asynchronous": True, "watermark": 0.01, "preemption": "swap",
+            "failures": [{"replica": 1, "at": "2 s", "restart": "1 min"}],
+        },
+    )  # fmt: skip
+    limits = chosen.limits
+    assert chosen.composition.__name__ == "static"
+    assert chosen.router.__name__ == "round_robin"
+    assert chosen.failures[0].restart_s == 60
+    assert not limits.prefix_caching
+    assert limits.schedule_ahead
+    assert limits.watermark_blocks == int(0.01 * limits.kv_blocks)
+    # A block of 16 tokens of 128 KiB over some 55 GB/s.
+    assert limits.swap_s_per_block == pytest.approx(4e-5, rel=0.5)
+
+
+def test_a_simulation_survives_a_failure(scenario):
+    failing = scenario.model_copy(
+        update={
+            "deployment": Deployment.model_validate(
+                {"replicas": 2, "scheduling": {"failures": [{"replica": 0, "at": 0.5}]}}
+            )
+        }
+    )
+    assert simulate(failing).metrics.finished == 60
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ValidationError):
+        Deployment.model_validate({"scheduling": {"router": "nearest"}})
+    with pytest.raises(ValidationError, match="restart must come after"):
+        Deployment.model_validate(
+            {"scheduling": {"failures": [{"replica": 0, "at": 5, "restart": 1}]}}
+        )

@@ -1,0 +1,123 @@
+"""Sparse and recurrent layers against measured modules, and fits that find what they were given."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulator.graph.operator import Elementwise, Indexer
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.device import resolve
+from simulator.specs import catalogue
+from simulator.validation.calibrate.sequence import (
+    Condition,
+    fit_modules,
+    predict_modules_s,
+    score_modules,
+    score_times,
+    with_constants,
+)
+from simulator.validation.calibrate.sequence_device import (
+    FAMILIES,
+    SCANS,
+    fit_family,
+    read_family,
+)
+from simulator.validation.calibrate.sequence_tables import ModuleRows, read_recurrence_rows
+
+DEVICES = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
+VLLM = "vllm-0.24.0"
+SCAN_VERSIONS = {"gdn": VLLM, "kda": "vllm-0.1.dev19262"}
+MEAN, TIME_WEIGHTED = 0.20, 0.15
+TIME_WEIGHTED_AT_MOST = {
+    # 4-bit weights and many prompts: what else the module does for each sequence is not known.
+    ("b200_sxm", "msa_context_module"): 0.18,
+}
+
+
+def device_of(folder):
+    return resolve(catalogue.hardware(DEVICES[folder]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", DEVICES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_modules_on_rows_that_were_not_fitted(shared_data, folder, name):
+    family, device = FAMILIES[name], device_of(folder)
+    tables = read_family(family, shared_data / "kernels" / folder / VLLM, folder)
+    _, conditions, _ = fit_family(family, tables, device, constants=False)
+    for table in family.tables:
+        parts = [label for label in tables if label.startswith(f"{table}@")]
+        predicted, measured = [], []
+        for label in parts:
+            kept = [g.where(g.score) for g in tables[label]]
+            predicted.append(predict_modules_s(kept, device, conditions[label]))
+            measured += [g.measured_s for g in kept]
+        score = score_times(np.concatenate(predicted), np.concatenate(measured))
+        assert score.rows > 100
+        assert score.mean <= MEAN, table
+        most = TIME_WEIGHTED_AT_MOST.get((folder, table), TIME_WEIGHTED)
+        assert score.time_weighted <= most, table
+
+
+@pytest.mark.parametrize("folder", DEVICES)
+@pytest.mark.parametrize("name", SCANS)
+def test_recurrences_on_rows_that_were_not_fitted(shared_data, folder, name):
+    scan = SCANS[name]
+    path = shared_data / "kernels" / folder / SCAN_VERSIONS[scan.table]
+    rows = read_recurrence_rows(path / f"{scan.table}_perf.parquet", folder, scan.kernel)
+    score = score_modules(rows, device_of(folder), Condition())
+    assert score.mean <= MEAN
+    assert score.time_weighted <= TIME_WEIGHTED
+
+
+def made_up(device, condition):
+    """Rows of a block with one scorer and one small kernel, timed by the laws themselves."""
+    generator = np.random.default_rng(4)
+    batch = generator.integers(1, 300, 400).astype(float)
+    shape = StepShape.decode(batch, generator.integers(100, 100_000, 400).astype(float))
+    operators = (
+        Indexer("attention.indexer", 64, 128, 128.0),
+        Elementwise("attention.rope", 50_000.0, kernels=2),
+    )
+    nothing, score = np.ones(400), generator.random(400) < 0.5
+    rows = ModuleRows(operators, shape, nothing, score, "made up")
+    return replace(rows, measured_s=predict_modules_s([rows], device, condition))
+
+
+def test_a_fit_finds_the_constants_that_made_the_rows():
+    from simulator.validation.calibrate.least_squares import Parameter
+
+    device = device_of("h200_sxm")
+    truth = with_constants(device, {"attention.indexer.fp8": {"bandwidth_fraction": 0.6}})
+    rows = made_up(truth, Condition(extra_s=4e-5))
+    free = {
+        "attention.indexer.fp8:bandwidth_fraction": Parameter(0.9, 0.1, 1.0),
+        "table/extra_s": Parameter(1e-5, 1e-7, 1e-3),
+    }
+    found, conditions, _ = fit_modules({"table": [rows]}, device, free)
+    assert found.constants["attention.indexer.fp8"]["bandwidth_fraction"] == pytest.approx(
+        0.6, rel=1e-3
+    )
+    assert conditions["table"].extra_s == pytest.approx(4e-5, rel=1e-3)
+    assert score_modules([rows], found, conditions["table"]).mean < 1e-3
+
+
+def test_scored_rows_do_not_touch_the_fit():
+    from simulator.validation.calibrate.least_squares import Parameter
+
+    device = device_of("h200_sxm")
+    rows = made_up(device, Condition(extra_s=4e-5))
+    spoilt = replace(rows, measured_s=np.where(rows.score, 1.0, rows.measured_s))
+    free = {"table/extra_s": Parameter(1e-5, 1e-7, 1e-3)}
+    clean = fit_modules({"table": [rows]}, device, free)[1]
+    dirty = fit_modules({"table": [spoilt]}, device, free)[1]
+    assert clean == dirty
+
+
+def test_the_host_sets_a_least_time():
+    device = device_of("h200_sxm")
+    rows = made_up(device, Condition())
+    slow = predict_modules_s([rows], device, Condition(host_s=1e-2))
+    assert np.all(slow >= 1e-2)
+    assert np.all(slow >= rows.measured_s)
