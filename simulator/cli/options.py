@@ -76,6 +76,25 @@ def print_json(content: Any) -> None:  # noqa: ANN401
     sys.stdout.write("\n")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    from simulator.errors import InputError
+
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(
+            f"cannot be written: {error.strerror}", file=path, remedy="choose another path"
+        ) from None
+
+
 def progress_bar(label: str, quiet: bool) -> "ProgressBar":
     """A bar on a terminal; nothing where output is piped or JSON."""
     return ProgressBar(label, shown=not quiet and sys.stderr.isatty())

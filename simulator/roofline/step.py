@@ -25,7 +25,7 @@ from simulator.roofline.device import Device
 from simulator.roofline.load import FloatArray, Load
 from simulator.roofline.offload import OffloadPlan
 from simulator.roofline.replica import ONE_TURN, RankStep, Turns, placed, rank_step
-from simulator.roofline.under_engine import under_engine
+from simulator.roofline.under_engine import share_of, under_engine
 from simulator.specs.engine_profile import EngineProfile
 
 NumberT = TypeVar("NumberT", FloatArray, float)
@@ -101,7 +101,7 @@ class StepModel:
         self.device = under_engine(device, profile)
         self.profile = profile
         self._launch_s = float(profile.kernel_launch)
-        self._gap_s = float(profile.kernel_gap.get(device.device_class, 0.0))
+        self._gap_s = share_of(profile.kernel_gap, device, absent=0.0)
         attentions = sum(op.count for op in graph.operators if op.driver == "context")
         self._piecewise_launches = attentions * profile.attention_launches
         self._step_overhead_s = float(profile.step_overhead)
@@ -290,7 +290,8 @@ class StepModel:
                 spent[kind] = spent[kind] + np.where(bound == kind, seconds, 0.0)
         host = np.maximum(time_s - sum(spent.values()), 0.0)
         stacked = np.stack([*spent.values(), host])
-        return np.asarray((*kinds, "host"))[np.argmax(stacked, axis=0)]
+        names: np.ndarray = np.asarray((*kinds, "host"))
+        return np.asarray(names[np.argmax(stacked, axis=0)])
 
     def report(self, shape: StepShape) -> list[OperatorReport]:
         """Every operator of one step, the slowest first."""

@@ -9,6 +9,7 @@ numpy for single numbers.
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 
 import numpy as np
@@ -20,7 +21,7 @@ from simulator.roofline.step import StepModel, Totals
 
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
-_TOKEN_BLOCK = 128
+_TOKEN_BLOCK = 512
 
 Part = tuple[float, float, float, float]
 """Seconds, joules, launches, and the seconds of them that are messages."""
@@ -43,8 +44,22 @@ class Curve:
         does not depend on ``steps``.
         """
         knots = self.knots
+        piece = bisect_right(knots, context) - 1
         last = len(knots) - 2
-        piece = min(bisect_right(knots, context) - 1, last)
+        if piece >= last:
+            piece = last
+        elif context + steps - 1 >= knots[piece + 1]:
+            return self._run_over_pieces(context, steps, piece)
+        ramp = steps * ((steps - 1) / 2 + context - knots[piece])
+        return (
+            steps * self.time_s[piece] + self.time_slope[piece] * ramp,
+            steps * self.energy_j[piece] + self.energy_slope[piece] * ramp,
+        )
+
+    def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
+        """``run`` where the steps leave the linear piece in which they start."""
+        knots = self.knots
+        last = len(knots) - 2
         seconds = joules = 0.0
         while steps > 0:
             here = steps
@@ -53,25 +68,13 @@ class Curve:
                 whole = int(inside)
                 here = min(steps, whole + (inside > whole))
             if here > 0:
-                offset = context - knots[piece]
-                ramp = here * (here - 1) / 2 + here * offset
+                ramp = here * ((here - 1) / 2 + context - knots[piece])
                 seconds += here * self.time_s[piece] + self.time_slope[piece] * ramp
                 joules += here * self.energy_j[piece] + self.energy_slope[piece] * ramp
                 context += here
                 steps -= here
             piece += 1
         return seconds, joules
-
-    def steps_until(self, context: float, elapsed_s: float, most: int) -> int:
-        """The smallest number of steps, at most ``most``, that takes ``elapsed_s`` or longer."""
-        low, high = 1, most
-        while low < high:
-            middle = (low + high) // 2
-            if self.run(context, middle)[0] < elapsed_s:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
 
 class StepTable:
@@ -101,6 +104,8 @@ class StepTable:
         self._logit_part: dict[int, Part] = {}
         self._decode_part: dict[int, list[Part]] = {}
         self._prefill_part: dict[float, list[list[Part]]] = {}
+        # Requests of one length ask for the same chunk again and again.
+        self._prefill_memo = lru_cache(1 << 16)(self._prefill_at)
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
@@ -149,7 +154,7 @@ class StepTable:
             part = _sum(part, self._logits_at(rows))
         if decoding:
             part = _sum(part, self._decode_at(decoding, context))
-        part = _sum(part, self._prefill_at(prompts, prompt_tokens / prompts, past))
+        part = _sum(part, self._prefill_memo(prompts, prompt_tokens / prompts, past))
         return self._combine(part, tokens, decoding, prompts, ONE_TURN)
 
     def _mixed_in_turns(

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from simulator.roofline.device import Device
 from simulator.specs.engine_profile import EngineProfile
+from simulator.specs.hardware import DeviceClass
+from simulator.specs.quantity import Quantity
 
 _COMPUTE = frozenset({"peak_fraction", "burst_fraction", "matrix_fraction"})
 _MEMORY = frozenset({"bandwidth_fraction", "row_fraction"})
@@ -18,12 +20,12 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     A device's calibration tells what the best known kernels reach; an engine with kernels of
     its own reaches a share of that, which differs by class of device and not by device.
     """
-    compute = float(profile.compute_share.get(device.device_class, 1.0))
-    memory = float(profile.bandwidth_share.get(device.device_class, 1.0))
+    compute = share_of(profile.compute_share, device)
+    memory = share_of(profile.bandwidth_share, device)
     families = profile.kernels if device.device_class.endswith("gpu") else {}
     limit = profile.bandwidth_limit
     most = 1.0 if limit is None else min(1.0, float(limit) / device.bandwidth_bytes_per_s)
-    shares = {law: float(share) for law, share in profile.start_share.items()}
+    shares = {str(law): float(share) for law, share in profile.start_share.items()}
     if compute == memory == most == 1.0 and not families and not shares:
         return device
     constants = {
@@ -35,6 +37,13 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     }
     kernels = {**device.kernels, **families}
     return replace(device, constants=constants, kernels=kernels, _laws={})
+
+
+def share_of(
+    by_class: Mapping[DeviceClass, Quantity], device: Device, absent: float = 1.0
+) -> float:
+    """What a profile's table says of the device's class, or ``absent``."""
+    return next((float(v) for c, v in by_class.items() if c == device.device_class), absent)
 
 
 def _scaled(

@@ -86,13 +86,17 @@ class SimulationResult:
             "requests_per_s": m.requests_per_s,
             "goodput_requests_per_s": m.goodput_requests_per_s,
         }
-        for name in ("ttft_s", "tpot_s", "e2e_s", "queue_s"):
+        for name in _DISTRIBUTIONS:
             spread = getattr(m, name)
             flat[name] = spread.mean
             stem = name.removesuffix("_s")
             for percentile in ("p50", "p90", "p99"):
                 flat[f"{stem}_{percentile}_s"] = getattr(spread, percentile)
         flat |= {
+            "output_tokens_per_s_per_user": m.output_tokens_per_s_per_user,
+            "hit_rate": m.hit_rate,
+            "mean_running": m.mean_running,
+            "mean_waiting": m.mean_waiting,
             "power_w": m.power_w,
             "power_w_per_device": self.power_w_per_device,
             "energy_j": m.energy_j,
@@ -128,6 +132,8 @@ class SimulationResult:
                 found[f"{name}_high"] = value * spread
         return found
 
+
+_DISTRIBUTIONS = ("ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s", "ttft_from_admission_s")
 
 _WITH_INTERVAL = (
     "ttft_s",

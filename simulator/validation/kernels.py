@@ -8,6 +8,7 @@ the rows that may be fitted. Only rows that are kept back are scored.
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -57,6 +58,8 @@ SYSTEMS: Mapping[str, str] = {
 }
 """Folder names of the tables and the catalogue's names of their devices."""
 
+ConstantsT = TypeVar("ConstantsT", DecodeCalibration, PrefillCalibration)
+
 _GEMM_DATATYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "nvfp4": "nvfp4"}
 _EXPERT_DATATYPES = {
     "bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block", "int4_wo": "w4a16",
@@ -92,7 +95,7 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
     )
 
 
-def _under_benchmark(device: Device, law: str, kind: type) -> object:
+def _under_benchmark(device: Device, law: str, kind: type[ConstantsT]) -> ConstantsT:
     """The law's constants with those of the tables' condition laid over them."""
     name = f"benchmark.{law}"
     if not device.has_law(name):
@@ -174,23 +177,21 @@ def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
         kernel = KERNELS[device.kernel(law)]
         if phase == "decode":
             decode = _under_benchmark(device, law, DecodeCalibration)
-            assert isinstance(decode, DecodeCalibration)
             predicted = predict_decode_s(
                 chosen, rates, kernel, decode, cache_bytes=device.cache_bytes
             )
         else:
             prefill = _under_benchmark(device, law, PrefillCalibration)
-            assert isinstance(prefill, PrefillCalibration)
             predicted = predict_prefill_s(chosen, rates, kernel, prefill)
         name = f"{phase} attention {datatype}"
         yield from _samples(device, name, chosen.measured_s, predicted, law)
 
 
-def _experts(path: Path, device: Device, system: str) -> Iterator[Sample]:
-    fp4 = {"fp4": _sheet(device, "nvfp4")} if "fp4" in device.peaks or "nvfp4" in device.peaks else {}
+def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
+    fp4 = device.peaks.get("nvfp4") or device.peaks.get("fp4")
     sheet = DeviceSheet(
         int(device.units), device.bandwidth_bytes_per_s, device.cache_bytes,
-        {**device.peaks, **fp4},
+        {**device.peaks, **({"fp4": fp4} if fp4 else {})},
     )  # fmt: skip
     for table in read_expert_tables(path):
         law = f"experts.{_EXPERT_DATATYPES[table.datatype]}"

@@ -167,7 +167,7 @@ def _normal_cdf(z: FloatArray, density: FloatArray) -> FloatArray:
     a second of import for this one curve.
     """
     t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
-    tail = 1.330274429
+    tail = np.full_like(t, 1.330274429)
     for coefficient in (-1.821255978, 1.781477937, -0.356563782, 0.319381530):
         tail = tail * t + coefficient
     upper = density * tail * t

@@ -106,9 +106,7 @@ def _attention(path: Path, device: Device) -> KernelFit:
         predicted = predict_prefill_s(kept, rates, kernel, prefill)
         values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
     constants = _with_intervals(values, fit.standard_errors)
-    return _result(
-        device, law, device.kernel(law), constants, fit.rows, kept.measured_s, predicted
-    )
+    return _result(device, law, device.kernel(law), constants, fit.rows, kept.measured_s, predicted)
 
 
 def _experts(path: Path, device: Device) -> KernelFit:
@@ -125,9 +123,7 @@ def _experts(path: Path, device: Device) -> KernelFit:
     predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
     constants = _with_intervals(fit.values, fit.standard_errors)
     family = family_of(table.kernel, table.datatype).name
-    return _result(
-        device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted
-    )
+    return _result(device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
 
 
 _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
@@ -138,9 +134,7 @@ _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
 }
 
 
-def _with_intervals(
-    values: Mapping[str, float], errors: Mapping[str, float]
-) -> dict[str, object]:
+def _with_intervals(values: Mapping[str, float], errors: Mapping[str, float]) -> dict[str, object]:
     return {
         name: interval(value, errors.get(name), 1.0 if name.endswith("_fraction") else np.inf)
         for name, value in values.items()

@@ -40,8 +40,8 @@ def fit_log_time(
 
     Residuals are log(predicted / measured) under a soft-L1 loss, so that a factor of two is as
     bad above as below and a few broken rows do not steer the result. Parameters are searched
-    in log space inside their bounds, to a relative ``tolerance``. Standard errors come from the Jacobian at the solution
-    and are relative errors times the value.
+    in log space inside their bounds, to a relative ``tolerance``. Standard errors come from the
+    Jacobian at the solution and are relative errors times the value.
     """
     names = list(parameters)
     start = np.log([parameters[n].start for n in names])

@@ -58,9 +58,7 @@ class Calibrated:
         return place(text, ("engines", self.engine), self.yaml)
 
 
-def calibrate(
-    data: Sequence[Path], device: str, *, measured_with: str | None = None
-) -> Calibrated:
+def calibrate(data: Sequence[Path], device: str, *, measured_with: str | None = None) -> Calibrated:
     """Fit ``device`` (``apple-m4-pro``, or ``apple-m4-pro:cpu``) to ``data``.
 
     ``data`` are kernel tables (Parquet), tables of whole models (CSV) or benchmark results

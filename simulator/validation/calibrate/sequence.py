@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.graph.operator import Elementwise, Operator
-from simulator.graph.step_shape import StepShape
 from simulator.roofline.costing import cost
 from simulator.roofline.device import Device
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
@@ -171,8 +170,3 @@ def score_modules(
     kept = [g.where(g.score) for g in groups]
     predicted_s = predict_modules_s(kept, device, condition)
     return score_times(predicted_s, np.concatenate([g.measured_s for g in kept]))
-
-
-def law_time_s(op: Operator, shape: StepShape, device: Device) -> FloatArray:
-    """Seconds of one operator alone."""
-    return np.sum([part.time_s for part in cost(op, shape, device)], axis=0)

@@ -60,7 +60,6 @@ FAMILIES = {
             "dsv4_csa_context_module",
             "dsv4_hca_generation_module",
             "dsv4_hca_context_module",
-            "dsv4_hca_attn_module",
         ),
         {
             "attention.gather.compressed": _GATHER,
@@ -177,8 +176,6 @@ def _conditions(
     family: Family, tables: Mapping[str, Sequence[ModuleRows]]
 ) -> Iterator[tuple[str, Parameter]]:
     for name, groups in tables.items():
-        if "attn_module" in name:
-            continue  # the bare kernel
         yield f"{name}/extra_s", Parameter(3e-5, 1e-8, 1e-3)
         yield f"{name}/extra_passes", Parameter(1.0, 1e-3, 60.0)
         if name.split("@")[0] in family.launched:

@@ -196,7 +196,7 @@ def _block(kind: str, name: str) -> AttentionBlock:
         compressed = (b for b in blocks if isinstance(b, CompressedAttention))
         return next(b for b in compressed if b.compression == ratio)
     wanted = {"mla": "mla", "dsa": "dsa", "msa": "block-sparse"}[kind]
-    return next(b for b in blocks if b.kind == wanted)  # type: ignore[attr-defined]
+    return next(b for b in blocks if b.kind == wanted)
 
 
 def _with_heads(block: AttentionBlock, heads: int) -> AttentionBlock:
@@ -206,6 +206,6 @@ def _with_heads(block: AttentionBlock, heads: int) -> AttentionBlock:
         return block.sharded(own // heads)
     wider = {"query_heads": heads}
     for name in ("kv_heads", "index_heads"):
-        if block.kind == "block-sparse":  # type: ignore[attr-defined]
+        if block.kind == "block-sparse":
             wider[name] = divide(int(getattr(block, name)) * heads, own)
     return block.model_copy(update=wider)

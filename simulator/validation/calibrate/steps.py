@@ -6,7 +6,7 @@ show what every kernel costs beside its work. The class's values are the prior, 
 with two rows moves a little and one with twenty is its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 RATES: Mapping[str, Parameter] = {
     "bandwidth": Parameter(0.8, 0.05, 0.97),
     "cache": Parameter(0.8, 0.005, 0.97),
-    "compute": Parameter(0.6, 0.01, 1.0),
+    "compute": Parameter(0.6, 0.01, 0.95),
     "start_s": Parameter(4e-6, 2e-7, 2e-4),
 }
 """What whole steps can tell: shares of the data sheet, and seconds beside the work of a kernel."""
@@ -82,7 +82,11 @@ def static_runs(
     }
 
 
-_STEPS = {"decode": decode_steps, "prefill": prefill_steps, "run": static_runs}
+_STEPS: Mapping[str, Callable[..., dict[str, FloatArray]]] = {
+    "decode": decode_steps,
+    "prefill": prefill_steps,
+    "run": static_runs,
+}
 _ASKED = {
     "decode": ("batch", "context"),
     "prefill": ("batch", "context"),

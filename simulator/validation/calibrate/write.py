@@ -22,7 +22,7 @@ def calibration_yaml(calibration: Calibration) -> str:
         lines.append(f"  rows: {calibration.rows}")
     if calibration.kernels:
         lines.append("  kernels:")
-        lines += _aligned({law: family for law, family in calibration.kernels.items()}, 4)
+        lines += _aligned(calibration.kernels, 4)
     if calibration.constants:
         lines.append("  constants:")
     for law, constants in calibration.constants.items():

@@ -1,0 +1,43 @@
+"""``roofsim validate``: predictions against measurements, on rows no calibration has seen."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli import options as opt
+
+
+def validate(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="Measurements (CSV, JSON, Parquet); as often as needed."),
+    ] = None,
+    hardware: Annotated[
+        str | None, typer.Option("--hardware", "-w", help="The device, where a file names none.")
+    ] = None,
+    out: opt.Out = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Compare predictions with measurements: the project's own cited table, or your files."""
+    from simulator.validation.validate import validate as score
+
+    if out is not None:
+        from simulator.report.write import check_writable
+
+        check_writable(out)
+    with opt.progress_bar("serving points", quiet=as_json) as progress:
+        found = score(data or (), hardware=hardware, progress=progress)
+    if out is not None:
+        from simulator.validation.report import write_validation
+
+        write_validation(found, out)
+    if as_json:
+        opt.print_json(found.to_dict())
+        return
+    from simulator.cli.show_validation import show_validation
+
+    show_validation(found)
+    if out is not None:
+        print(f"parity plot: {out / 'parity.svg'}", file=sys.stderr)

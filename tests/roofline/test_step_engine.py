@@ -1,0 +1,87 @@
+"""What a serving engine adds to a device's own time, and what of the device it reaches."""
+
+import numpy as np
+import pytest
+
+from simulator.graph.build import build
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.device import resolve
+from simulator.roofline.step import StepModel
+from simulator.roofline.under_engine import under_engine
+from simulator.specs import catalogue
+from simulator.specs.engine_profile import EngineProfile
+from simulator.specs.quantity import Quantity
+
+
+def model(engine: EngineProfile, hardware: str = "h200-sxm") -> StepModel:
+    graph = build(catalogue.model("llama-3.1-8b"))
+    return StepModel(graph, resolve(catalogue.hardware(hardware)), engine)
+
+
+def vllm(**changes: object) -> EngineProfile:
+    return catalogue.engine_profile("vllm").model_copy(update=changes)
+
+
+def seconds(engine: EngineProfile, shape: StepShape) -> float:
+    return float(model(engine).evaluate(shape).time_s)
+
+
+def test_uncaptured_steps_are_bound_by_launches() -> None:
+    slow_host = vllm(kernel_launch=Quantity(value=1e-3))
+    captured, beyond = StepShape.decode(8, 100), StepShape.prefill(1, 1000)
+    assert seconds(slow_host, captured) == seconds(vllm(), captured)
+    assert seconds(slow_host, beyond) > 0.3
+    assert model(slow_host).evaluate(beyond).bound == "host"
+
+
+def test_short_prompts_launch_their_attention() -> None:
+    slow_host = vllm(kernel_launch=Quantity(value=1e-3))
+    shape = StepShape.prefill(1, 128)
+    layers = 32
+    assert seconds(slow_host, shape) >= layers * slow_host.attention_launches * 1e-3
+
+
+def test_gaps_add_to_every_kernel() -> None:
+    gaps = vllm(kernel_gap={"datacenter-gpu": Quantity(value=1e-5)})
+    shape = StepShape.decode(1, 100)
+    added = seconds(gaps, shape) - seconds(vllm(), shape)
+    kernels = sum(float(p.kernels) for _, parts in model(vllm()).loads(shape) for p in parts)
+    assert added == pytest.approx(kernels * 1e-5)
+
+
+def test_shares_scale_only_their_class() -> None:
+    device = resolve(catalogue.hardware("h200-sxm"))
+    half = under_engine(device, vllm(compute_share={"datacenter-gpu": Quantity(value=0.5)}))
+    peak = device.constants["matmul"]["peak_fraction"]
+    assert half.constants["matmul"]["peak_fraction"] == pytest.approx(peak / 2)
+    assert half.constants["power"] == device.constants["power"]
+    other = vllm(compute_share={"cpu": Quantity(value=0.5)})
+    assert under_engine(device, other).constants["matmul"] == device.constants["matmul"]
+
+
+def test_a_limit_of_bandwidth_binds_fast_memories_only() -> None:
+    limited = vllm(bandwidth_limit=Quantity(value=1e12))
+    fast = under_engine(resolve(catalogue.hardware("h200-sxm")), limited)
+    assert fast.constants["matmul"]["bandwidth_fraction"] == pytest.approx(1 / 4.8)
+    slow = resolve(catalogue.hardware("l40s"))
+    assert (
+        under_engine(slow, limited).constants["matmul"]["bandwidth_fraction"]
+        == slow.constants["matmul"]["bandwidth_fraction"]
+    )
+
+
+def test_every_profile_and_class_predicts_a_step() -> None:
+    for name in catalogue.names(catalogue._PACKAGE / "specs" / "engine_profiles"):
+        for hardware in ("h200-sxm", "rtx-4090", "apple-m4-max", "tpu-v6e", "snapdragon-x-elite"):
+            step = model(catalogue.engine_profile(name), hardware).evaluate(
+                StepShape.decode(np.array([1, 8]), 512)
+            )
+            assert np.all(np.isfinite(step.time_s))
+            assert np.all(step.time_s > 0)
+            assert step.time_s[1] >= step.time_s[0]
+
+
+def test_interval_widens_without_a_calibration() -> None:
+    own = model(vllm(), "h100-sxm").evaluate(StepShape.decode(1, 512))
+    assumed = model(vllm(), "h20").evaluate(StepShape.decode(1, 512))
+    assert assumed.relative_sigma > own.relative_sigma

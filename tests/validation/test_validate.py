@@ -1,0 +1,100 @@
+"""Validation of a small table, and of what cannot be read."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import InputError
+from simulator.specs import catalogue
+from simulator.validation.calibrate.run import calibrate
+from simulator.validation.measured.published import published_points, write_points
+from simulator.validation.read import PUBLISHED, read_points
+from simulator.validation.validate import validate
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table's rows of two devices."""
+    path = tmp_path_factory.mktemp("table") / "small.csv"
+    write_points(
+        (p for p in published_points(PUBLISHED) if p.hardware in ("apple-m4", "apple-m1-pro")),
+        path,
+    )
+    return path
+
+
+def test_own_table_is_large_and_cited() -> None:
+    points = list(published_points(PUBLISHED))
+    assert len(points) >= 250
+    assert len({p.hardware.partition(":")[0] for p in points}) >= 15
+    assert all(p.source for p in points)
+    known = set(catalogue.names(catalogue.data_folder("hardware_specs")))
+    assert {p.hardware.partition(":")[0] for p in points} <= known
+
+
+def test_rows_of_calibration_and_scoring_are_apart(small: Path) -> None:
+    found = validate([small])
+    points = list(published_points(small))
+    assert found.rows + found.fitted_rows == len(points)
+    assert found.rows == sum(p.is_score_row for p in points)
+    assert 0 < found.rows < len(points)
+
+
+def test_result_is_plain_data_with_a_parity_plot(small: Path) -> None:
+    plain = validate([small], leave_out=False).to_dict()
+    assert json.loads(json.dumps(plain)) == plain | {"files": list(plain["files"])}
+    assert len(plain["measured"]) == len(plain["predicted"]) == plain["rows"]
+    assert plain["without_device"] == []
+
+
+def test_left_out_devices_take_their_class_defaults(small: Path) -> None:
+    found = validate([small])
+    assert {g.hardware for g in found.without_device} >= {"apple-m4", "all"}
+
+
+def test_unknown_table_names_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerow(["a", "b"])
+    with pytest.raises(InputError, match="not a table"):
+        read_points(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_points(tmp_path / "absent.csv")
+
+
+def test_calibrating_gives_a_section_with_intervals(small: Path) -> None:
+    found = calibrate([small], "apple-m1-pro")
+    leaf = found.calibration.constants["matmul"]["bandwidth_fraction"]
+    assert leaf.low is not None
+    assert leaf.high is not None
+    assert leaf.low < leaf.value < leaf.high
+    assert found.fitted_rows > 0
+    assert found.yaml.startswith("calibration:")
+
+
+def test_calibrating_without_rows_says_so(small: Path) -> None:
+    with pytest.raises(InputError, match="no row of"):
+        calibrate([small], "h100-sxm")
+
+
+def test_result_of_a_server_benchmark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text(
+        json.dumps(
+            {
+                "backend": "vllm", "model_id": "meta-llama/Llama-3.1-8B", "date": "20260101",
+                "completed": 10, "duration": 5.0, "total_input_tokens": 10240,
+                "total_output_tokens": 1280, "max_concurrency": 1, "request_rate": "inf",
+                "mean_ttft_ms": 30.0, "mean_tpot_ms": 5.0,
+            }
+        )
+    )  # fmt: skip
+    points = list(read_points(path, "h200-sxm"))
+    assert {(p.phase, p.quantity) for p in points} == {
+        ("serve", "ttft_s"), ("serve", "tpot_s"), ("decode", "step_time_s"),
+    }  # fmt: skip
+    assert points[0].question["isl"] == 1024
+    with pytest.raises(InputError, match="does not tell the hardware"):
+        list(read_points(path))
