@@ -21,7 +21,7 @@ def write_validation(found: Validation, folder: Path) -> list[Path]:
             [sample.predicted for sample in chosen],
             [sample.measured for sample in chosen],
             [sample.phase for sample in chosen],
-            quantity=quantity.replace("_", " "),
+            quantity=quantity.replace("_", " ").capitalize(),
             unit=_UNITS.get(quantity, ""),
         )
         stem = "parity" if len(quantities) == 1 else f"parity-{quantity}"

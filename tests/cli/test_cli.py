@@ -167,3 +167,77 @@ def test_the_command_line_starts_without_heavy_imports():
     )
     for heavy in ("numpy", "scipy", "matplotlib", "pydantic", "simpy", "joblib"):
         assert f"'{heavy}'" not in done.stdout, heavy
+
+
+def test_any_field_can_be_set(quick):
+    done = roofsim("run", quick, "--json", "--set", "workload.requests=7")
+    assert json.loads(done.stdout)["requests"] == 7
+    refused(roofsim("run", quick, "--set", "workload.requets=7"), "requets")
+    refused(roofsim("run", quick, "--set", "nonsense"), "field=value")
+
+
+@pytest.mark.parametrize("form", ["vllm-bench", "infx", "perfetto"])
+def test_a_run_can_be_exported(quick, tmp_path, form):
+    out = tmp_path / "run.json"
+    done = roofsim("export", form, quick, "--out", out)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text(encoding="utf-8"))
+    if form == "vllm-bench":
+        assert found["completed"] == 50
+        assert len(found["ttfts"]) == 50
+    if form == "perfetto":
+        assert any(event["ph"] == "X" for event in found["traceEvents"])
+
+
+def test_an_unknown_export_format_suggests(quick, tmp_path):
+    refused(roofsim("export", "perfeto", quick, "--out", tmp_path / "x"), "perfetto")
+    refused(roofsim("export", "infx", quick, "--out", tmp_path / "no" / "x"), "cannot be written")
+
+
+def test_catalogue_lists_shows_and_checks(tmp_path):
+    listed = roofsim("catalogue", "list", "--vendor", "Apple", "--json")
+    names = [row["name"] for row in json.loads(listed.stdout)["hardware"]]
+    assert "apple-m4-pro" in names
+    assert all(name.startswith(("apple", "mac")) for name in names)
+    shown = roofsim("catalogue", "show", "h100-sxm")
+    assert "datasheet" in shown.stdout.lower() or "data sheet" in shown.stdout.lower()
+    assert "[1]" in shown.stdout
+    assert "32 layers" in roofsim("catalogue", "show", "llama-3.1-8b").stdout
+    refused(roofsim("catalogue", "show", "h100-sx"), "h100-sxm")
+    made = roofsim("catalogue", "new", "hardware", "--name", "my-chip", cwd=tmp_path)
+    assert made.returncode == 0
+    assert roofsim("catalogue", "check", "./my-chip.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_validate_scores_a_table_of_ones_own(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text(
+        "hardware,model,phase,quantity,value,engine,precision,batch,context,source\n"
+        + "".join(
+            f"h100-sxm,llama-3.1-8b,decode,step_time_s,0.007,vllm,bf16,{batch},1000,mine\n"
+            for batch in range(1, 17)
+        ),
+        encoding="utf-8",
+    )
+    done = roofsim("validate", "--data", table, "--json", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["rows"] + found["fitted_rows"] == 16
+    assert 0 < found["overall"][0]["mean_error"] < 0.5
+    assert any(p.suffix == ".svg" for p in (tmp_path / "out").iterdir())
+
+
+def test_calibrate_prints_a_section_that_the_hardware_file_takes(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text(
+        "hardware,model,phase,quantity,value,engine,precision,batch,context,source\n"
+        + "".join(
+            f"apple-m4-pro,llama-3.1-8b,decode,step_time_s,{0.08 + 0.0001 * i},llamacpp,bf16,1,{i},mine\n"
+            for i in range(200, 216)
+        ),
+        encoding="utf-8",
+    )
+    done = roofsim("calibrate", table, "--device", "apple-m4-pro")
+    assert done.returncode == 0, done.stderr
+    assert "measured_with" in done.stdout
+    refused(roofsim("calibrate", table, "--device", "apple-m4-pr"), "apple-m4-pro")

@@ -28,7 +28,7 @@ def asked() -> list[Point]:
         for context in (128, 4096)
     ]  # fmt: skip
     prefill = [
-        Point(HARDWARE, "llama-3.1-8b", "prefill", "step_time_s", 1.0,
+        Point(HARDWARE, "llama-3.1-8b", "prefill", "step_time_s", 100.0,
               {"engine": "llamacpp", "precision": "q8_0", "batch": 1, "context": context})
         for context in (512, 2048)
     ]  # fmt: skip
