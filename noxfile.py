@@ -1,5 +1,6 @@
 """Everyday tasks: ``nox -s check`` runs everything that must pass before a change lands."""
 
+import sys
 from pathlib import Path
 
 import nox
@@ -10,32 +11,39 @@ nox.options.sessions = ["check"]
 SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
 
 
+def run(session: nox.Session, tool: str, *arguments: str) -> None:
+    """Run a tool of the environment that nox itself is installed in."""
+    session.run(str(Path(sys.executable).parent / tool), *arguments, external=True)
+
+
 @nox.session
 def format(session: nox.Session) -> None:
     """Rewrite the sources in the project's format, and mend what ruff can mend."""
-    session.run("ruff", "check", "--fix", *SOURCES)
-    session.run("ruff", "format", *SOURCES)
+    run(session, "ruff", "check", "--fix", *SOURCES)
+    run(session, "ruff", "format", *SOURCES)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Format, lint, types, and the rule that imports go only downward."""
-    session.run("ruff", "format", "--check", *SOURCES)
-    session.run("ruff", "check", *SOURCES)
-    session.run("mypy")
-    session.run("lint-imports")
+    run(session, "ruff", "format", "--check", *SOURCES)
+    run(session, "ruff", "check", *SOURCES)
+    run(session, "mypy")
+    run(session, "lint-imports")
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """All tests, with coverage; pass ``-- -m "not slow"`` for the quick ones."""
-    session.run("pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    report = "--cov-report=term:skip-covered"
+    run(session, "pytest", "-n", "2", "--cov", report, *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the pages of the documentation that come from the catalogue."""
-    page = session.run("python", "-m", "simulator.planning.catalogue_page", silent=True)
+    command = [sys.executable, "-m", "simulator.planning.catalogue_page"]
+    page = session.run(*command, silent=True, external=True)
     Path("docs/catalogue.md").write_text(str(page), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from simulator.roofline.device import Device
 from simulator.specs.hardware import Calibration
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.least_squares import Fit
-from simulator.validation.calibrate.steps import RATE_CONSTANTS
+from simulator.validation.calibrate.steps import rated_names
 
 VERSION_FACTOR = 2.0
 """Standard errors are taken this many times: versions of one library differ by more than one
@@ -54,7 +54,7 @@ def section_of_rates(
         own = {
             name: interval(values[rate], errors[rate], 1.0 if rate != "start_s" else np.inf)
             for rate in values
-            for name in RATE_CONSTANTS[rate].get(law.split(".")[0], ())
+            for name in rated_names(law, rate)
             if name in known
         }
         if "peak_fraction" in own and known.get("burst_fraction", 1.0) < values["compute"]:

@@ -59,6 +59,15 @@ RATE_CONSTANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """Which constants of which laws a rate stands for."""
 
+_ATTENTIONS = tuple(f"attention.{kind}" for kind in ("decode", "prefill", "latent_"))
+
+
+def rated_names(law: str, rate: str) -> tuple[str, ...]:
+    """The constants of ``law`` that a rate stands for; sparse and recurrent kernels have none."""
+    if law.startswith("attention") and not law.startswith(_ATTENTIONS):
+        return ()
+    return RATE_CONSTANTS[rate].get(law.split(".")[0], ())
+
 
 def static_runs(
     setup: Setup, batch: FloatArray, isl: FloatArray, osl: FloatArray
@@ -173,7 +182,7 @@ def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
     for law, found in device.constants.items():
         changed = dict(found)
         for rate, value in rates.items():
-            for name in RATE_CONSTANTS[rate].get(law.split(".")[0], ()):
+            for name in rated_names(law, rate):
                 if name in changed:
                     changed[name] = value
         if changed.get("burst_fraction", 1.0) < changed.get("peak_fraction", 0.0):
