@@ -146,9 +146,7 @@ def humane(value: float | None, unit: str = "", digits: int = 3) -> str:
     if value == 0:
         return f"0 {unit}".strip()
     rounded = float(f"{value:.{digits}g}")
-    for factor, prefix in _PREFIX_STEPS:
-        if abs(rounded) >= factor:
-            break
+    factor, prefix = next((s for s in _PREFIX_STEPS if abs(rounded) >= s[0]), _PREFIX_STEPS[-1])
     return f"{significant(rounded / factor, digits)} {prefix}{unit}".strip()
 
 

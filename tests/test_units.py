@@ -41,7 +41,7 @@ def test_parse_reads_si(text, dimension, value):
     ],
 )
 def test_parse_refuses_what_is_no_such_quantity(text, dimension):
-    with pytest.raises(ValueError, match="unknown unit|cannot read|finite|yes/no"):
+    with pytest.raises(ValueError, match=r"unknown unit|cannot read|finite|yes/no"):
         parse(text, dimension)
 
 

@@ -152,7 +152,8 @@ def check_model(model: Model) -> list[Finding]:
         Finding(
             model.name,
             "published",
-            f"the shapes give {figure.counted:,.0f} {figure.what}, published {figure.published:,.0f}",
+            f"the shapes give {figure.counted:,.0f} {figure.what}, "
+            f"published {figure.published:,.0f}",
             "compare the config with the publisher's",
             "error",
         )

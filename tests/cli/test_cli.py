@@ -232,7 +232,7 @@ def test_calibrate_prints_a_section_that_the_hardware_file_takes(tmp_path):
     table.write_text(
         "hardware,model,phase,quantity,value,engine,precision,batch,context,source\n"
         + "".join(
-            f"apple-m4-pro,llama-3.1-8b,decode,step_time_s,{0.08 + 0.0001 * i},llamacpp,bf16,1,{i},mine\n"
+            f"apple-m4-pro,llama-3.1-8b,decode,step_time_s,{0.08 + i / 1e4},llamacpp,bf16,1,{i},mine\n"
             for i in range(200, 216)
         ),
         encoding="utf-8",
