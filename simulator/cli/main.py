@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from simulator.cli import calibrate, catalogue, compare, export, predict, run, validate
+from simulator.cli import calibrate, catalogue, compare, context, export, predict, run, validate
 from simulator.errors import InputError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("context")(context.context)
 app.command("export")(export.export)
 app.add_typer(catalogue.app, name="catalogue")
 

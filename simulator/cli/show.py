@@ -4,11 +4,14 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import InputError
-from simulator.roofline.step import OperatorReport
-from simulator.simulate.prediction import Prediction
+
+if TYPE_CHECKING:
+    from simulator.planning.context_cost import ContextCost
+    from simulator.roofline.step import OperatorReport
+    from simulator.simulate.prediction import Prediction
 
 _SHOWN = (
     "step_time_s",
@@ -29,7 +32,7 @@ _SHOWN = (
 )
 
 
-def show_prediction(answer: Prediction) -> None:
+def show_prediction(answer: "Prediction") -> None:
     """One prediction as an aligned table with its 80 % intervals."""
     from simulator.cli.console import console
     from simulator.report.tables import figures
@@ -43,7 +46,7 @@ def show_prediction(answer: Prediction) -> None:
         screen.print(f"[dim]note: {note}[/dim]")
 
 
-def show_operators(report: list[OperatorReport]) -> None:
+def show_operators(report: "list[OperatorReport]") -> None:
     """Every operator of one step: time, what binds it, share of the speed of light, source."""
     from simulator.cli.console import console
     from simulator.report.tables import Column, table
@@ -68,6 +71,34 @@ def show_operators(report: list[OperatorReport]) -> None:
     screen.print(table(columns, rows))
     for number, source in enumerate(cited, start=1):
         screen.print(f"[dim]\\[{number}] {source}[/dim]")
+
+
+def show_context(found: "ContextCost") -> None:
+    """Attention of one decoded token against context, and where models cost the same."""
+    from simulator.cli.console import console
+    from simulator.report.tables import Column, table
+    from simulator.units import humane
+
+    chosen = range(0, len(found.contexts), 2)
+    columns = [Column("attention of a decoded token")]
+    columns += [Column(_tokens(found.contexts[i]), "right") for i in chosen]
+    rows = [
+        (curve.title, *(humane(float(curve.sequence_s[i]), "s") for i in chosen))
+        for curve in found.curves
+    ]
+    screen = console()
+    screen.print(f"[bold]{found.title}[/bold], one sequence")
+    screen.print(table(columns, rows))
+    for cross in found.crossovers:
+        if cross.quantity == "sequence_s":
+            screen.print(
+                f"above {_tokens(cross.context)} tokens {cross.cheaper_above} is cheaper than "
+                f"{cross.cheaper_below}"
+            )
+
+
+def _tokens(count: float) -> str:
+    return f"{count / 2**20:.3g} M" if count >= 2**20 else f"{count / 1024:.3g} k"
 
 
 def write_csv(header: list[str], rows: Iterator[dict[str, Any]], out: Path | None) -> None:

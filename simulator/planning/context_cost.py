@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,33 @@ def context_cost(
         )
     found = tuple(_crossovers(curves, lengths))
     return ContextCost(device.name, device.title, lengths, tuple(curves), found)
+
+
+def draw(found: ContextCost, folder: Path) -> list[Path]:
+    """Write ``context.svg`` and ``.png``: attention of a token, and a prompt, against context."""
+    from simulator.report import style
+    from simulator.report.charts.context import context
+
+    by_name = {curve.model: curve for curve in found.curves}
+    crossings = [
+        (
+            cross.context,
+            float(
+                np.interp(cross.context, found.contexts, by_name[cross.cheaper_below].sequence_s)
+            ),
+        )
+        for cross in found.crossovers
+        if cross.quantity == "sequence_s"
+    ]
+    figure = context(
+        found.title,
+        found.contexts,
+        {curve.title: curve.sequence_s for curve in found.curves},
+        {curve.title: curve.prefill_s for curve in found.curves},
+        crossings,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return style.save(figure, folder / "context", "Cost of attention against context")
 
 
 def _crossovers(curves: Sequence[ContextCurve], contexts: FloatArray) -> Iterator[Crossover]:

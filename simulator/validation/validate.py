@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.graph.step_shape import StepShape
 from simulator.roofline.device import class_only
-from simulator.simulate.predict import predict
+from simulator.simulate.predict import deployment_of, predict
+from simulator.simulate.setup import resolve_setup
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.steps import (
     Batch,
@@ -148,10 +150,38 @@ def serve_points(
         except InputError as error:
             reasons[str(error).split("\n")[0]] += 1
             continue
+        if _prompts_were_cached(point, answers[key].ttft_s):
+            reasons["its prompts must have been cached: they alone take longer to compute"] += 1
+            continue
         samples.append(_served(point, answers[key]))
         if progress is not None:
             progress(i + 1, len(points))
     return samples, reasons
+
+
+def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
+    """Whether a closed loop ran faster than its prompts can be computed at sustained peak.
+
+    While one user goes round (waits, then reads the answer), every user's prompt is computed.
+    """
+    asked = point.question
+    users = asked.get("concurrency")
+    if not users or point.quantity != "tpot_s":
+        return False
+    setup = resolve_setup(
+        point.hardware,
+        point.model,
+        deployment_of({k: v for k, v in asked.items() if k not in _SERVE_FIELDS}),
+    )
+    prompt = asked["isl"] * (1 - asked.get("length_spread", 0.0) / 2)
+    loads = setup.step_model.loads(StepShape.prefill(1, prompt))
+    roof_s = sum(float(np.sum(p.compute_roof_s)) for _, parts in loads for p in parts)
+    sustained = setup.device.constants["matmul"].get("peak_fraction", 1.0)
+    round_s = point.value * asked["osl"] + ttft_s
+    return bool(users * roof_s / sustained > round_s)
+
+
+_SERVE_FIELDS = frozenset({"isl", "osl", "concurrency", "rate", "requests", "length_spread"})
 
 
 def _served(point: Point, answer: Any) -> Sample:  # noqa: ANN401
