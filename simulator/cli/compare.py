@@ -41,17 +41,14 @@ def compare(
     )  # fmt: skip
     overrides = opt.scenario_overrides(None, model, trace, deployment, settings)
     wanted = read_scenario(scenario_path(scenario), overrides)
-    if out is not None:
-        from simulator.report.write import check_writable
-
-        check_writable(out)
+    folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
     names = [name.strip() for name in hardware.split(",") if name.strip()]
     with opt.progress_bar("devices", quiet=as_json) as progress:
         results = compare_all(wanted, names, workers=workers, progress=progress)
-    if out is not None:
+    if folder is not None:
         from simulator.report.write import write_comparison
 
-        write_comparison(results, out)
+        write_comparison(results, folder)
     if as_json:
         opt.print_json({"results": [r.to_dict() for r in results]})
         return
@@ -59,5 +56,5 @@ def compare(
     from simulator.report.tables import comparison
 
     console().print(comparison(results))
-    if out is not None:
-        print(f"report: {out / 'comparison.html'}", file=sys.stderr)
+    if folder is not None:
+        print(f"report: {folder / 'comparison.html'}", file=sys.stderr)

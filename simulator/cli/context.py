@@ -13,7 +13,7 @@ FAMILIES = "llama-3.1-70b,deepseek-v3,deepseek-v3.2,deepseek-v4-pro,qwen3.5-397b
 def context(
     hardware: Annotated[str, typer.Option("--hardware", "-w")] = "h200-sxm",
     models: Annotated[str, typer.Option(help="Models, separated by commas.")] = FAMILIES,
-    out: opt.Out = None,
+    out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
     """Compare attention kinds: time and cache of one sequence from 1 k to 1 M tokens."""

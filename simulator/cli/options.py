@@ -23,7 +23,13 @@ Pp = Annotated[int | None, typer.Option(help="Pipeline parallelism.", min=1)]
 Ep = Annotated[int | None, typer.Option(help="Expert parallelism.", min=1)]
 Dp = Annotated[int | None, typer.Option(help="Data-parallel attention.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the report.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Folder for the report; out/NAME unless --json is given."),
+]
+ChartFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for charts; none are drawn without.")
+]
 TraceFile = Annotated[
     Path | None, typer.Option("--trace", help="Azure CSV or Mooncake JSONL to replay.")
 ]
@@ -68,6 +74,20 @@ def scenario_overrides(
     if trace is not None:
         found["workload"] = {"kind": "trace", "file": str(trace.resolve())}
     return found
+
+
+def report_folder(out: Path | None, name: str, as_json: bool) -> Path | None:
+    """Where the report goes: where the user said, a folder of its own, or nowhere for --json.
+
+    Raises:
+        InputError: the folder cannot be written; told before anything long runs.
+    """
+    folder = out or (None if as_json else Path("out") / name)
+    if folder is not None:
+        from simulator.report.write import check_writable
+
+        check_writable(folder)
+    return folder
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401

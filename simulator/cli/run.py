@@ -30,7 +30,7 @@ def run(
         bool, typer.Option("--sources", help="Print where the numbers are from.")
     ] = False,
 ) -> None:
-    """Simulate a scenario, print a summary, and write charts and a report with --out."""
+    """Simulate a scenario, print a summary, and write charts and a report."""
     from simulator.simulate.run import simulate
     from simulator.specs.catalogue import scenario_path
     from simulator.specs.scenario import read_scenario
@@ -41,16 +41,13 @@ def run(
     )  # fmt: skip
     overrides = opt.scenario_overrides(hardware, model, trace, deployment, settings)
     wanted = read_scenario(scenario_path(scenario), overrides)
-    if out is not None:
-        from simulator.report.write import check_writable
-
-        check_writable(out)
+    folder = opt.report_folder(out, wanted.name, as_json)
     with opt.progress_bar("requests", quiet=as_json) as progress:
         result = simulate(wanted, progress)
-    if out is not None:
+    if folder is not None:
         from simulator.report.write import write_report
 
-        write_report(result, out)
+        write_report(result, folder)
     if as_json:
         opt.print_json(result.to_dict())
         return
@@ -62,6 +59,6 @@ def run(
     if sources:
         screen.print("\n[bold]Sources[/bold]")
         for source in result.sources:
-            screen.print(f"  {source}", highlight=False)
-    if out is not None:
-        print(f"report: {out / 'report.html'}", file=sys.stderr)
+            screen.print(f"  {source}")
+    if folder is not None:
+        print(f"report: {folder / 'report.html'}", file=sys.stderr)

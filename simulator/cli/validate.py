@@ -17,7 +17,7 @@ def validate(
     hardware: Annotated[
         str | None, typer.Option("--hardware", "-w", help="The device, where a file names none.")
     ] = None,
-    out: opt.Out = None,
+    out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
     """Compare predictions with measurements: the project's own cited table, or your files."""

@@ -8,6 +8,7 @@ written, so that hits and traffic add up.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Literal
 
 from simulator.errors import InputError
@@ -28,15 +29,25 @@ class TierUse:
     evicted_bytes: float = 0.0
 
 
+Writes = Callable[[int, Hashable, float], bool]
+"""(tier, entry, stored bytes) → whether the entry may be written there; otherwise it is dropped."""
+
+
 @dataclass(slots=True)
 class CacheTier:
-    """One tier: its capacity, and the entries it holds in the order in which they leave."""
+    """One tier: its capacity, and the entries it holds in the order in which they leave.
+
+    ``ranks`` is a heap of (priority, number of the use, entry) where priority decides; ``last``
+    tells each entry's valid number.
+    """
 
     name: str
     capacity_bytes: float
     used_bytes: float = 0.0
     use: TierUse = field(default_factory=TierUse)
     entries: dict[Hashable, float] = field(default_factory=dict)
+    ranks: list[tuple[float, int, Hashable]] = field(default_factory=list)
+    last: dict[Hashable, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,10 @@ class TieredCache:
         eviction: which entry leaves a full tier: the one unused for longest, the oldest, or the
             one of the lowest priority (among equals, the one unused for longest).
         bytes_share: stored size over size in use, for all tiers but the nearest.
-        priority: value of an entry under ``priority``; without it all are equal.
+        priority: value of an entry under ``priority``, asked for whenever the entry is used;
+            without it all are equal.
+        nearest_shares: the nearest tier too keeps entries in ``bytes_share`` of their size.
+        writes: hears of each write of an entry that comes from a nearer tier, or from outside.
     """
 
     def __init__(
@@ -64,13 +78,19 @@ class TieredCache:
         eviction: Eviction = "lru",
         bytes_share: float = 1.0,
         priority: Callable[[Hashable], float] | None = None,
+        *,
+        nearest_shares: bool = False,
+        writes: Writes | None = None,
     ) -> None:
         if not capacities:
             raise InputError("a tiered cache needs at least one tier", field="offload.kv")
         self.tiers = [CacheTier(name, size) for name, size in capacities.items()]
         self.eviction = eviction
         self.bytes_share = bytes_share
-        self.priority = priority
+        self.priority = priority if eviction == "priority" else None
+        self._first_shared = 0 if nearest_shares else 1
+        self._writes = writes
+        self._uses = 0
         self.looked_up = self.dropped_bytes = 0.0
         self._where: dict[Hashable, CacheTier] = {}
 
@@ -96,6 +116,39 @@ class TieredCache:
             count += 1
         return count
 
+    def places(self, keys: Sequence[Hashable]) -> list[int]:
+        """Which tier holds each of the leading ``keys`` that are cached; changes nothing."""
+        found, where, tiers = [], self._where, self.tiers
+        for key in keys:
+            tier = where.get(key)
+            if tier is None:
+                break
+            found.append(tiers.index(tier) if len(tiers) > 1 else 0)
+        return found
+
+    def stored_bytes(self, key: Hashable) -> float:
+        """What a cached entry takes in its tier."""
+        return self._where[key].entries[key]
+
+    def read(self, keys: Iterable[Hashable]) -> None:
+        """Use cached entries where they lie; each counts as a hit."""
+        for key in keys:
+            tier = self._where[key]
+            tier.use.hits += 1
+            tier.use.read_bytes += tier.entries[key]
+            self._touch(tier, key)
+
+    def promote(self, keys: Iterable[Hashable]) -> None:
+        """Move entries to the nearest tier, those that still are in a further one."""
+        for key in keys:
+            tier = self._where.get(key)
+            if tier is None or tier is self.tiers[0]:
+                continue
+            size = tier.entries[key] / self.bytes_share
+            if self._stored(0, size) <= self.tiers[0].capacity_bytes:
+                self._remove(tier, key)
+                self._store(0, key, size, told=False)
+
     def fetch(self, keys: Sequence[Hashable], size: float) -> Found:
         """Use the cached leading ``keys``, each of ``size`` bytes in use, and bring them near.
 
@@ -119,7 +172,7 @@ class TieredCache:
                 self._touch(tier, key)
             else:
                 self._remove(tier, key)
-                self._store(0, key, size)
+                self._store(0, key, size, told=False)
         return Found(used, came_from)
 
     def insert(self, keys: Iterable[Hashable], size: float) -> None:
@@ -143,17 +196,25 @@ class TieredCache:
                 self._touch(tier, key)
 
     def _stored(self, index: int, size: float) -> float:
-        return size if index == 0 else size * self.bytes_share
+        return size if index < self._first_shared else size * self.bytes_share
 
     def _touch(self, tier: CacheTier, key: Hashable) -> None:
         if self.eviction != "fifo":
             tier.entries[key] = tier.entries.pop(key)
+        if self.priority is not None:
+            self._rank(tier, key, self.priority)
+
+    def _rank(self, tier: CacheTier, key: Hashable, priority: Callable[[Hashable], float]) -> None:
+        self._uses += 1
+        tier.last[key] = self._uses
+        heappush(tier.ranks, (priority(key), self._uses, key))
 
     def _remove(self, tier: CacheTier, key: Hashable) -> None:
         tier.used_bytes -= tier.entries.pop(key)
+        tier.last.pop(key, None)
         del self._where[key]
 
-    def _store(self, index: int, key: Hashable, size: float) -> None:
+    def _store(self, index: int, key: Hashable, size: float, *, told: bool = True) -> None:
         """Put ``key`` into tier ``index``, handing others down to make room."""
         if index == len(self.tiers):
             self.dropped_bytes += size
@@ -162,23 +223,31 @@ class TieredCache:
         if stored > tier.capacity_bytes:
             self._store(index + 1, key, size)
             return
+        if told and self._writes is not None and not self._writes(index, key, stored):
+            self.dropped_bytes += size
+            return
         while tier.used_bytes + stored > tier.capacity_bytes and tier.entries:
             victim = self._victim(tier)
             before = tier.entries[victim]
             self._remove(tier, victim)
             tier.use.evicted_bytes += before
-            self._store(index + 1, victim, before if index == 0 else before / self.bytes_share)
+            in_use = before if index < self._first_shared else before / self.bytes_share
+            self._store(index + 1, victim, in_use)
         if not tier.entries:
             tier.used_bytes = 0.0
         tier.entries[key] = stored
         tier.used_bytes += stored
         tier.use.written_bytes += stored
         self._where[key] = tier
+        if self.priority is not None:
+            self._rank(tier, key, self.priority)
 
     def _victim(self, tier: CacheTier) -> Hashable:
-        if self.eviction == "priority" and self.priority is not None:
-            value = self.priority
-            return min(tier.entries, key=lambda key: value(key))
+        ranks, last = tier.ranks, tier.last
+        while ranks:
+            _, use, key = heappop(ranks)
+            if last.get(key) == use:
+                return key
         return next(iter(tier.entries))
 
 

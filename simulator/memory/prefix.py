@@ -83,10 +83,16 @@ class PrefixCache:
         self.idle_blocks += freed
         return freed
 
-    def shrink(self, room_blocks: int) -> None:
-        """Evict the longest idle units until idle ones take no more than ``room_blocks``."""
+    def shrink(self, room_blocks: int, evicted: list[tuple[int, int]] | None = None) -> None:
+        """Evict the longest idle units until idle ones take no more than ``room_blocks``.
+
+        Units that go are appended to ``evicted`` with their blocks, in order.
+        """
         while self.idle_blocks > room_blocks:
             unit = next(iter(self._idle))
             del self._idle[unit]
             del self._holders[unit]
-            self.idle_blocks -= self._blocks.pop(unit)
+            blocks = self._blocks.pop(unit)
+            self.idle_blocks -= blocks
+            if evicted is not None:
+                evicted.append((unit, blocks))

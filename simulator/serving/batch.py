@@ -87,12 +87,10 @@ class DecodeBatch:
             heapq.heappop(ends)  # It left early and has come, or will come, back.
         self.next_end = ends[0][0] if ends else NEVER
 
-    def advance(self, steps: int) -> int:
-        """Every sequence gains ``steps`` tokens; returns the new blocks that they need."""
-        blocks = self.next_blocks() if steps == 1 else self.blocks_for(steps)
+    def advance(self, steps: int) -> None:
+        """Every sequence gains ``steps`` tokens."""
         self.tick += steps
         self.context_sum += steps * len(self.sequences)
-        return blocks
 
     def next_blocks(self) -> int:
         """New blocks that the next step needs."""

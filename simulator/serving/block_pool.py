@@ -1,10 +1,11 @@
 """The paged KV cache of one replica: who holds how many blocks, and which prefixes are shared.
 
 ``free`` counts blocks that nobody holds. Cached prefixes that nobody holds live inside ``free``
-and give way when it shrinks.
+and give way when it shrinks, to lower tiers if there are any.
 """
 
 from simulator.memory.prefix import PrefixCache
+from simulator.serving.lower_tiers import LowerTiers
 from simulator.serving.request import Request
 
 
@@ -14,6 +15,7 @@ class BlockPool:
     Args:
         unit_tokens: a whole number of blocks; 0 turns sharing off.
         partial_units: a last unit that reaches past the prompt stands for the prompt's end.
+        lower: takes the prefixes that are evicted here.
     """
 
     __slots__ = (
@@ -21,13 +23,20 @@ class BlockPool:
         "block_tokens",
         "cache",
         "free",
+        "lower",
         "total",
         "unit_blocks",
         "unit_tokens",
     )
 
     def __init__(
-        self, total: int, block_tokens: int, unit_tokens: int = 0, *, partial_units: bool = True
+        self,
+        total: int,
+        block_tokens: int,
+        unit_tokens: int = 0,
+        *,
+        partial_units: bool = True,
+        lower: LowerTiers | None = None,
     ) -> None:
         self.total = total
         self.free = total
@@ -35,6 +44,7 @@ class BlockPool:
         self.unit_tokens = unit_tokens
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
+        self.lower = lower if unit_tokens else None
         self._partial_units = partial_units
 
     def blocks(self, tokens: int) -> int:
@@ -50,7 +60,12 @@ class BlockPool:
         """Hand out ``blocks``, which must be free."""
         self.free -= blocks
         if self.cache is not None and self.cache.idle_blocks > self.free:
-            self.cache.shrink(self.free)
+            if self.lower is None:
+                self.cache.shrink(self.free)
+                return
+            evicted: list[tuple[int, int]] = []
+            self.cache.shrink(self.free, evicted)
+            self.lower.store(evicted)
 
     def cached_units(self, request: Request) -> int:
         """Leading prefix units of ``request`` that are resident."""
@@ -58,10 +73,17 @@ class BlockPool:
             return 0
         units = min(-(-request.target // self.unit_tokens), len(request.prefix))
         found = self.cache.match(request.prefix[:units])
-        # A unit that reaches past the prompt is of use only when it ends with the prompt.
-        if found * self.unit_tokens > request.target and not self._tail(request):
-            found -= 1
-        return found
+        return self._of_use(request, found)
+
+    def _of_use(self, request: Request, units: int) -> int:
+        """A unit that reaches past the prompt is of use only when it ends with the prompt."""
+        past_end = units * self.unit_tokens > request.target
+        return units - 1 if past_end and not self._tail(request) else units
+
+    def units_behind(self, request: Request, units: int) -> tuple[int, ...]:
+        """Units of the prompt behind the first ``units``, which lower tiers may hold."""
+        most = min(-(-request.target // self.unit_tokens), len(request.prefix))
+        return request.prefix[units : self._of_use(request, most)]
 
     def _tail(self, request: Request) -> int:
         """Tokens in the last unit when that ends with the prompt; 0 when it is a whole one."""
@@ -76,11 +98,18 @@ class BlockPool:
         return min(self._blocks_of(request, units), most) * self.block_tokens
 
     def admit(
-        self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
+        self,
+        request: Request,
+        until: int,
+        units: int,
+        spare: int = 0,
+        least: int = 0,
+        *,
+        share: bool = True,
     ) -> bool:
         """Hold ``units`` cached ones and take blocks for the first ``until`` tokens.
 
-        Returns False, with nothing changed, when this would leave fewer than ``spare`` free, or
+        With ``share`` others find them from now on. Returns False, with nothing changed, when this would leave fewer than ``spare`` free, or
         there is no room for ``least`` tokens in all.
         """
         shared = request.prefix[:units]
@@ -98,7 +127,7 @@ class BlockPool:
             request.units = list(shared)
         self.take(new)
         request.blocks = held + new
-        if self.cache is not None and request.prefix:
+        if share and self.cache is not None and request.prefix:
             self._share(request, until)
         return True
 
@@ -131,6 +160,8 @@ class BlockPool:
         self.free = self.total
         if self.cache is not None:
             self.cache = PrefixCache()
+        if self.lower is not None:
+            self.lower.clear()
 
     def _share(self, request: Request, until: int) -> None:
         """Make the units within the first ``until`` tokens resident, unless they already are.

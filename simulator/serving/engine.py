@@ -13,11 +13,13 @@ import simpy
 from simpy.events import Timeout
 
 from simulator.serving.limits import EngineLimits
-from simulator.serving.macro_step import steps_until
+from simulator.serving.lower_tiers import LowerTiers
+from simulator.serving.macro_step import DecodeRun, steps_until
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.request import FINISHED, REJECTED, Counters, Request
+from simulator.serving.prompt_time import PromptTime
 from simulator.serving.scheduler import Chunk, Scheduler
-from simulator.serving.step_clock import DecodeCurve, StepClock
+from simulator.serving.step_clock import StepClock
 from simulator.serving.timeline import Timeline
 
 UNBOUNDED = 1 << 60
@@ -60,8 +62,14 @@ class Engine:
         self.limits = limits
         self.counters = Counters()
         shared = unit_tokens if limits.prefix_caching else 0
+        self._lower: LowerTiers | None = None
+        if shared and limits.lower_tiers is not None:
+            times = PromptTime(clock, limits.max_batched_tokens)
+            self._lower = LowerTiers(
+                limits.lower_tiers, limits.kv_block_tokens, times.whole_s, times.first_step_s
+            )
         self.scheduler = Scheduler(
-            limits, ordering, composition, self.counters, shared, partial_units
+            limits, ordering, composition, self.counters, shared, partial_units, self._lower
         )
         self.up = True
         self._overhead_s = limits.request_overhead_s
@@ -75,14 +83,15 @@ class Engine:
         self._steps_per_event = steps_per_event
         # The event in progress: when it ends, what it is, and what it costs.
         self._wake: simpy.Event | None = None
+        # Ends the rest of a replica that waits for a prefix to be loaded and for nothing else.
+        self._alarm: simpy.Event | None = None
         self._began_s = 0.0
         self._time_s = 0.0
         self._energy_j = 0.0
         self._steps = 0
-        self._run: tuple[DecodeCurve, float, float] | None = None
+        self._run: DecodeRun | None = None
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
-        self._taken_blocks = 0
         self._decode_step_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
@@ -108,27 +117,27 @@ class Engine:
         return self.limits.kv_blocks - self.scheduler.pool.free
 
     def cached_prefix_tokens(self, request: Request) -> int:
-        """Tokens of the prompt that the prefix cache holds right now."""
+        """Tokens of the prompt that the prefix cache holds right now, in whatever tier."""
         pool = self.scheduler.pool
         if pool.cache is not None and self._run is not None:
             self._take_blocks_so_far()
-        return pool.cached_tokens(request, pool.cached_units(request))
+        units = pool.cached_units(request)
+        if self._lower is not None and request.prefix:
+            units += self._lower.count(pool.units_behind(request, units))
+        return pool.cached_tokens(request, units)
 
     def _take_blocks_so_far(self) -> None:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""
-        assert self._run is not None
-        curve, context, stall_s = self._run
-        elapsed_s = self.env.now - self._began_s - stall_s
-        done = steps_until(
-            curve, context, elapsed_s, self._steps, self._time_s - stall_s, self._energy_j
-        )[0]
-        blocks = self.scheduler.batch.blocks_for(done - 1)
-        self.scheduler.pool.take(blocks - self._taken_blocks)
-        self._taken_blocks = blocks
+        run, scheduler = self._run, self.scheduler
+        assert run is not None
+        begun = run.until(self.env.now, self._steps, self._time_s, self._energy_j)[0]
+        run.take_blocks(scheduler.batch, scheduler.pool, begun - 1)
 
     def final_counters(self) -> Counters:
         """The replica's totals, with those of its events."""
         totals, counters = self._timeline.totals(self._number), self.counters
+        if self._lower is not None:
+            counters = self._lower.add_to(counters)
         return replace(
             counters,
             steps=totals.steps,
@@ -146,6 +155,10 @@ class Engine:
         if scheduler.never_fits(request, answers=self._on_prefilled is None):
             self._on_done(request, now, REJECTED)
             return
+        if self._lower is not None and request.prefix:
+            if self._run is not None:
+                self._take_blocks_so_far()
+            scheduler.prefetch(request, now)
         scheduler.waiting.push(request)
         if self._wake is None:
             scheduler.last_step_began_s = now
@@ -170,8 +183,7 @@ class Engine:
             self.counters.busy_s += self._time_s * done
             self.counters.energy_j += self._energy_j * done
         self.up = False
-        self._wake, self._run, self._chunks = None, None, []
-        self._taken_blocks = 0
+        self._wake, self._alarm, self._run, self._chunks = None, None, None, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         for request in lost:
@@ -188,7 +200,7 @@ class Engine:
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
         scheduler.held_back = scheduler.watches_evictions = False
-        if scheduler.waiting.entries or scheduler.prefilling:
+        if scheduler.waiting.entries or scheduler.prefilling or scheduler.loading:
             chunks, decode = scheduler.plan(now)
             if chunks:
                 self._start_mixed(now, chunks, decode)
@@ -199,6 +211,13 @@ class Engine:
             self._start_decode_run(now)
         else:
             self._wake = None
+            if scheduler.loading:
+                self._alarm = Timeout(self.env, max(0.0, scheduler.next_load_s() - now))
+                self._alarm.callbacks.append(self._on_alarm)
+
+    def _on_alarm(self, event: simpy.Event) -> None:
+        if event is self._alarm and self._wake is None:
+            self._next(self.env.now)
 
     def _start_mixed(self, now: float, chunks: list[Chunk], decode: bool) -> None:
         batch = self.scheduler.batch
@@ -212,6 +231,11 @@ class Engine:
         time_s, energy_j = self.clock.mixed(
             decoding, context, len(chunks), tokens, past / tokens, sampling
         )
+        if self._lower is not None:
+            ready_s = max([request.ready_s for request, _ in chunks])
+            waits_s = self._lower.waits_s(ready_s - now, time_s)
+            time_s += waits_s
+            energy_j += waits_s * self.clock.idle_w
         # What prompts add to the step: its time beyond that of the last decode steps.
         self.counters.prefill_s += max(0.0, time_s - self._decode_step_s) if decoding else time_s
         self._chunks = chunks
@@ -243,20 +267,21 @@ class Engine:
             wait_s = until_s - began_s
             steps, time_s, energy_j = steps_until(curve, context, wait_s, steps, time_s, energy_j)
         self._decode_step_s = time_s / steps
-        self._run = (curve, context, scheduler.stall_s)
+        self._run = DecodeRun(curve, context, now, scheduler.stall_s)
         self._sleep(now, time_s, energy_j, steps)
 
     def _must_end_at(self, scheduler: Scheduler) -> float:
         """When something is sure to happen that a run of decode steps must not outlast."""
         self._ends_for_arrival = False
+        loaded_s = scheduler.next_load_s() if scheduler.loading else inf
         if scheduler.waiting.entries:
-            return scheduler.waiting.first_is_late_at()
+            return min(loaded_s, scheduler.waiting.first_is_late_at())
         if self._next_arrival_s is None or self._schedule_ahead:
-            return inf
-        if len(scheduler.batch.sequences) >= self.limits.max_sequences:
-            return inf
+            return loaded_s
+        if scheduler.running >= self.limits.max_sequences:
+            return loaded_s
         self._ends_for_arrival = True
-        return self._next_arrival_s()
+        return min(loaded_s, self._next_arrival_s())
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
         stall_s = self.scheduler.stall_s
@@ -273,17 +298,14 @@ class Engine:
 
     def _cut_run(self) -> None:
         """A request came during a run of steps: let only the step in progress finish."""
-        assert self._run is not None
-        curve, context, stall_s = self._run
-        most = self._steps
-        elapsed_s = self.env.now - self._began_s - stall_s
-        steps, time_s, energy_j = steps_until(
-            curve, context, elapsed_s, most, self._time_s - stall_s, self._energy_j
-        )
+        run, most = self._run, self._steps
+        assert run is not None
+        stall_s = run.stall_s
+        steps, time_s, energy_j = run.until(self.env.now, most, self._time_s, self._energy_j)
         if self._schedule_ahead and self.env.now > self._began_s:
             # The step after the one in progress is put together already.
             steps += 1
-            time_s, energy_j = curve.run(context, min(steps, most))
+            time_s, energy_j = run.curve.run(run.context, min(steps, most))
         if steps >= most:
             return
         self._time_s = time_s + stall_s
@@ -303,11 +325,10 @@ class Engine:
         if self._schedule_ahead:
             self._note_last_step(steps)
         if steps:
-            new_blocks = batch.advance(steps)
             if self._run is not None:
-                pool.take(new_blocks - self._taken_blocks)
-                self._taken_blocks = 0
+                self._run.take_blocks(batch, pool, steps)
                 self._run = None
+            batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
                 self._paused_s = 0.0
@@ -365,6 +386,4 @@ class Engine:
         if self._run is None or steps == 1 or not self.waiting:
             self.scheduler.last_step_began_s = self._began_s
             return
-        curve, context, stall_s = self._run
-        before_s = curve.run(context, steps - 1)[0]
-        self.scheduler.last_step_began_s = self._began_s + stall_s + before_s
+        self.scheduler.last_step_began_s = self._run.end_s(steps - 1)

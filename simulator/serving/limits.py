@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from simulator.serving.lower_tiers import CacheTiers
+
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
@@ -24,6 +26,7 @@ class EngineLimits:
             so a newcomer sits out one step more.
         swap_s_per_block: seconds to move a block to the host or back; None recomputes what a
             shortage of memory threw out.
+        lower_tiers: where prefixes go that the device evicts; None drops them.
     """
 
     max_sequences: int
@@ -39,3 +42,4 @@ class EngineLimits:
     watermark_blocks: int = 0
     schedule_ahead: bool = False
     swap_s_per_block: float | None = None
+    lower_tiers: CacheTiers | None = None

@@ -1,5 +1,7 @@
 """How many steps of a run have begun by a given time, without taking them one by one."""
 
+from simulator.serving.batch import DecodeBatch
+from simulator.serving.block_pool import BlockPool
 from simulator.serving.step_clock import DecodeCurve
 
 
@@ -33,3 +35,46 @@ def steps_until(
         else:
             below, below_s = steps, time_s
     return above, above_s, above_j
+
+
+class DecodeRun:
+    """A run of decode steps in progress, which began at ``began_s`` after ``stall_s`` of waiting."""
+
+    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s")
+
+    def __init__(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
+        self.curve = curve
+        self.context = context
+        self.began_s = began_s
+        self.stall_s = stall_s
+        self._taken_blocks = 0
+
+    def until(
+        self, now: float, most: int, most_s: float, most_j: float
+    ) -> tuple[int, float, float]:
+        """See ``steps_until``; ``most_s`` holds the stall, what is returned does not."""
+        elapsed_s = now - self.began_s - self.stall_s
+        return steps_until(self.curve, self.context, elapsed_s, most, most_s - self.stall_s, most_j)
+
+    def end_s(self, steps: int) -> float:
+        """When the first ``steps`` steps are over."""
+        return self.began_s + self.stall_s + self.curve.run(self.context, steps)[0]
+
+    def take_blocks(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
+        """Take the blocks of the first ``steps`` steps, as far as they are not taken yet.
+
+        Lower tiers hear of each eviction at the end of the step that causes it.
+        """
+        done = 0
+        while done < steps:
+            if pool.lower is None:
+                done = steps
+            else:
+                # On to the last step that evicts nothing, or else one further.
+                harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
+                done = max(harmless, done + 1)
+                pool.lower.now_s = self.end_s(done)
+            blocks = batch.blocks_for(done)
+            if blocks > self._taken_blocks:
+                pool.take(blocks - self._taken_blocks)
+                self._taken_blocks = blocks

@@ -79,6 +79,12 @@ class Request:
     swapped = False
     joined_tick = 0
 
+    # Prefix on its way from a lower tier: tokens that are there in the end, when compute may
+    # begin without waiting for a layer, and when all of it has come.
+    loaded = 0
+    begins_s = 0.0
+    ready_s = 0.0
+
     def __init__(self, index: int, arrival_s: float, input_tokens: int, output_tokens: int) -> None:
         self.index = index
         self.arrival_s = arrival_s
@@ -155,8 +161,10 @@ class Counters:
     """Totals of one replica; what tokens, steps and joules must be conserved against.
 
     ``prefill_tokens`` counts computed prompt tokens, those computed again after a preemption
-    included; ``cached_tokens`` those that the prefix cache spared. The end of a prompt
-    (``prompt_ends``) gives a token too, so answers add up to ``decode_tokens + prompt_ends``.
+    included; ``cached_tokens`` those that the prefix cache spared, in whatever tier. The end of a
+    prompt (``prompt_ends``) gives a token too, so answers add up to ``decode_tokens +
+    prompt_ends``. ``hits_by_tier`` are tokens of prompts found off the device, and the bytes
+    those that all devices together read from and wrote to each tier there.
     """
 
     steps: int = 0
@@ -171,3 +179,6 @@ class Counters:
     events: int = 0
     peak_blocks: int = 0
     extra: dict[str, float] = field(default_factory=dict)
+    hits_by_tier: dict[str, int] = field(default_factory=dict)
+    read_bytes_by_tier: dict[str, float] = field(default_factory=dict)
+    written_bytes_by_tier: dict[str, float] = field(default_factory=dict)

@@ -4,9 +4,12 @@ The order of vLLM's V1 scheduler: running sequences first, the last admitted thr
 memory runs short, and newcomers only when nobody had to leave.
 """
 
+from math import inf
+
 from simulator.serving.batch import DecodeBatch
 from simulator.serving.block_pool import BlockPool
 from simulator.serving.limits import EngineLimits
+from simulator.serving.lower_tiers import Load, LowerTiers
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.queue import WaitingQueue
 from simulator.serving.request import Counters, Request
@@ -28,6 +31,8 @@ class Scheduler:
         "batch",
         "held_back",
         "last_step_began_s",
+        "loading",
+        "lower",
         "pool",
         "prefilling",
         "stall_s",
@@ -43,6 +48,7 @@ class Scheduler:
         counters: Counters,
         unit_tokens: int,
         partial_units: bool,
+        lower: LowerTiers | None = None,
     ) -> None:
         self._limits = limits
         self._composition = composition
@@ -52,9 +58,16 @@ class Scheduler:
         self._someone_left = False
         self.waiting = WaitingQueue(ordering)
         self.prefilling: list[Request] = []
+        # Admitted, but their prefix is still on its way from a lower tier; the oldest first.
+        self.loading: list[Request] = []
+        self.lower = lower
         self.batch = DecodeBatch(limits.kv_block_tokens)
         self.pool = BlockPool(
-            limits.kv_blocks, limits.kv_block_tokens, unit_tokens, partial_units=partial_units
+            limits.kv_blocks,
+            limits.kv_block_tokens,
+            unit_tokens,
+            partial_units=partial_units,
+            lower=lower,
         )
         # Whether someone may be admitted in the step after this one though nothing else happens.
         self.held_back = False
@@ -68,7 +81,7 @@ class Scheduler:
     @property
     def running(self) -> int:
         """Sequences that hold cache."""
-        return len(self.prefilling) + len(self.batch.sequences)
+        return len(self.prefilling) + len(self.batch.sequences) + len(self.loading)
 
     def never_fits(self, request: Request, *, answers: bool = True) -> bool:
         """Whether no state of this replica could serve ``request``, or its prompt alone."""
@@ -92,6 +105,10 @@ class Scheduler:
         """
         pool, sequences, waiting = self.pool, self.batch.sequences, self.waiting.entries
         self._someone_left = False
+        if self.lower is not None:
+            self.lower.now_s = now
+            if self.loading:
+                self._begin_loaded(now)
         if waiting and waiting[0][3].computed:
             self._readmit(now)
         decode, budget, admit = self._composition(
@@ -120,9 +137,7 @@ class Scheduler:
             request = prefilling[len(chunks)]
             until = min(request.target, request.computed + budget - taken)
             while not self.pool.grow(request, until, spare):
-                last = prefilling[-1]
-                self._throw_out_prompt(last)
-                if last is request:
+                if self._throw_out_latest_prompt() is request:
                     return taken
             tokens = until - request.computed
             chunks.append((request, tokens))
@@ -142,6 +157,16 @@ class Scheduler:
                 return
             units = pool.cached_units(request) if request.prefix else 0
             cached = pool.cached_tokens(request, units) if units else 0
+            watermark = limits.watermark_blocks if running else 0
+            load = None
+            if self.lower is not None and request.prefix:
+                load = self._load_for(request, units)
+            if load is not None:
+                if not self._start_loading(request, units, load, spare + watermark, now):
+                    return
+                room -= 1
+                running += 1
+                continue
             tokens = request.target - cached
             if tokens > budget:
                 if not limits.chunked_prefill and (chunks or tokens <= limits.max_batched_tokens):
@@ -149,23 +174,88 @@ class Scheduler:
                 tokens = budget
             if limits.output_reserve and not self._commit(request, units):
                 return
-            watermark = limits.watermark_blocks if running else 0
             least = request.target if limits.whole_prompt_fits else 0
             if not pool.admit(request, cached + tokens, units, spare + watermark, least):
                 self._committed -= request.committed
                 self.watches_evictions = units > 0
                 return
             waiting.pop()
-            request.computed = cached
-            self._counters.cached_tokens += cached
-            if request.started_s < 0:
-                request.started_s = now
-                request.cached_tokens = cached
+            self._begin(request, cached, cached, now)
             self.prefilling.append(request)
             chunks.append((request, tokens))
             budget -= tokens
             room -= 1
             running += 1
+
+    def _begin(self, request: Request, computed: int, cached: int, now: float) -> None:
+        """Note that ``request`` is admitted with ``cached`` tokens spared."""
+        request.computed = computed
+        self._counters.cached_tokens += cached
+        if request.started_s < 0:
+            request.started_s = now
+            request.cached_tokens = cached
+
+    def _load_for(self, request: Request, units: int) -> Load | None:
+        """What to load for ``request`` behind the ``units`` that the device holds."""
+        assert self.lower is not None
+        pool = self.pool
+        behind = pool.units_behind(request, units)
+        self.lower.value(request.prefix, request.priority)
+        if not behind:
+            return None
+        return self.lower.choose(
+            behind, lambda n: pool.cached_tokens(request, units + n), request.target
+        )
+
+    def prefetch(self, request: Request, now: float) -> None:
+        """Let what ``request`` needs come nearer while those before it are computed."""
+        assert self.lower is not None
+        pool, lower = self.pool, self.lower
+        lower.now_s = now
+        units = pool.cached_units(request)
+        behind = pool.units_behind(request, units)
+        if behind:
+            prompt_s = lower.prompt_s(pool.cached_tokens(request, units), request.target)
+            lower.prefetch(behind, (1 + len(self.waiting)) * prompt_s)
+
+    def _start_loading(
+        self, request: Request, units: int, load: Load, spare: int, now: float
+    ) -> bool:
+        """Admit ``request`` while part of its prefix is on its way; False without room for it."""
+        assert self.lower is not None
+        pool, limits = self.pool, self._limits
+        if limits.output_reserve and not self._commit(request, units):
+            return False
+        until = pool.cached_tokens(request, units + load.units)
+        least = request.target if limits.whole_prompt_fits else 0
+        loaded = pool.units_behind(request, units)[: load.units]
+        if not pool.admit(request, until, units, spare, least, share=False):
+            self._committed -= request.committed
+            # Other places for its prefix, or another choice, may let it in later.
+            self.watches_evictions = True
+            self.held_back |= not limits.whole_prompt_fits
+            return False
+        self.waiting.pop()
+
+        def tokens(count: int) -> int:
+            return pool.cached_tokens(request, units + count)
+
+        self.lower.load(loaded, tokens if request.started_s < 0 else None)
+        request.loaded, request.begins_s, request.ready_s = until, load.begins_s, load.ready_s
+        self._begin(request, tokens(0), until, now)
+        self.loading.append(request)
+        return True
+
+    def _begin_loaded(self, now: float) -> None:
+        """Let prompts go on whose compute will not wait for a layer any more."""
+        for request in [r for r in self.loading if r.begins_s <= now]:
+            self.loading.remove(request)
+            request.computed = request.loaded
+            self.prefilling.append(request)
+
+    def next_load_s(self) -> float:
+        """When the next loading prompt may go on; infinity without one."""
+        return min([request.begins_s for request in self.loading], default=inf)
 
     def _too_new(self, request: Request) -> bool:
         if not self._limits.schedule_ahead or not self.running:
@@ -216,8 +306,8 @@ class Scheduler:
         """Blocks of the batch's next step; throws out the latest sequences until they are free."""
         pool, batch = self.pool, self.batch
         while (needed := batch.next_blocks()) > pool.free:
-            if self.prefilling:
-                self._throw_out_prompt(self.prefilling[-1])
+            if self.loading or self.prefilling:
+                self._throw_out_latest_prompt()
             else:
                 self._throw_out(self._victim())
         return needed
@@ -242,9 +332,11 @@ class Scheduler:
             self.stall_s += request.blocks * swap_s
             self._start_over(request, computed=request.computed)
 
-    def _throw_out_prompt(self, request: Request) -> None:
-        self.prefilling.remove(request)
+    def _throw_out_latest_prompt(self) -> Request:
+        """Throw out the prompt admitted last; one that is loading has computed nothing yet."""
+        request = (self.loading or self.prefilling).pop()
         self._start_over(request, computed=0)
+        return request
 
     def _start_over(self, request: Request, computed: int) -> None:
         self.free(request)
@@ -263,11 +355,13 @@ class Scheduler:
 
     def clear(self) -> list[Request]:
         """Lose everything, as when the replica goes down; returns who was here, oldest first."""
-        here = [*self.batch.sequences.values(), *self.prefilling, *self.waiting.clear()]
+        here = [*self.batch.sequences.values(), *self.prefilling, *self.loading]
+        here += self.waiting.clear()
         here.sort(key=lambda request: request.index)
         limits = self._limits
         self.batch = DecodeBatch(limits.kv_block_tokens)
         self.prefilling.clear()
+        self.loading.clear()
         self.pool.clear()
         self._committed = 0
         self.stall_s = 0.0

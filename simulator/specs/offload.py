@@ -97,6 +97,7 @@ class CacheOffload(Spec):
             and expanded; without it that is free.
         by_layer: start computing a layer as soon as its own part has arrived.
         reload: whether a hit off the device is loaded, or recomputed when that is quicker.
+        prefetch: bring what a waiting request needs from further tiers to the nearest one.
     """
 
     host: PlainBytes = 0.0
@@ -109,6 +110,7 @@ class CacheOffload(Spec):
     codec_bandwidth: PlainBandwidth | None = None
     by_layer: bool = True
     reload: Literal["quicker", "always", "never"] = "quicker"
+    prefetch: bool = True
 
     @model_validator(mode="after")
     def _remote_has_a_path(self) -> "CacheOffload":

@@ -7,13 +7,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 
 def roofsim(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command where nothing lies but what it makes itself."""
     command = [sys.executable, "-m", "simulator.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    with TemporaryDirectory() as elsewhere:
+        where = cwd or elsewhere
+        return subprocess.run(command, capture_output=True, text=True, cwd=where, check=False)
 
 
 def refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
@@ -61,6 +65,14 @@ def test_run_writes_the_whole_report(quick, tmp_path):
     assert 'src="http' not in page
     assert not re.search(r'<link[^>]+href="(?!data:)', page)
     assert "@import" not in page
+
+
+def test_run_writes_its_report_into_a_folder_of_its_own(quick, tmp_path):
+    done = roofsim("run", quick, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "quick" / "report.html").exists()
+    assert roofsim("run", quick, "--json", cwd=tmp_path / "out").returncode == 0
+    assert not (tmp_path / "out" / "out").exists()
 
 
 def test_run_shows_a_summary_for_people(quick):

@@ -18,7 +18,8 @@ class Point:
         value: what was measured, in that key's unit.
         question: further arguments of ``predict`` (batch, context, tp, precision, engine, …).
         source: who measured it.
-        fitted: whether some calibration of the package was fitted to this row.
+        fitted: whether some calibration of the package was fitted to this row; None leaves it
+            to the split rule.
     """
 
     hardware: str
@@ -28,7 +29,7 @@ class Point:
     value: float
     question: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
-    fitted: bool = False
+    fitted: bool | None = None
 
     @property
     def key(self) -> str:
@@ -38,5 +39,5 @@ class Point:
 
     @property
     def is_score_row(self) -> bool:
-        """Whether the split keeps the row back for scoring."""
-        return is_score_row(self.key)
+        """Whether the row is kept back for scoring."""
+        return is_score_row(self.key) if self.fitted is None else not self.fitted

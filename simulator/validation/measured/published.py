@@ -14,7 +14,8 @@ from simulator.validation.measured.point import Point
 
 _TEXTS = ("engine", "precision", "kv_precision")
 _WHOLES = (
-    "tp", "ep", "batch", "context", "isl", "osl", "concurrency", "max_sequences", "max_context",
+    "tp", "ep", "devices", "batch", "context", "isl", "osl", "concurrency", "max_sequences",
+    "max_context",
 )  # fmt: skip
 _NUMBERS = ("length_spread",)
 COLUMNS = (

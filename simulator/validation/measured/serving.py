@@ -63,6 +63,10 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
         "concurrency": int(in_flight.group(1)),
         "length_spread": LENGTH_SPREAD,
     }
+    # Requests in flight are counted over all replicas, the batch size for one.
+    replicas = round(int(in_flight.group(1)) / max(_whole(row["batch_size"]), 1))
+    if replicas > 1:
+        asked["devices"] = tp * replicas
     source = row["silicon_data_source"]
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
