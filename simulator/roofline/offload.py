@@ -90,13 +90,20 @@ def offload(
     Tables stay on the device unless ``settings`` place them.
 
     Raises:
-        InputError: a tier or link that the device does not have, or bytes that exceed a tier;
-            shows the sum.
+        InputError: a tier or link that the device does not have, bytes that exceed a tier (shows
+            the sum), or pipeline stages.
     """
     if settings is None:
         if not graph.table_bytes:
             return Offloaded(graph, device, None)
         settings = Offload()
+    elif graph.layout.pp > 1:
+        raise InputError(
+            f"nothing can lie off the devices of {graph.layout.pp} pipeline stages: each stage "
+            "has a share and a rhythm of its own, which is not simulated",
+            field="deployment.offload",
+            remedy="use tp or more replicas in the place of pp, or leave offload out",
+        )
     system = memory_system(hardware, settings)
     if system.unified and settings.background:
         left = shared_bandwidth_bytes_per_s(system, settings.background)

@@ -97,6 +97,15 @@ class BlockPool:
         most = (request.target - 1) // self.block_tokens
         return min(self._blocks_of(request, units), most) * self.block_tokens
 
+    def has_room(
+        self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
+    ) -> bool:
+        """Whether ``admit`` would let ``request`` in."""
+        held = self._blocks_of(request, units) if units else 0
+        woken = 0 if self.cache is None else self.cache.idle_among(request.prefix[:units])
+        new = max(self.blocks(max(until, least)) - held, 0)
+        return new + woken + spare <= self.free
+
     def admit(
         self,
         request: Request,
@@ -109,22 +118,20 @@ class BlockPool:
     ) -> bool:
         """Hold ``units`` cached ones and take blocks for the first ``until`` tokens.
 
-        With ``share`` others find them from now on. Returns False, with nothing changed, when this would leave fewer than ``spare`` free, or
-        there is no room for ``least`` tokens in all.
+        With ``share`` others find them from now on. Returns False, with nothing changed, when
+        this would leave fewer than ``spare`` free, or there is no room for ``least`` tokens in
+        all.
         """
-        shared = request.prefix[:units]
-        held = woken = 0
+        if not self.has_room(request, until, units, spare, least):
+            return False
+        held = 0
         if units:
             assert self.cache is not None
             held = self._blocks_of(request, units)
-            woken = self.cache.idle_among(shared)
-        new = max(self.blocks(until) - held, 0)
-        if max(new, self.blocks(least) - held) + woken + spare > self.free:
-            return False
-        if units:
-            assert self.cache is not None
+            shared = request.prefix[:units]
             self.free -= self.cache.hold(shared)
             request.units = list(shared)
+        new = max(self.blocks(until) - held, 0)
         self.take(new)
         request.blocks = held + new
         if share and self.cache is not None and request.prefix:

@@ -16,8 +16,8 @@ from simulator.serving.limits import EngineLimits
 from simulator.serving.lower_tiers import LowerTiers
 from simulator.serving.macro_step import DecodeRun, steps_until
 from simulator.serving.policies import Composition, Ordering
-from simulator.serving.request import FINISHED, REJECTED, Counters, Request
 from simulator.serving.prompt_time import PromptTime
+from simulator.serving.request import FINISHED, REJECTED, Counters, Request
 from simulator.serving.scheduler import Chunk, Scheduler
 from simulator.serving.step_clock import StepClock
 from simulator.serving.timeline import Timeline

@@ -38,7 +38,7 @@ def steps_until(
 
 
 class DecodeRun:
-    """A run of decode steps in progress, which began at ``began_s`` after ``stall_s`` of waiting."""
+    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``."""
 
     __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s")
 

@@ -9,14 +9,16 @@
 - throughput: tokens of finished requests over the makespan (first arrival to last token).
 - throughput per user: output tokens a second that one user sees while being answered, 1/TPOT.
 - goodput: requests a second that met every objective.
-- hit rate: prompt tokens that the prefix cache spared, of all prompt tokens of finished requests.
+- hit rate: prompt tokens that the prefix cache spared, of all prompt tokens of finished requests;
+  by tier: those that a request found there when it was first admitted.
+- bytes by tier: cache entries that came from a tier off the device, or went down to it.
 - power: energy of all devices over the makespan, idle time included.
 
 Latencies leave out the warm-up; means carry 95 % confidence intervals by batch means.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -84,6 +86,15 @@ class ServingMetrics:
     hit_rate: float
     mean_running: float
     mean_waiting: float
+    hits_by_tier: dict[str, float] = field(default_factory=dict)
+    read_bytes_by_tier: dict[str, float] = field(default_factory=dict)
+    written_bytes_by_tier: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bytes_by_tier(self) -> dict[str, float]:
+        """Bytes of cache that each tier off the device gave and took."""
+        reads, writes = self.read_bytes_by_tier, self.written_bytes_by_tier
+        return {tier: reads[tier] + writes[tier] for tier in reads}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +172,26 @@ def measure(
         hit_rate=cached / inputs if inputs else 0.0,
         mean_running=float(series["running_s"].sum()) / span if series else np.nan,
         mean_waiting=float(series["waiting_s"].sum()) / span if series else np.nan,
+        hits_by_tier=_hits(counters, cached, inputs),
+        read_bytes_by_tier=_added([c.read_bytes_by_tier for c in counters]),
+        written_bytes_by_tier=_added([c.written_bytes_by_tier for c in counters]),
     )
+
+
+def _hits(counters: tuple[Counters, ...], cached: int, inputs: int) -> dict[str, float]:
+    """Share of the prompts' tokens found in each tier; all of them together are the hit rate."""
+    below = _added([c.hits_by_tier for c in counters])
+    tokens = {"device": cached - sum(below.values())} | below
+    return {tier: found / inputs if inputs else 0.0 for tier, found in tokens.items()}
+
+
+def _added(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Sums by name, in the order in which names come."""
+    total: dict[str, float] = {}
+    for part in parts:
+        for name, amount in part.items():
+            total[name] = total.get(name, 0.0) + amount
+    return total
 
 
 def _gaps(timeline: Timeline | None) -> Distribution:

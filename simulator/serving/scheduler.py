@@ -229,7 +229,7 @@ class Scheduler:
         until = pool.cached_tokens(request, units + load.units)
         least = request.target if limits.whole_prompt_fits else 0
         loaded = pool.units_behind(request, units)[: load.units]
-        if not pool.admit(request, until, units, spare, least, share=False):
+        if not pool.has_room(request, until, units, spare, least):
             self._committed -= request.committed
             # Other places for its prefix, or another choice, may let it in later.
             self.watches_evictions = True
@@ -240,7 +240,9 @@ class Scheduler:
         def tokens(count: int) -> int:
             return pool.cached_tokens(request, units + count)
 
+        # Before its room is taken, which may evict what it is about to load.
         self.lower.load(loaded, tokens if request.started_s < 0 else None)
+        pool.admit(request, until, units, spare, share=False)
         request.loaded, request.begins_s, request.ready_s = until, load.begins_s, load.ready_s
         self._begin(request, tokens(0), until, now)
         self.loading.append(request)

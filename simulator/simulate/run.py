@@ -14,6 +14,7 @@ from simulator.serving.policies import COMPOSITIONS, ordering
 from simulator.serving.request import RequestTable
 from simulator.serving.routing import router
 from simulator.serving.synthetic import draw_requests
+from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.pools import simulate_pools
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
@@ -62,7 +63,7 @@ def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> Clus
         users, think_s, ramp_s = loop.users, loop.think_time, loop.ramp_up
     scheduling = scenario.deployment.scheduling
     return ClusterSettings(
-        limits=setup.limits,
+        limits=with_cache_tiers(setup),
         ordering=ordering(scenario.deployment.policy),
         composition=COMPOSITIONS[scheduling.steps or setup.profile.scheduling],
         router=router(scheduling.router),

@@ -1,0 +1,65 @@
+"""What a deployment keeps of its KV cache off the device, as the simulation takes it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.memory.kvtiers import cache_bytes_by_tier
+from simulator.memory.placement import layers_of
+from simulator.memory.tiers import memory_system
+from simulator.roofline.kv_transfer import channel
+from simulator.roofline.offload import JOULES_PER_LINK_BYTE
+from simulator.serving.limits import EngineLimits
+from simulator.serving.lower_tiers import CacheTiers, LowerTier
+from simulator.simulate.setup import Setup
+
+
+def with_cache_tiers(setup: Setup) -> EngineLimits:
+    """The limits of one replica, with the tiers that ``offload.kv`` puts behind its cache.
+
+    Raises:
+        InputError: prefixes are not kept at all, so that nothing could lie anywhere.
+    """
+    deployment, limits = setup.deployment, setup.limits
+    settings = None if deployment.offload is None else deployment.offload.kv
+    sizes = {} if settings is None else cache_bytes_by_tier(settings)
+    if settings is None or not sizes:
+        return limits
+    if not limits.prefix_caching:
+        raise InputError(
+            f"{setup.profile.name} keeps no prefixes here, so tiers behind the cache stay empty",
+            field="deployment.offload.kv",
+            remedy="set deployment.prefix_caching: true",
+        )
+    system = memory_system(setup.hardware, deployment.offload)
+    linked = bool(system.links)
+    tiers = tuple(
+        LowerTier(
+            name=name,
+            capacity_bytes=size * deployment.dp,
+            # Host memory is faster than the link before it, which all tiers share.
+            channel=None if linked and name == "host" else channel(system, setup.device, name),
+            joules_per_byte=system.tiers[name].joules_per_byte + linked * JOULES_PER_LINK_BYTE,
+        )
+        for name, size in sizes.items()
+    )
+    per_token = setup.graph.kv_bytes_per_token
+    longest = float(limits.max_context)
+    whole = float(setup.graph.kv_bytes(np.asarray(longest)))
+    spec = CacheTiers(
+        tiers=tiers,
+        link=channel(system, setup.device, "host") if linked else None,
+        bytes_per_token=per_token,
+        bytes_per_load=max(whole - longest * per_token, 0.0),
+        layers=layers_of(setup.graph),
+        lanes=deployment.dp,
+        devices=deployment.devices_per_replica // deployment.dp,
+        eviction=settings.eviction,
+        bytes_share=settings.bytes_share,
+        codec_bytes_per_s=settings.codec_bandwidth,
+        by_layer=settings.by_layer,
+        reload=settings.reload,
+        prefetch=settings.prefetch,
+    )
+    return replace(limits, lower_tiers=spec)
