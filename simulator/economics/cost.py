@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from simulator.errors import InputError
 from simulator.specs.hardware import Hardware, Offer
@@ -76,7 +77,7 @@ def _matching(hardware: Hardware, economics: Economics) -> list[Offer]:
 
 
 def usd_per_second(price: DevicePrice, devices: int, power_w: float, economics: Economics) -> float:
-    """Dollars a second of ``devices`` drawing ``power_w`` together.
+    """Dollars a second of ``devices`` drawing ``power_w`` together (a number or an array).
 
     Rent includes energy; a bought device pays for it at the facility's price and PUE.
 
@@ -92,28 +93,33 @@ def usd_per_second(price: DevicePrice, devices: int, power_w: float, economics: 
 
 @dataclass(frozen=True, slots=True)
 class TokenCost:
-    """Dollars per million tokens: of input alone, of output alone, and of both together."""
+    """Dollars per million tokens: of input alone, of output alone, and of both together.
 
-    usd_per_million_input_tokens: float | None
-    usd_per_million_output_tokens: float | None
-    usd_per_million_tokens: float | None
+    Numbers or arrays, as the tokens were; None where there are no such tokens.
+    """
+
+    usd_per_million_input_tokens: Any
+    usd_per_million_output_tokens: Any
+    usd_per_million_tokens: Any
 
 
-def token_cost(
-    usd: float, input_tokens: float, output_tokens: float, prefill_share: float
-) -> TokenCost:
+def token_cost(usd: Any, input_tokens: Any, output_tokens: Any, prefill_share: float) -> TokenCost:  # noqa: ANN401
     """Share ``usd`` between input and output by the device time that each took.
 
     Input carries ``prefill_share`` of the cost, output the rest, and both together all of it,
-    so input and output dollars sum to what was paid.
+    so input and output dollars sum to what was paid. Numbers, or arrays of one shape.
 
     >>> token_cost(10.0, 2e6, 1e6, 0.4)  # doctest: +NORMALIZE_WHITESPACE
     TokenCost(usd_per_million_input_tokens=2.0, usd_per_million_output_tokens=6.0,
               usd_per_million_tokens=3.3333333333333335)
     """
-    total = input_tokens + output_tokens
     return TokenCost(
-        1e6 * usd * prefill_share / input_tokens if input_tokens else None,
-        1e6 * usd * (1 - prefill_share) / output_tokens if output_tokens else None,
-        1e6 * usd / total if total else None,
+        _per_million(usd * prefill_share, input_tokens),
+        _per_million(usd * (1 - prefill_share), output_tokens),
+        _per_million(usd, input_tokens + output_tokens),
     )
+
+
+def _per_million(usd: Any, tokens: Any) -> Any:  # noqa: ANN401
+    is_none_there = isinstance(tokens, int | float) and tokens == 0
+    return None if is_none_there else 1e6 * usd / tokens

@@ -1,7 +1,7 @@
 """Many predictions from a table of cases: one row in, one row out, errors beside their row."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ from simulator.errors import InputError, nearest
 from simulator.simulate.predict import (
     DEPLOYMENT_FLAGS,
     PHASES,
+    answerable,
     decode_steps,
     deployment_of,
-    finish,
     predict,
     prefill_steps,
 )
-from simulator.simulate.prediction import Prediction, keys
+from simulator.simulate.prediction import keys, rows_of
 from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Economics
 
@@ -35,17 +35,18 @@ _TEXTS = frozenset({"hardware", "model", "phase", "engine", "precision", "kv_pre
 INPUT_COLUMNS = _INTEGERS | _NUMBERS | _TEXTS
 
 
-def predict_cases(
-    cases: Iterable[Case], economics: Economics | None = None
-) -> list[Prediction | InputError]:
-    """Predict every case; a case that cannot be answered gives its error instead.
+Answer = dict[str, Any] | InputError
+
+
+def predict_cases(cases: Iterable[Case], economics: Economics | None = None) -> list[Answer]:
+    """Predict every case: a row as ``Prediction.to_dict`` gives it, or why there is none.
 
     Cases of one deployment and phase are evaluated together as arrays, which is what makes
     large tables fast. Columns that ``predict`` does not know are ignored.
     """
     money = economics or Economics()
-    parsed: list[dict[str, Any] | InputError] = [_parsed(case) for case in cases]
-    answers: list[Prediction | InputError | None] = [None] * len(parsed)
+    parsed = [_parsed(case) for case in cases]
+    answers: list[Answer | None] = [None] * len(parsed)
     groups: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
     for i, case in enumerate(parsed):
         if isinstance(case, InputError):
@@ -105,19 +106,18 @@ def _deployment_key(case: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(case.get(name) for name in names)
 
 
-def _served(case: dict[str, Any], economics: Economics) -> Prediction | InputError:
+def _served(case: dict[str, Any], economics: Economics) -> Answer:
     arguments = {k: v for k, v in case.items() if k not in ("batch", "context")}
     try:
-        return predict(**arguments, economics=economics)
+        return predict(**arguments, economics=economics).to_dict()
     except InputError as error:
         return error
 
 
-def _predict_group(
-    cases: list[dict[str, Any]], economics: Economics
-) -> list[Prediction | InputError]:
-    """Predictions of cases that share deployment and phase."""
+def _predict_group(cases: list[dict[str, Any]], economics: Economics) -> list[Answer]:
+    """Answers to cases that share deployment and phase."""
     first = cases[0]
+    phase = first["phase"]
     try:
         deployment = deployment_of({k: first.get(k) for k in DEPLOYMENT_FLAGS})
         setup = resolve_setup(first["hardware"], first["model"], deployment)
@@ -125,23 +125,36 @@ def _predict_group(
         return [error] * len(cases)
     batch = np.array([float(max(c.get("batch", 1), 1)) for c in cases])
     context = np.array([float(max(c.get("context", 1024), 1)) for c in cases])
-    step = decode_steps if first["phase"] == "decode" else prefill_steps
-    try:
-        figures = step(setup, batch, context)
-    except InputError as error:
-        if len(cases) == 1:
-            return [error]
-        # One row too large must not cost the others their answer.
-        return [_predict_group([case], economics)[0] for case in cases]
-    return _finish_rows(setup, economics, first["phase"], figures, len(cases))
-
-
-def _finish_rows(
-    setup: Setup, economics: Economics, phase: str, figures: dict[str, np.ndarray], rows: int
-) -> list[Prediction | InputError]:
+    step = decode_steps if phase == "decode" else prefill_steps
+    good = answerable(setup, phase, batch, context)
+    answered: list[dict[str, Any]] = []
+    if good.any():
+        figures: dict[str, Any] = step(setup, batch[good], context[good])
+        sigma, inputs = figures.pop("sigma"), figures.pop("input_tokens_per_s", 0.0)
+        answered = rows_of(
+            setup,
+            economics,
+            {"phase": phase, **figures},
+            sigma,
+            input_tokens_per_s=inputs,
+            prefill_share=1.0 if phase == "prefill" else 0.0,
+        )
+    upcoming = iter(answered)
     return [
-        finish(setup, economics, phase, {k: v[i] for k, v in figures.items()}) for i in range(rows)
+        next(upcoming) if good[i] else _refusal(setup, step, batch[i : i + 1], context[i : i + 1])
+        for i in range(len(cases))
     ]
+
+
+def _refusal(
+    setup: Setup, step: Callable[..., object], batch: np.ndarray, context: np.ndarray
+) -> InputError:
+    """Why one row cannot be answered."""
+    try:
+        step(setup, batch, context)
+    except InputError as error:
+        return error
+    raise AssertionError("a row was refused that can be answered")
 
 
 def read_cases(path: Path) -> tuple[list[str], list[Case]]:
@@ -171,7 +184,7 @@ def read_cases(path: Path) -> tuple[list[str], list[Case]]:
 
 
 def answered_rows(
-    columns: list[str], cases: list[Case], answers: list[Prediction | InputError]
+    columns: list[str], cases: list[Case], answers: list[Answer]
 ) -> tuple[list[str], Iterator[dict[str, Any]]]:
     """Column names and rows of the output: the cases' own columns, the answers', and ``error``."""
     result_columns = [k for k in keys() if k not in columns]
@@ -182,6 +195,7 @@ def answered_rows(
             if isinstance(answer, InputError):
                 yield {**case, "error": " ".join(str(answer).split())}
             else:
-                yield {**answer.to_dict(), **{k: v for k, v in case.items() if v}, "error": ""}
+                answer.update({k: v for k, v in case.items() if v}, error="")
+                yield answer
 
     return header, rows()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
@@ -74,7 +75,16 @@ def predict(
             raise InputError(f"must be at least 1, found {value}", field=name)
     step = decode_steps if phase == "decode" else prefill_steps
     figures = step(setup, np.array([batch], float), np.array([context], float))
-    return finish(setup, money, phase, {k: v[0] for k, v in figures.items()})
+    only = {name: values[0].item() for name, values in figures.items()}
+    sigma, inputs = only.pop("sigma"), only.pop("input_tokens_per_s", 0.0)
+    return with_cost(
+        setup,
+        money,
+        {"phase": phase, **only},
+        sigma,
+        input_tokens_per_s=inputs,
+        prefill_share=1.0 if phase == "prefill" else 0.0,
+    )
 
 
 def explain(
@@ -97,6 +107,16 @@ def deployment_of(fields: dict[str, Any]) -> Deployment:
     return validate(Deployment, given, None)
 
 
+def answerable(
+    setup: Setup, phase: str, batch: np.ndarray, context: np.ndarray
+) -> NDArray[np.bool_]:
+    """Which rows ``decode_steps`` or ``prefill_steps`` would not refuse."""
+    per_replica = np.ceil(batch / setup.deployment.replicas)
+    held = per_replica if phase == "decode" else np.minimum(per_replica, 1)
+    most = capacity_batch(setup, context + (phase == "decode"))
+    return np.asarray((context <= setup.limits.max_context) & (held <= most))
+
+
 def decode_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[str, np.ndarray]:
     """Decode steps, one for each entry of ``batch`` and ``context`` (both of shape (n,))."""
     _check_context(setup, context)
@@ -111,7 +131,10 @@ def decode_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[s
         "output_tokens_per_s": batch / step.time_s,
         "bound": step.bound,
         "memory_used_bytes": setup.budget.weights + setup.budget.reserve + cache,
-        "max_batch": most * setup.deployment.replicas,
+        "max_batch": (most * setup.deployment.replicas).astype(np.int64),
+        "kv_capacity_tokens": np.full(
+            batch.shape, setup.kv_capacity_tokens * setup.deployment.replicas
+        ),
         "power_w": step.power_w * setup.deployment.total_devices,
         "sigma": step.relative_sigma,
     }
@@ -156,33 +179,15 @@ def prefill_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[
         "ttft_s": seconds + float(setup.profile.request_overhead),
         "bound": bound,
         "memory_used_bytes": setup.budget.weights + setup.budget.reserve + cache,
-        "max_batch": most * setup.deployment.replicas,
+        "max_batch": (most * setup.deployment.replicas).astype(np.int64),
+        "kv_capacity_tokens": np.full(
+            batch.shape, setup.kv_capacity_tokens * setup.deployment.replicas
+        ),
         "power_w": joules / seconds * setup.deployment.total_devices,
         "requests_per_s": batch / seconds,
         "input_tokens_per_s": batch * context / seconds,
         "sigma": np.sqrt(variance),
     }
-
-
-def finish(setup: Setup, economics: Economics, phase: str, row: dict[str, Any]) -> Prediction:
-    """Turn one row of step figures into a prediction."""
-    figures = {k: _python(v) for k, v in row.items()}
-    sigma = figures.pop("sigma")
-    inputs = figures.pop("input_tokens_per_s", 0.0)
-    figures["max_batch"] = int(figures["max_batch"])
-    figures["kv_capacity_tokens"] = setup.kv_capacity_tokens * setup.deployment.replicas
-    return with_cost(
-        setup,
-        economics,
-        {"phase": phase, **figures},
-        sigma,
-        input_tokens_per_s=inputs,
-        prefill_share=1.0 if phase == "prefill" else 0.0,
-    )
-
-
-def _python(value: Any) -> Any:  # noqa: ANN401
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _check_context(setup: Setup, context: np.ndarray) -> None:

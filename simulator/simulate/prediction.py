@@ -1,9 +1,11 @@
 """The answer of ``predict``: one figure per key, the same keys in Python, JSON and CSV."""
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.economics.cost import device_price, token_cost, usd_per_second
 from simulator.simulate.setup import Setup
@@ -88,6 +90,7 @@ class Prediction:
         return found
 
 
+@cache
 def keys() -> tuple[str, ...]:
     """All keys of ``to_dict`` in order: the columns of a CSV."""
     return tuple(Prediction("", "", "", "", "", 0, "").to_dict())
@@ -103,53 +106,113 @@ def with_cost(
     prefill_share: float,
     slower_sigma: float | None = None,
 ) -> Prediction:
-    """Complete ``figures`` with energy and money, and say how sure each one is.
+    """One prediction from its ``figures``, completed with energy and money.
 
-    ``figures`` hold at least ``power_w`` (all devices) and the token rates that apply. A rate
-    errs as the step time does, power by the power law's own error, and energy by both.
+    ``slower_sigma`` is the relative error of TTFT where queueing makes it larger.
+    """
+    figures = completed(setup, economics, figures, input_tokens_per_s, prefill_share)
+    sigmas = errors(setup, sigma)
+    if slower_sigma is not None:
+        sigmas["ttft_s"] = slower_sigma
+    return Prediction(
+        **described(setup), **figures, notes=notes(setup, economics), sigmas=tuple(sigmas.items())
+    )
+
+
+def rows_of(
+    setup: Setup,
+    economics: Economics,
+    figures: dict[str, Any],
+    sigma: NDArray[np.float64],
+    *,
+    input_tokens_per_s: Any,  # noqa: ANN401
+    prefill_share: float,
+) -> list[dict[str, Any]]:
+    """Many predictions of one setup at once: ``figures`` hold arrays of one length.
+
+    The rows are what ``Prediction.to_dict`` gives, built column by column.
+    """
+    count = len(sigma)
+    known = completed(setup, economics, figures, input_tokens_per_s, prefill_share)
+    known |= described(setup) | {"notes": "; ".join(notes(setup, economics))}
+    for key, error in errors(setup, sigma).items():
+        if known.get(key) is not None:
+            factor = np.exp(Z_80 * error)
+            known[f"{key}_low"], known[f"{key}_high"] = known[key] / factor, known[key] * factor
+    names = keys()
+    columns = [_column(known.get(name), count) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _column(values: Any, count: int) -> list[Any]:  # noqa: ANN401
+    is_array = isinstance(values, np.ndarray) and values.ndim
+    return values.tolist() if is_array else [values] * count
+
+
+def completed(
+    setup: Setup,
+    economics: Economics,
+    figures: dict[str, Any],
+    input_tokens_per_s: Any,  # noqa: ANN401
+    prefill_share: float,
+) -> dict[str, Any]:
+    """``figures`` with energy and money beside them; numbers, or arrays of one shape.
+
+    They hold at least ``power_w`` (of all devices) and the token rates that apply.
     """
     devices = setup.deployment.total_devices
-    outputs = figures.get("output_tokens_per_s") or 0.0
+    outputs = figures.get("output_tokens_per_s")
     power_w = figures["power_w"]
-    total = outputs + input_tokens_per_s
-    figures["total_tokens_per_s"] = total or None
-    figures["power_w_per_device"] = power_w / devices
-    if outputs:
-        figures["output_tokens_per_s_per_device"] = outputs / devices
-        figures["joules_per_output_token"] = power_w / outputs
-        figures["watts_per_token_per_s"] = power_w / outputs
-    if total:
-        figures["joules_per_total_token"] = power_w / total
+    total = input_tokens_per_s if outputs is None else outputs + input_tokens_per_s
+    found = dict(figures, total_tokens_per_s=total, power_w_per_device=power_w / devices)
+    found["joules_per_total_token"] = power_w / total
+    if outputs is not None:
+        found["output_tokens_per_s_per_device"] = outputs / devices
+        found["joules_per_output_token"] = found["watts_per_token_per_s"] = power_w / outputs
     price = device_price(setup.hardware, economics)
-    notes = list(setup.notes)
-    if price is None:
-        notes.append(f"nobody has published a price of {setup.hardware.name}")
-    else:
+    if price is not None:
         usd = usd_per_second(price, devices, power_w, economics)
-        cost = token_cost(usd, input_tokens_per_s, outputs, prefill_share)
-        figures["usd_per_million_input_tokens"] = cost.usd_per_million_input_tokens
-        figures["usd_per_million_output_tokens"] = cost.usd_per_million_output_tokens
-        figures["usd_per_million_tokens"] = cost.usd_per_million_tokens
+        cost = token_cost(
+            usd, input_tokens_per_s, 0.0 if outputs is None else outputs, prefill_share
+        )
+        found["usd_per_million_input_tokens"] = cost.usd_per_million_input_tokens
+        found["usd_per_million_output_tokens"] = cost.usd_per_million_output_tokens
+        found["usd_per_million_tokens"] = cost.usd_per_million_tokens
+    return found
+
+
+def errors(setup: Setup, sigma: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Relative error of every key with an interval, from that of the step time.
+
+    A rate errs as the step time does, power by the power law's own error, energy by both.
+    """
     power_sigma = setup.device.residual("power")
-    sigmas = []
-    for key in WITH_INTERVAL:
-        if key.startswith("power"):
-            sigmas.append((key, power_sigma))
-        elif key.startswith(("joules", "watts")):
-            sigmas.append((key, float(np.hypot(sigma, power_sigma))))
-        elif key == "ttft_s" and slower_sigma is not None:
-            sigmas.append((key, slower_sigma))
-        else:
-            sigmas.append((key, sigma))
-    deployment = setup.deployment
-    return Prediction(
-        hardware=setup.device.name,
-        model=setup.model.name,
-        engine=deployment.engine,
-        precision=setup.precision,
-        kv_precision=setup.kv_precision,
-        devices=devices,
-        notes=tuple(notes),
-        sigmas=tuple(sigmas),
-        **figures,
-    )
+    both = np.hypot(sigma, power_sigma)
+    of_energy = float(both) if np.ndim(both) == 0 else both
+    return {
+        key: power_sigma
+        if key.startswith("power")
+        else of_energy
+        if key.startswith(("joules", "watts"))
+        else sigma
+        for key in WITH_INTERVAL
+    }
+
+
+def notes(setup: Setup, economics: Economics) -> tuple[str, ...]:
+    """What a user should know of every prediction of this setup."""
+    if device_price(setup.hardware, economics) is not None:
+        return setup.notes
+    return (*setup.notes, f"nobody has published a price of {setup.hardware.name}")
+
+
+def described(setup: Setup) -> dict[str, Any]:
+    """Which deployment a prediction is of."""
+    return {
+        "hardware": setup.device.name,
+        "model": setup.model.name,
+        "engine": setup.deployment.engine,
+        "precision": setup.precision,
+        "kv_precision": setup.kv_precision,
+        "devices": setup.deployment.total_devices,
+    }
