@@ -35,7 +35,8 @@ class Pool:
 class Failure:
     """A replica goes down at ``at_s`` and comes back at ``restart_s`` (None: never).
 
-    What it served starts over elsewhere, or waits for a restart when nobody else is up.
+    What it served starts over elsewhere, or waits for a restart when nobody else is up. So does
+    a prompt whose cache was on its way from or to it. Replicas count in the order of the pools.
     """
 
     replica: int
@@ -199,6 +200,13 @@ class Cluster:
     def _route(self, request: Request) -> None:
         engines = self.engines
         up = [i for i in self._entrance if engines[i].up]
+        if self._decoders:
+            fitting = [i for i in self._decoders if not engines[i].scheduler.never_fits(request)]
+            if not fitting:
+                self._done(request, self.env.now, REJECTED)
+                return
+            if not any(engines[i].up for i in fitting):
+                up = []
         if not up:
             self._wait_for_restart(request)
             return
@@ -206,9 +214,6 @@ class Cluster:
         if len(up) > 1:
             views = [engines[i] for i in up]
             request.replica = up[self._settings.router(request, views, self.arrived - 1)]
-        if self._decoders and all(engines[i].scheduler.never_fits(request) for i in self._decoders):
-            self._done(request, self.env.now, REJECTED)
-            return
         engines[request.replica].submit(request)
 
     def _wait_for_restart(self, request: Request) -> None:
@@ -227,20 +232,37 @@ class Cluster:
     def _hand_over(self, request: Request, now: float) -> None:
         """Send a prompt's cache from its prefill replica to the emptiest decode replica."""
         assert self._links is not None
-        origin = self.engines[request.replica]
-        fitting = [i for i in self._decoders if not self.engines[i].scheduler.never_fits(request)]
-        target = min(fitting, key=lambda i: self.engines[i].unfinished)
+        engines = self.engines
+        origin = engines[request.replica]
+        up = [i for i in self._decoders if engines[i].up]
+        fitting = [i for i in up if not engines[i].scheduler.never_fits(request)]
+        if not fitting:
+            # The last one went down meanwhile.
+            origin.forget(request)
+            self._start_over(request)
+            return
+        target = min(fitting, key=lambda i: engines[i].unfinished)
+        lives = origin.failures, engines[target].failures
         arrival_s = self._links.arrival_s(request.computed, now)
         self.moving += 1
 
         def arrive(_event: simpy.Event) -> None:
             self.moving -= 1
-            origin.forget(request)
+            if origin.failures == lives[0]:
+                origin.forget(request)
+            if (origin.failures, engines[target].failures) != lives:
+                self._start_over(request)
+                return
             request.replica = target
             request.submitted_s = self.env.now
             self.engines[target].submit(request)
 
         self.env.timeout(arrival_s - now).callbacks.append(arrive)
+
+    def _start_over(self, request: Request) -> None:
+        """Begin again with a prompt whose cache was lost between two replicas."""
+        request.start_afresh(self.env.now)
+        self._route(request)
 
     def _plan_failure(self, failure: Failure) -> None:
         engine = self.engines[failure.replica]
@@ -316,8 +338,6 @@ def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ..
         raise InputError("prefill and decode replicas need each other", field="deployment")
     if "prefill" in roles and settings.transfer is None:
         raise InputError("prefill and decode replicas need a link", field="deployment")
-    if settings.failures and roles != {"both"}:
-        raise InputError("failures are simulated for undivided replicas only", field="deployment")
     count = sum(pool.replicas for pool in pools)
     for failure in settings.failures:
         if not 0 <= failure.replica < count:

@@ -72,6 +72,7 @@ class Engine:
             limits, ordering, composition, self.counters, shared, partial_units, self._lower
         )
         self.up = True
+        self.failures = 0
         self._overhead_s = limits.request_overhead_s
         self._schedule_ahead = limits.schedule_ahead
         self._number = number
@@ -183,6 +184,7 @@ class Engine:
             self.counters.busy_s += self._time_s * done
             self.counters.energy_j += self._energy_j * done
         self.up = False
+        self.failures += 1
         self._wake, self._alarm, self._run, self._chunks = None, None, None, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()

@@ -15,7 +15,7 @@ from simulator.memory.kvtiers import TieredCache
 from simulator.roofline.kv_transfer import Channel
 from simulator.serving.request import Counters
 
-WRITE_QUEUE_S = 1.0
+WRITE_QUEUE_S = 5.0
 """A copy down that would have to wait longer than this is left out, and its entry dropped:
 engines bound the buffers from which they write (assumed)."""
 

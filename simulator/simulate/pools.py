@@ -13,9 +13,12 @@ from simulator.roofline.collective.calibration import Link
 from simulator.roofline.collective.laws import send_receive_s
 from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
 from simulator.serving.handover import Transfer
+from simulator.serving.limits import EngineLimits
 from simulator.serving.policies import COMPOSITIONS, ordering
 from simulator.serving.request import Counters
 from simulator.serving.routing import router
+from simulator.simulate.cache_tiers import with_cache_tiers
+from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Economics, Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
@@ -121,30 +124,42 @@ def simulate_pools(
 
 
 def pool_settings(scenario: Scenario, pools: Pools) -> ClusterSettings:
-    """How the two pools serve the scenario's users or arrivals."""
+    """How the two pools serve the scenario's users or arrivals.
+
+    The deployment's router chooses among prefill replicas; of the decode replicas the emptiest
+    takes each answer. Failures count the prefill replicas first.
+    """
     workload = scenario.workload
-    users, think_s = None, 0.0
+    users, think_s, ramp_s = None, 0.0, 0.0
     if isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop):
-        users, think_s = workload.arrivals.users, workload.arrivals.think_time
+        loop = workload.arrivals
+        users, think_s, ramp_s = loop.users, loop.think_time, loop.ramp_up
     first, second = pools.prefill, pools.decode
-    halves = (_pool(first, "prefill"), _pool(second, "decode"))
+    # Prompts alone look for cached prefixes, so tiers behind the cache serve their pool.
+    halves = (
+        _pool(first, with_cache_tiers(first), "prefill"),
+        _pool(second, second.limits, "decode"),
+    )
     links = min(first.deployment.replicas, second.deployment.replicas)
     return ClusterSettings(
-        limits=first.limits,
+        limits=halves[0].limits,
         ordering=ordering(scenario.deployment.policy),
-        composition=COMPOSITIONS[first.profile.scheduling],
-        router=router("least-loaded"),
+        composition=halves[0].composition,
+        router=router(scenario.deployment.scheduling.router),
         users=users,
         think_s=think_s,
+        ramp_s=ramp_s,
+        failures=failures_of(scenario.deployment),
+        ttft_limit_s=scenario.objectives.ttft or 0.0,
         pools=halves,
         transfer=Transfer(transfer_time(pools), links=links),
     )
 
 
-def _pool(setup: Setup, role: Literal["prefill", "decode"]) -> Pool:
-    composition = COMPOSITIONS[setup.profile.scheduling]
-    replicas = setup.deployment.replicas
-    return Pool(setup.step_table, setup.limits, composition, replicas, role)
+def _pool(setup: Setup, limits: EngineLimits, role: Literal["prefill", "decode"]) -> Pool:
+    deployment = setup.deployment
+    composition = COMPOSITIONS[deployment.scheduling.steps or setup.profile.scheduling]
+    return Pool(setup.step_table, limits, composition, deployment.replicas, role)
 
 
 def transfer_time(pools: Pools) -> Callable[[int], float]:

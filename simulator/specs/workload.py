@@ -184,6 +184,8 @@ TraceColumn = Literal["arrival", "input_tokens", "output_tokens", "session", "pr
 class Trace(Spec):
     """Requests read from a file; the format is told by the file's content.
 
+    A folder of WEKA sessions is one trace, in which all sessions begin at their own first time.
+
     Args:
         time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
         limit: so many requests from the start.

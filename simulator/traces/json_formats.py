@@ -121,7 +121,10 @@ def weka_rows(text: str, path: Path) -> Iterator[Row]:
     """One of WEKA's agentic sessions: each call waits for the one before, then ``think_time``."""
     session = _whole(text)
     assert isinstance(session, dict)
-    for row, fields in enumerate(_calls(session.get("requests", []))):
+    calls = session.get("requests")
+    if not isinstance(calls, list):
+        raise InputError("requests is not a list of calls", file=path, field="requests")
+    for row, fields in enumerate(_calls(calls)):
         line = row + 1
         if not isinstance(fields, dict):
             raise bad_row(path, line, "expected an object")
@@ -141,7 +144,14 @@ def weka_rows(text: str, path: Path) -> Iterator[Row]:
 def weka_block_tokens(text: str) -> int:
     """Tokens of one hash in a WEKA session."""
     session = _whole(text)
-    return int(session.get("block_size", 64)) if isinstance(session, dict) else 64
+    size = session.get("block_size") if isinstance(session, dict) else None
+    return size if isinstance(size, int) and size > 0 else 64
+
+
+def weka_hashes_are_global(text: str) -> bool:
+    """Whether equal hashes of different sessions mean equal text."""
+    session = _whole(text)
+    return isinstance(session, dict) and session.get("hash_id_scope", "local") == "global"
 
 
 def _calls(requests: list[Any]) -> Iterator[Any]:

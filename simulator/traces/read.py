@@ -11,6 +11,7 @@ from simulator.errors import InputError
 from simulator.serving.request import NO_ROW, RequestTable
 from simulator.specs.workload import Trace
 from simulator.traces import csv_formats, json_formats
+from simulator.traces.folder import folder_rows
 from simulator.traces.row import Row, bad_row
 
 Reader = Callable[[str, Path, Trace], Iterator[Row]]
@@ -36,14 +37,20 @@ _KNOWN = (
 def read_trace(trace: Trace) -> RequestTable:
     """The requests of a trace file, the first at time zero, gaps scaled by ``time_scale``.
 
+    A folder holds WEKA sessions, one a file.
+
     Raises:
         InputError: unknown format, no rows, or a bad row; names file and line.
     """
     path = trace.file
-    text = _text(path)
-    name = _format(text, path, trace)
     rows: list[Row] = []
-    found = _READERS[name](text, path, trace) if name else iter(())
+    if path.is_dir():
+        found, hash_tokens = folder_rows(path, trace.format, _text)
+    else:
+        text = _text(path)
+        name = _format(text, path, trace)
+        found = _READERS[name](text, path, trace) if name else iter(())
+        hash_tokens = _hash_tokens(name, text)
     last_s = -np.inf
     for row in islice(_answered(found, path, trace.skip_empty), trace.limit):
         if not row.follows:
@@ -56,7 +63,7 @@ def read_trace(trace: Trace) -> RequestTable:
         raise InputError(
             "the trace has no requests", file=path, remedy="it needs at least one row of data"
         )
-    return _table(rows, trace, _hash_tokens(name, text, trace))
+    return _table(rows, trace, trace.hash_tokens or hash_tokens)
 
 
 def _text(path: Path) -> str:
@@ -110,9 +117,7 @@ def _answered(rows: Iterator[Row], path: Path, skip_empty: bool) -> Iterator[Row
             )
 
 
-def _hash_tokens(name: str | None, text: str, trace: Trace) -> int:
-    if trace.hash_tokens is not None:
-        return trace.hash_tokens
+def _hash_tokens(name: str | None, text: str) -> int:
     if name == "weka":
         return json_formats.weka_block_tokens(text)
     if name == "bailian":

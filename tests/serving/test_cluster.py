@@ -107,6 +107,36 @@ def test_a_slow_link_is_a_queue():
     np.testing.assert_allclose(np.diff(ends), 1.001, rtol=1e-2)
 
 
+@given(
+    seed=st.integers(0, 10_000),
+    failures=st.lists(
+        st.tuples(st.integers(0, 3), st.floats(0, 4), st.none() | st.floats(0.01, 3)), max_size=4
+    ),
+    seconds_per_token=st.sampled_from([1e-5, 1e-3]),
+)
+@effort(max_examples=80)
+def test_nothing_is_lost_when_replicas_of_pools_fail(seed, failures, seconds_per_token):
+    planned = tuple(
+        Failure(which, at_s, None if down_s is None else at_s + down_s)
+        for which, at_s, down_s in failures
+    )
+    options = apart(2, 2, seconds_per_token, links=2, failures=planned)
+    outcome = serve_watched(random_table(seed), options)
+    assert set(outcome.records.status.tolist()) <= {FINISHED, REJECTED}
+    if all(down_s is not None for _, _, down_s in failures):
+        assert outcome.records.finished.all()
+
+
+def test_a_cache_on_its_way_to_a_replica_that_fails_is_computed_again():
+    requests = table([0.0], 100, 5)
+    options = apart(decode=2, seconds_per_token=0.01, failures=(Failure(1, 0.5),))
+    records = serve_watched(requests, options).records
+    assert records.replica.tolist() == [2]
+    # The second way over the link begins when the first, in vain, is over.
+    assert records.first_token_s[0] > 1.0
+    assert records.finished_s[0] > 2.0
+
+
 def test_half_a_division_is_refused():
     with pytest.raises(InputError, match="need each other"):
         serve(table([0], 1, 1), CLOCK, settings(pools=(Pool(CLOCK, LIMITS, mixed, 1, "prefill"),)))

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.simulate.pools import resolve_pools, transfer_time
+from simulator.simulate.pools import pool_settings, resolve_pools, transfer_time
 from simulator.simulate.run import simulate
 from simulator.specs.deployment import Deployment
 from simulator.specs.reading import validate
@@ -86,3 +86,16 @@ def test_the_cache_travels_faster_between_more_devices_and_within_a_node() -> No
 def test_a_pool_that_cannot_hold_the_model_is_refused() -> None:
     with pytest.raises(InputError, match="what would fit"):
         simulate(scenario(precision="bf16", decode={"tp": 1}))
+
+
+def test_pools_heed_router_steps_and_failures() -> None:
+    options = {
+        "router": "round-robin", "steps": "prefill-first",
+        "failures": [{"replica": 1, "at": 0.5, "restart": 3.0}],
+    }  # fmt: skip
+    given = scenario(prefill={"tp": 4, "replicas": 2}, scheduling=options)
+    settings = pool_settings(given, resolve_pools(given))
+    assert settings.router.__name__ == "round_robin"
+    assert {pool.composition.__name__ for pool in settings.pools} == {"prefill_first"}
+    assert [failure.replica for failure in settings.failures] == [1]
+    assert simulate(given).metrics.finished == 64

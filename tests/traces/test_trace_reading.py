@@ -185,3 +185,60 @@ def test_the_published_traces(shared_data):
     for file in sorted(sessions.glob("*"))[:3]:
         table = read_trace(Trace(kind="trace", file=file))
         assert (table.follows[1:] == np.arange(len(table) - 1)).all()
+
+
+def weka_session(name, times, hashes, **fields):
+    calls = [
+        {"t": t, "in": 64 * len(hashes), "out": 5, "hash_ids": hashes, "think_time": 1.0}
+        for t in times
+    ]
+    return json.dumps({"id": name, "block_size": 64, "requests": calls} | fields)
+
+
+def test_a_folder_of_sessions_is_one_trace(tmp_path):
+    (tmp_path / "a.json").write_text(weka_session("same", [0.0, 9.0], [1, 2]))
+    content = weka_session("same", [2.0, 4.0, 3.0], [1, 2, 3]).encode()
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "LICENSE").write_text("not a session")
+    table = read_trace(Trace(kind="trace", file=tmp_path))
+    np.testing.assert_allclose(table.arrival_s, [0, 2, 4, 4, 9])
+    assert table.session.tolist() == [0, 1, 1, 1, 0]
+    assert table.follows.tolist() == [-1, -1, 1, 2, 0]
+    assert table.prefix_block_tokens == 64
+    # A session's hashes are its own.
+    assert not set(table.prefix_blocks[0]) & set(table.prefix_blocks[1])
+    assert table.prefix_blocks[1] == table.prefix_blocks[2]
+    assert len(read_trace(Trace(kind="trace", file=tmp_path, limit=3))) == 3
+
+
+def test_sessions_with_global_hashes_share_them(tmp_path):
+    for name in ("a", "b"):
+        text = weka_session(name, [0.0], [1, 2], hash_id_scope="global")
+        (tmp_path / f"{name}.json").write_text(text)
+    table = read_trace(Trace(kind="trace", file=tmp_path))
+    assert table.prefix_blocks[0] == table.prefix_blocks[1] == (1, 2)
+
+
+def test_a_bad_file_of_a_folder_is_named(tmp_path):
+    def refused(**options):
+        with pytest.raises(InputError) as caught:
+            read_trace(Trace(kind="trace", file=tmp_path, **options))
+        return str(caught.value)
+
+    assert "no .json" in refused()
+    (tmp_path / "a.json").write_text(weka_session("a", [0.0], [1]))
+    assert "not as mooncake" in refused(format="mooncake")
+    (tmp_path / "b.json").write_text("{broken")
+    assert "b.json: this file of the folder is not a WEKA session" in refused()
+    (tmp_path / "b.json").write_text(weka_session("b", [0.0], [1], block_size=32))
+    assert "its blocks hold 32 tokens, those of a.json 64" in refused()
+    (tmp_path / "b.json").write_text(weka_session("b", ["soon"], [1]))
+    assert "b.json: line 1: t 'soon' is not a number" in refused()
+
+
+def test_published_sessions_run_side_by_side(shared_data):
+    folder = shared_data / "traces" / "weka_kv_cache_tester" / "sample_original_json"
+    table = read_trace(Trace(kind="trace", file=folder))
+    assert len(np.unique(table.session)) == len(list(folder.glob("*.json*")))
+    assert (np.diff(table.arrival_s) >= 0).all()
+    assert (table.follows == -1).sum() == len(np.unique(table.session))

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulator.roofline.compute.overlap import overlapped
+
 FloatArray = NDArray[np.float64]
 
 # How well key tiles on their way hide behind the work on earlier ones, in the norm
@@ -115,14 +117,6 @@ def _floats(*values: ArrayLike) -> list[FloatArray]:
     return [np.asarray(v, dtype=np.float64) for v in values]
 
 
-def _norm(first: FloatArray, second: FloatArray, exponent: float) -> FloatArray:
-    """(first^p + second^p)^(1/p), scaled by the larger so that nothing underflows."""
-    larger = np.maximum(np.maximum(first, second), 1e-300)
-    smaller = np.minimum(first, second)
-    scaled: FloatArray = larger * (1.0 + (smaller / larger) ** exponent) ** (1.0 / exponent)
-    return scaled
-
-
 def _padded(size: FloatArray, granule: float) -> FloatArray:
     padded: FloatArray = np.ceil(size / granule) * granule
     return padded
@@ -194,7 +188,7 @@ def prefill_attention_time_s(
     flops_per_dim = 2.0 * rows * keys / peak_per_unit
     multiply_s = flops_per_dim * dims / calibration.matrix_fraction
     softmax_s = flops_per_dim * 2.0 * calibration.softmax_head_dims
-    tile_s = _norm(multiply_s, softmax_s, _SOFTMAX_OVERLAP_EXPONENT)
+    tile_s = overlapped(multiply_s, softmax_s, _SOFTMAX_OVERLAP_EXPONENT)
 
     rounds = items / rates.units
     waiting = calibration.imbalance
@@ -303,7 +297,7 @@ def decode_attention_time_s(
         + calibration.sequence_s * b
         + calibration.extra_pass_s * passes
         + rounds * item_s
-        + _norm(read_s, loop_s, _LOAD_OVERLAP_EXPONENT)
+        + overlapped(read_s, loop_s, _LOAD_OVERLAP_EXPONENT)
     )
     return np.where(b > 0.0, total_s, 0.0)
 

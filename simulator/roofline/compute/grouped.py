@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.roofline.compute.experts import ExpertLoads
+from simulator.roofline.compute.overlap import overlapped
 
 FloatArray = NDArray[np.float64]
 
@@ -223,19 +224,11 @@ def fused_moe_time_s(
             unit_flops=peak_flops / units, units=units, calibration=calibration, family=family,
             weight_bits=weight_bits, activation_bits=activation_bits,
         )  # fmt: skip
-        total = total + power_norm(memory_s, compute_s, calibration.overlap)
+        total = total + overlapped(memory_s, compute_s, calibration.overlap)
     traffic = row_traffic_bytes(
         rows, tokens, top_k, hidden, inter, first_width, activation_bits, family
     )
     return total + traffic / (bandwidth_bytes_per_s * calibration.row_fraction)
-
-
-def power_norm(a: FloatArray, b: FloatArray, exponent: float) -> FloatArray:
-    """``(a^p + b^p)^(1/p)``, scaled by the larger so that tiny times do not underflow."""
-    larger = np.maximum(a, b)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(larger > 0.0, np.minimum(a, b) / larger, 0.0)
-    return np.asarray(larger * (1.0 + ratio**exponent) ** (1.0 / exponent))
 
 
 def weight_passes(

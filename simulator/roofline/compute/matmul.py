@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.roofline.compute.kernel_families import KernelFamily
+from simulator.roofline.compute.overlap import overlapped
 
 FloatArray = NDArray[np.float64]
 ArrayLike = Any
@@ -212,7 +213,7 @@ def _best_time_s(
     written = m * n * work.output_bytes / work.calibration.write_fraction
     memory_s = (read - cached + written + again) / work.bandwidth
     memory_s = memory_s + cached / max(work.bandwidth, work.units * work.feed)
-    busy_s = _power_norm(memory_s, compute_s, work.calibration.overlap)
+    busy_s = overlapped(memory_s, compute_s, work.calibration.overlap)
     busy_s = np.where((m > above) & (m <= up_to), busy_s, np.inf).min(axis=0)
     empty = (m <= 0) | (n <= 0) | (k <= 0)
     return np.where(empty, 0.0, work.calibration.start_s + busy_s)
@@ -277,11 +278,3 @@ def _throttled_s(burst_s: FloatArray, calibration: MatmulCalibration) -> FloatAr
     with np.errstate(invalid="ignore"):
         weight = np.where(burst_s > 0.0, burst_s / (burst_s + calibration.throttle_s), 0.0)
     return np.asarray(burst_s * (1.0 + lost * weight), np.float64)
-
-
-def _power_norm(a: FloatArray, b: FloatArray, exponent: float) -> FloatArray:
-    """(a^p + b^p)^(1/p), scaled by the larger so that tiny times do not underflow."""
-    larger = np.maximum(a, b)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(larger > 0.0, np.minimum(a, b) / larger, 0.0)
-    return np.asarray(larger * (1.0 + ratio**exponent) ** (1.0 / exponent), np.float64)
