@@ -22,8 +22,8 @@ from simulator.graph.operator import (
     Matmul,
     Operator,
     Recurrence,
-    Span,
 )
+from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 
 

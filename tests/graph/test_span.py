@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.graph.operator import Span
+from simulator.graph.span import Span
 
 limits = st.one_of(st.none(), st.integers(1, 300))
 spans = st.one_of(

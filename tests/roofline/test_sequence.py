@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.graph.build import build
-from simulator.graph.operator import AttentionCore, Indexer, LatentCore, Recurrence, Span
+from simulator.graph.operator import AttentionCore, Indexer, LatentCore, Recurrence
+from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.compute.attention import DeviceRates
 from simulator.roofline.compute.sequence import (

@@ -4,14 +4,8 @@ from typing import Literal
 
 from simulator.graph.attention.grouped_query import GroupedQueryAttention
 from simulator.graph.block import BlockContext, CacheFormat
-from simulator.graph.operator import (
-    AttentionCore,
-    Elementwise,
-    FloatArray,
-    Indexer,
-    Operator,
-    Span,
-)
+from simulator.graph.operator import AttentionCore, Elementwise, FloatArray, Indexer, Operator
+from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 

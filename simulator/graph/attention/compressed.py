@@ -25,8 +25,8 @@ from simulator.graph.operator import (
     Indexer,
     Matmul,
     Operator,
-    Span,
 )
+from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 INDEX_KEY_BYTES = 0.5

@@ -9,14 +9,8 @@ import numpy as np
 from pydantic import model_validator
 
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide, quantise
-from simulator.graph.operator import (
-    AttentionCore,
-    Elementwise,
-    FloatArray,
-    Matmul,
-    Operator,
-    Span,
-)
+from simulator.graph.operator import AttentionCore, Elementwise, FloatArray, Matmul, Operator
+from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 

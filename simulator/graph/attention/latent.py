@@ -3,7 +3,8 @@
 from typing import Literal, Self
 
 from simulator.graph.block import BF16, AttentionBlock, BlockContext, CacheFormat, quantise
-from simulator.graph.operator import Elementwise, LatentCore, Matmul, Operator, Span
+from simulator.graph.operator import Elementwise, LatentCore, Matmul, Operator
+from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 

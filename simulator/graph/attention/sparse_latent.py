@@ -8,7 +8,8 @@ from typing import Literal
 
 from simulator.graph.attention.latent import LatentAttention
 from simulator.graph.block import BF16, BlockContext, CacheFormat, quantise
-from simulator.graph.operator import Elementwise, Indexer, Matmul, Operator, Span
+from simulator.graph.operator import Elementwise, Indexer, Matmul, Operator
+from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 INDEX_KEY_BYTES = 1.0

@@ -1,0 +1,64 @@
+"""How far a query sees: which earlier entries it attends to, and how many pairs that makes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which earlier entries a query attends to, and how many that makes.
+
+    ``window`` keeps the last entries, ``chunk`` those of the query's own chunk, ``top_k`` the
+    best so many; ``compression`` is how many tokens one entry stands for. Without ``causal``
+    every query sees the whole sequence, later tokens included (encoders).
+    """
+
+    window: int | None = None
+    chunk: int | None = None
+    top_k: int | None = None
+    compression: int = 1
+    causal: bool = True
+
+    def __post_init__(self) -> None:
+        if self.chunk is not None and (self.window is not None or self.top_k is not None):
+            raise ValueError("a span has a chunk, or a window and top_k, not both")
+
+    def entries(self, context: ArrayLike) -> FloatArray:
+        """Entries one query reads behind ``context`` tokens (itself included)."""
+        length = np.asarray(context, dtype=np.float64)
+        if self.chunk is not None:
+            # A position is anywhere in its chunk: before the first boundary exactly, later on
+            # average half a chunk.
+            length = np.where(length <= self.chunk, length, (self.chunk + 1) / 2)
+        if self.window is not None:
+            length = np.minimum(length, self.window)
+        length = length / self.compression
+        if self.top_k is not None:
+            length = np.minimum(length, self.top_k)
+        return length
+
+    def pairs(self, tokens: ArrayLike, past: ArrayLike) -> FloatArray:
+        """Sum of ``entries`` over ``tokens`` new positions behind ``past`` earlier ones."""
+        new = np.asarray(tokens, dtype=np.float64)
+        before = np.asarray(past, dtype=np.float64)
+        if not self.causal:
+            return new * self.entries(before + new)
+        limits = [float(x) for x in (self.window, self.chunk) if x is not None]
+        if self.top_k is not None:
+            limits.append(float(self.top_k * self.compression))
+        if not limits:
+            return new * (before + (new + 1) / 2) / self.compression
+        limit = min(limits)
+        growing = np.clip(limit - before, 0.0, new)
+        level = (limit + 1) / 2 if limit == self.chunk else limit
+        return (growing * (before + (growing + 1) / 2) + (new - growing) * level) / self.compression
+
+    def kept(self, context: ArrayLike) -> FloatArray:
+        """Entries that must stay cached for a sequence of ``context`` tokens."""
+        length = np.asarray(context, dtype=np.float64)
+        limit = self.window if self.window is not None else self.chunk
+        return (length if limit is None else np.minimum(length, limit)) / self.compression
