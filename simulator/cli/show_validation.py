@@ -10,7 +10,7 @@ from simulator.units import percent, significant
 from simulator.validation.score import Group
 from simulator.validation.validate import Validation
 
-_HEADINGS = ("rows", "mean", "median", "p90", "bias", "in 80 % interval")
+_HEADINGS = ("rows", "mean", "median", "p90", "weighted", "bias", "in 80 % interval")
 
 
 def show_validation(found: Validation) -> None:
@@ -61,6 +61,7 @@ def _section(screen: Console, title: str, groups: Sequence[Group], names: tuple[
             percent(group.mean_error),
             percent(group.median_error),
             percent(group.p90_error),
+            percent(group.weighted_error),
             f"× {significant(group.bias)}",
             percent(group.coverage),
         )

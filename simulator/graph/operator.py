@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.graph.span import Span
+from simulator.graph.span import EVERYTHING, Span
 from simulator.specs.precision import Precision
 
 FloatArray = NDArray[np.float64]
@@ -98,7 +98,7 @@ class AttentionCore:
     key_size: int
     value_size: int
     kv_bytes_per_value: float
-    span: Span = Span()
+    span: Span = EVERYTHING
     count: int = 1
     shared_key_value: bool = False
     compute: str = "bf16"
@@ -135,7 +135,7 @@ class LatentCore:
     rope_size: int
     value_size: int
     kv_bytes_per_value: float
-    span: Span = Span()
+    span: Span = EVERYTHING
     count: int = 1
     compute: str = "bf16"
     absorbed_prefill: bool = False
@@ -178,7 +178,7 @@ class Indexer:
     heads: int
     key_size: int
     bytes_per_entry: float
-    span: Span = Span()
+    span: Span = EVERYTHING
     count: int = 1
     compute: str = "fp8"
     scores_per_entry: float = 1.0

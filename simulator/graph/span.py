@@ -62,3 +62,7 @@ class Span:
         length = np.asarray(context, dtype=np.float64)
         limit = self.window if self.window is not None else self.chunk
         return (length if limit is None else np.minimum(length, limit)) / self.compression
+
+
+EVERYTHING = Span()
+"""Causal attention over all earlier entries."""

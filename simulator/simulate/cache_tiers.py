@@ -44,12 +44,16 @@ def with_cache_tiers(setup: Setup) -> EngineLimits:
         )
         for name, size in sizes.items()
     )
+    link = channel(system, setup.device, "host") if linked else None
+    if link is not None and setup.offload is not None and setup.offload.exposures:
+        # Weights or tables cross the link in every step, and a fair link gives each one half.
+        link = replace(link, bytes_per_s=link.bytes_per_s / 2)
     per_token = setup.graph.kv_bytes_per_token
     longest = float(limits.max_context)
     whole = float(setup.graph.kv_bytes(np.asarray(longest)))
     spec = CacheTiers(
         tiers=tiers,
-        link=channel(system, setup.device, "host") if linked else None,
+        link=link,
         bytes_per_token=per_token,
         bytes_per_load=max(whole - longest * per_token, 0.0),
         layers=layers_of(setup.graph),

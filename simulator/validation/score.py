@@ -40,7 +40,8 @@ class Sample:
 class Group:
     """Errors of like samples. Errors are absolute relative errors, ``bias`` the geometric mean
     of predicted over measured, ``coverage`` the share of measured values inside the 80 %
-    intervals, ``mean_absolute`` the mean absolute error in the quantity's own unit."""
+    intervals, ``weighted_error`` the absolute errors' sum over that of the measured values (large
+    values count more), ``mean_absolute`` the mean absolute error in the quantity's own unit."""
 
     hardware: str
     model: str
@@ -52,6 +53,7 @@ class Group:
     p90_error: float
     bias: float
     coverage: float
+    weighted_error: float
     mean_absolute: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,5 +94,6 @@ def summarise(samples: Sequence[Sample], **names: str) -> Group:
         p90_error=float(np.quantile(relative, 0.9)),
         bias=float(np.exp(ratio.mean())),
         coverage=float(inside.mean()) if known.any() else float("nan"),
+        weighted_error=float(np.abs(predicted - measured).sum() / measured.sum()),
         mean_absolute=float(np.abs(predicted - measured).mean()),
     )

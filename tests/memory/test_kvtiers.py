@@ -92,3 +92,31 @@ def test_tiers_of_a_device_hold_what_the_settings_give_them() -> None:
     assert [tier.name for tier in cache.tiers] == ["device", "host", "storage"]
     with pytest.raises(InputError, match="exceed the 250 GB"):
         tiered_cache(system, CacheOffload(host=300e9), 60e9)
+
+
+def test_an_entry_is_read_where_it_lies_and_moves_near_when_told() -> None:
+    cache = TieredCache({"host": 2.0, "storage": 5.0}, bytes_share=0.5, nearest_shares=True)
+    cache.insert(range(6), 1.0)
+    assert cache.places([0, 1, 5, 9, 2]) == [1, 1, 0]
+    assert cache.stored_bytes(0) == 0.5
+    cache.read([0, 5])
+    assert [tier.use.read_bytes for tier in cache.tiers] == [0.5, 0.5]
+    assert cache.places([0]) == [1]
+    cache.promote([0])
+    assert cache.places([0]) == [0]
+    assert cache.held_bytes == {"host": 2.0, "storage": 1.0}
+
+
+def test_a_refused_write_drops_its_entry_only() -> None:
+    told: list[tuple[int, object]] = []
+
+    def writes(index: int, key: object, _stored: float) -> bool:
+        told.append((index, key))
+        return index == 0
+
+    cache = TieredCache({"host": 2.0, "storage": 5.0}, writes=writes)
+    cache.insert([1, 2, 3], 1.0)
+    assert told == [(0, 1), (0, 2), (0, 3), (1, 1)]
+    assert 1 not in cache
+    assert cache.dropped_bytes == 1.0
+    assert cache.held_bytes == {"host": 2.0, "storage": 0.0}

@@ -1,12 +1,12 @@
 """``offload.kv`` from the scenario to the figures of its result."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulator.errors import InputError
+from simulator.memory.tiers import memory_system
 from simulator.roofline.kv_transfer import load_s
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.run import simulate
@@ -61,15 +61,13 @@ def test_every_tier_has_the_link_and_the_rate_of_its_memory():
     assert [tier.name for tier in tiers.tiers] == ["host", "storage", "remote"]
     assert tiers.bytes_per_token == 131072
     assert tiers.layers == 32
-    from simulator.memory.tiers import memory_system
-
     system = memory_system(setup.hardware, deployment.offload)
     for nbytes in (1e7, 1e9, 1e11):
         alone = float(load_s(system, setup.device, "host", nbytes, kv))
-        assert tiers.link.seconds(nbytes) == pytest.approx(alone, rel=1e-3)
+        assert tiers.link.seconds(nbytes) == pytest.approx(alone, rel=1e-3, abs=1e-5)
         for tier in tiers.tiers[1:]:
             alone = float(load_s(system, setup.device, tier.name, nbytes, kv))
-            assert tier.channel.seconds(nbytes) == pytest.approx(alone, rel=1e-2)
+            assert tier.channel.seconds(nbytes) == pytest.approx(alone, rel=1e-2, abs=1e-5)
             assert tier.channel.seconds(nbytes) > nbytes / 64e9
 
 
@@ -156,4 +154,3 @@ def test_mooncake_comes_near_its_ideal_with_a_host_tier(shared_data):
     assert large.ttft_s.mean < 0.85 * without.ttft_s.mean
     # Each replica read over a link of its own for no longer than the whole run.
     assert large.read_bytes_by_tier["host"] < 4 * 64e9 * large.makespan_s
-    assert replace(large).hits_by_tier == large.hits_by_tier
