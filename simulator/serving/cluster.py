@@ -143,7 +143,7 @@ class Cluster:
         roles = [pool.role for pool in pools for _ in range(pool.replicas)]
         self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
         self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
-        self._restarts = sorted(f.restart_s for f in settings.failures if f.restart_s is not None)
+        self._restarts_to_come = sum(f.restart_s is not None for f in settings.failures)
         for failure in settings.failures:
             self._plan_failure(failure)
         self._source.start()
@@ -217,7 +217,7 @@ class Cluster:
         engines[request.replica].submit(request)
 
     def _wait_for_restart(self, request: Request) -> None:
-        if self._restarts and self._restarts[-1] >= self.env.now:
+        if self._restarts_to_come:
             self.homeless.append(request)
         else:
             self._done(request, self.env.now, REJECTED)
@@ -273,6 +273,7 @@ class Cluster:
 
         def come_back(_event: simpy.Event) -> None:
             engine.restart()
+            self._restarts_to_come -= 1
             waiting, self.homeless = self.homeless, []
             for request in waiting:
                 request.submitted_s = self.env.now

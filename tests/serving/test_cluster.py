@@ -114,7 +114,7 @@ def test_a_slow_link_is_a_queue():
     ),
     seconds_per_token=st.sampled_from([1e-5, 1e-3]),
 )
-@effort(max_examples=80)
+@effort(max_examples=60)
 def test_nothing_is_lost_when_replicas_of_pools_fail(seed, failures, seconds_per_token):
     planned = tuple(
         Failure(which, at_s, None if down_s is None else at_s + down_s)

@@ -154,3 +154,15 @@ def test_mooncake_comes_near_its_ideal_with_a_host_tier(shared_data):
     assert large.ttft_s.mean < 0.85 * without.ttft_s.mean
     # Each replica read over a link of its own for no longer than the whole run.
     assert large.read_bytes_by_tier["host"] < 4 * 64e9 * large.makespan_s
+
+
+def test_a_machine_of_one_memory_keeps_prefixes_on_its_drive():
+    deployment = Deployment(
+        engine="vllm", prefix_caching=True, offload=Offload(kv={"storage": 1e11})
+    )
+    setup = resolve_setup("apple-m4-pro", "llama-3.1-8b", deployment)
+    tiers = with_cache_tiers(setup).lower_tiers
+    assert tiers.link is None
+    assert tiers.tiers[0].channel.seconds(1e9) > 0.1
+    with pytest.raises(InputError, match="one memory that all its processors share"):
+        resolve_setup("apple-m4-pro", "llama-3.1-8b", Deployment(offload=Offload(kv={"host": 1e9})))
