@@ -87,7 +87,11 @@ def _words(key: str) -> str:
     for suffix in ("_s", "_w", "_j", "_bytes"):
         if key.endswith(suffix) and not key.endswith("_per_s"):
             key = key.removesuffix(suffix)
-    return key.replace("_", " ")
+    words = key.replace("_per_s", " a second").replace("_", " ").split()
+    return " ".join(_SPELLED.get(word, word) for word in words)
+
+
+_SPELLED = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "kv": "KV", "usd": "dollars"}
 
 
 def summary(result: SimulationResult) -> RenderableType:
