@@ -1,7 +1,7 @@
 """Requests and comparisons as CSV."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -60,6 +60,8 @@ def write_results(results: Sequence[SimulationResult], path: Path) -> None:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, Mapping):
+        return " | ".join(f"{name} {part}" for name, part in value.items())
     if isinstance(value, Iterable) and not isinstance(value, str):
         return " | ".join(str(part) for part in value)
     return "" if value is None else value

@@ -13,7 +13,7 @@ calibrated times already contain the clock that the limit leaves.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,10 +23,12 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.costing import cost
 from simulator.roofline.device import Device
 from simulator.roofline.load import FloatArray, Load
-from simulator.roofline.offload import OffloadPlan
 from simulator.roofline.replica import ONE_TURN, RankStep, Turns, placed, rank_step
 from simulator.roofline.under_engine import share_of, under_engine
 from simulator.specs.engine_profile import EngineProfile
+
+if TYPE_CHECKING:
+    from simulator.roofline.offload import OffloadPlan
 
 NumberT = TypeVar("NumberT", FloatArray, float)
 Choose = Callable[[Any, Any], Any]
@@ -94,7 +96,7 @@ class StepModel:
         graph: Graph,
         device: Device,
         profile: EngineProfile,
-        offload: OffloadPlan | None = None,
+        offload: "OffloadPlan | None" = None,
     ) -> None:
         self.graph = graph
         self.offload = offload

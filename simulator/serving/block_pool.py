@@ -4,9 +4,13 @@
 and give way when it shrinks, to lower tiers if there are any.
 """
 
+from typing import TYPE_CHECKING
+
 from simulator.memory.prefix import PrefixCache
-from simulator.serving.lower_tiers import LowerTiers
 from simulator.serving.request import Request
+
+if TYPE_CHECKING:
+    from simulator.serving.lower_tiers import LowerTiers
 
 
 class BlockPool:
@@ -36,7 +40,7 @@ class BlockPool:
         unit_tokens: int = 0,
         *,
         partial_units: bool = True,
-        lower: LowerTiers | None = None,
+        lower: "LowerTiers | None" = None,
     ) -> None:
         self.total = total
         self.free = total

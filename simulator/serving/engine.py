@@ -8,12 +8,12 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
+from typing import TYPE_CHECKING
 
 import simpy
 from simpy.events import Timeout
 
 from simulator.serving.limits import EngineLimits
-from simulator.serving.lower_tiers import LowerTiers
 from simulator.serving.macro_step import DecodeRun, steps_until
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.prompt_time import PromptTime
@@ -22,6 +22,9 @@ from simulator.serving.scheduler import Chunk, Scheduler
 from simulator.serving.step_clock import StepClock
 from simulator.serving.timeline import Timeline
 
+if TYPE_CHECKING:
+    from simulator.serving.lower_tiers import LowerTiers
+
 UNBOUNDED = 1 << 60
 
 OnDone = Callable[[Request, float, int], None]
@@ -29,6 +32,16 @@ OnDone = Callable[[Request, float, int], None]
 
 OnPrefilled = Callable[[Request, float], None]
 """(request, time at which its prompt is done)."""
+
+
+def _lower_tiers(limits: EngineLimits, clock: StepClock) -> "LowerTiers | None":
+    """The tiers behind the device's cache; imported only where a deployment has any."""
+    if limits.lower_tiers is None:
+        return None
+    from simulator.serving.lower_tiers import LowerTiers
+
+    times = PromptTime(clock, limits.max_batched_tokens)
+    return LowerTiers(limits.lower_tiers, limits.kv_block_tokens, times.whole_s, times.first_step_s)
 
 
 class Engine:
@@ -62,12 +75,7 @@ class Engine:
         self.limits = limits
         self.counters = Counters()
         shared = unit_tokens if limits.prefix_caching else 0
-        self._lower: LowerTiers | None = None
-        if shared and limits.lower_tiers is not None:
-            times = PromptTime(clock, limits.max_batched_tokens)
-            self._lower = LowerTiers(
-                limits.lower_tiers, limits.kv_block_tokens, times.whole_s, times.first_step_s
-            )
+        self._lower = _lower_tiers(limits, clock) if shared else None
         self.scheduler = Scheduler(
             limits, ordering, composition, self.counters, shared, partial_units, self._lower
         )

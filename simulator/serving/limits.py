@@ -1,8 +1,10 @@
 """The settings of a serving engine that the simulation heeds."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from simulator.serving.lower_tiers import CacheTiers
+if TYPE_CHECKING:
+    from simulator.serving.lower_tiers import CacheTiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +44,4 @@ class EngineLimits:
     watermark_blocks: int = 0
     schedule_ahead: bool = False
     swap_s_per_block: float | None = None
-    lower_tiers: CacheTiers | None = None
+    lower_tiers: "CacheTiers | None" = None

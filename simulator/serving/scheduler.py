@@ -5,14 +5,17 @@ memory runs short, and newcomers only when nobody had to leave.
 """
 
 from math import inf
+from typing import TYPE_CHECKING
 
 from simulator.serving.batch import DecodeBatch
 from simulator.serving.block_pool import BlockPool
 from simulator.serving.limits import EngineLimits
-from simulator.serving.lower_tiers import Load, LowerTiers
 from simulator.serving.policies import Composition, Ordering
 from simulator.serving.queue import WaitingQueue
 from simulator.serving.request import Counters, Request
+
+if TYPE_CHECKING:
+    from simulator.serving.lower_tiers import Load, LowerTiers
 
 Chunk = tuple[Request, int]
 """A prompt and how many of its tokens the step computes."""
@@ -48,7 +51,7 @@ class Scheduler:
         counters: Counters,
         unit_tokens: int,
         partial_units: bool,
-        lower: LowerTiers | None = None,
+        lower: "LowerTiers | None" = None,
     ) -> None:
         self._limits = limits
         self._composition = composition
@@ -195,7 +198,7 @@ class Scheduler:
             request.started_s = now
             request.cached_tokens = cached
 
-    def _load_for(self, request: Request, units: int) -> Load | None:
+    def _load_for(self, request: Request, units: int) -> "Load | None":
         """What to load for ``request`` behind the ``units`` that the device holds."""
         assert self.lower is not None
         pool = self.pool
@@ -219,7 +222,7 @@ class Scheduler:
             lower.prefetch(behind, (1 + len(self.waiting)) * prompt_s)
 
     def _start_loading(
-        self, request: Request, units: int, load: Load, spare: int, now: float
+        self, request: Request, units: int, load: "Load", spare: int, now: float
     ) -> bool:
         """Admit ``request`` while part of its prefix is on its way; False without room for it."""
         assert self.lower is not None

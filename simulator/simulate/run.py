@@ -14,8 +14,6 @@ from simulator.serving.policies import COMPOSITIONS, ordering
 from simulator.serving.request import RequestTable
 from simulator.serving.routing import router
 from simulator.serving.synthetic import draw_requests
-from simulator.simulate.cache_tiers import with_cache_tiers
-from simulator.simulate.pools import simulate_pools
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
@@ -38,6 +36,8 @@ def simulate(
         InputError: something in the scenario cannot be used; says what and what to do.
     """
     if setup is None and scenario.deployment.prefill is not None:
+        from simulator.simulate.pools import simulate_pools
+
         return simulate_pools(scenario, progress)
     setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
@@ -62,8 +62,13 @@ def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> Clus
         loop = workload.arrivals
         users, think_s, ramp_s = loop.users, loop.think_time, loop.ramp_up
     scheduling = scenario.deployment.scheduling
+    limits = setup.limits
+    if scenario.deployment.offload is not None:
+        from simulator.simulate.cache_tiers import with_cache_tiers
+
+        limits = with_cache_tiers(setup)
     return ClusterSettings(
-        limits=with_cache_tiers(setup),
+        limits=limits,
         ordering=ordering(scenario.deployment.policy),
         composition=COMPOSITIONS[scheduling.steps or setup.profile.scheduling],
         router=router(scheduling.router),

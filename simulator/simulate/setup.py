@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +11,10 @@ from simulator.graph.build import Graph, build, own_cache_format
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device import Device, resolve
-from simulator.roofline.offload import OffloadPlan, offload
-from simulator.roofline.sram import Machine, SramStepModel, is_sram_machine
 from simulator.roofline.step import StepModel
 from simulator.roofline.step_table import StepTable
 from simulator.serving.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
-from simulator.simulate.machines import on_machine
 from simulator.simulate.scheduling import with_scheduling
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
@@ -24,6 +22,11 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
 from simulator.units import humane
+
+if TYPE_CHECKING:
+    # Imported where they are used: most deployments are no such machine and offload nothing.
+    from simulator.roofline.offload import OffloadPlan
+    from simulator.roofline.sram import Machine
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,15 @@ class Setup:
     kv_precision: str
     budget: MemoryBudget
     limits: EngineLimits
-    offload: OffloadPlan | None = None
-    machine: Machine | None = None
+    offload: "OffloadPlan | None" = None
+    machine: "Machine | None" = None
 
     @cached_property
     def step_model(self) -> StepModel:
         """The cost of any step."""
         if self.machine is not None:
+            from simulator.roofline.sram import SramStepModel
+
             return SramStepModel(self.graph, self.device, self.profile, self.machine)
         return StepModel(self.graph, self.device, self.profile, self.offload)
 
@@ -94,8 +99,12 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     precision = profile.precisions.get(precision, precision)
     kv_precision = deployment.kv_precision or own_cache_format(model)
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
-    machine, memory_bytes = None, device.memory_bytes
-    if is_sram_machine(device):
+    machine: Machine | None = None
+    plan: OffloadPlan | None = None
+    memory_bytes = device.memory_bytes
+    if device.has_law("machine"):
+        from simulator.simulate.machines import on_machine
+
         deployment, machine = on_machine(model, device, deployment, precision, kv_precision)
         memory_bytes *= machine.chips
         layout, fraction = Layout(), deployment.memory_fraction or 1.0
@@ -103,16 +112,19 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         layout = layout_of(deployment, profile)
         check_layout(model, layout)
         check_links(model, device, layout)
-    whole = build(model, layout, precision, kv_precision)
-    away = offload(whole, hardware, device, deployment.offload)
-    graph, device = away.graph, away.device
+    graph = build(model, layout, precision, kv_precision)
+    if deployment.offload is not None or graph.table_bytes:
+        from simulator.roofline.offload import offload
+
+        away = offload(graph, hardware, device, deployment.offload)
+        graph, device, plan = away.graph, away.device, away.plan
     budget = memory_budget(
         graph,
         memory_bytes,
         fraction,
         profile.memory_rule,
         min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
-        None if away.plan is None else away.plan.device_bytes,
+        None if plan is None else plan.device_bytes,
     )
     block_tokens = deployment.kv_block_tokens or profile.kv_block_tokens
     max_context = deployment.max_context or model.max_context
@@ -165,7 +177,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         kv_precision,
         budget,
         limits,
-        away.plan,
+        plan,
         machine,
     )
 
