@@ -242,9 +242,13 @@ class StepTable:
     def _decode_at(self, sequences: int, context: float) -> Part:
         values = self._decode_part.get(sequences)
         if values is None:
-            shape = StepShape.decode(float(sequences), np.asarray(self._knots))
-            values = self._sum(self._attention, shape)
-            self._decode_part[sequences] = values
+            first = (sequences - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
+            batches = np.arange(first, first + _BATCH_BLOCK)
+            shape = StepShape.decode(batches[:, None], np.asarray(self._knots)[None, :])
+            flat, width = self._sum(self._attention, shape), len(self._knots)
+            for row, batch in enumerate(batches.tolist()):
+                self._decode_part[batch] = flat[row * width : (row + 1) * width]
+            values = self._decode_part[sequences]
         knots = self._knots
         i = min(bisect_right(knots, context) - 1, len(knots) - 2)
         x = (context - knots[i]) / (knots[i + 1] - knots[i])
