@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 HARDWARE, MODEL = "h100-sxm", "llama-3.1-8b"
 
@@ -35,7 +36,7 @@ def trace(file: Path) -> dict[str, object]:
     return {"kind": "trace", "file": str(file)}
 
 
-def run(case: dict[str, object]) -> dict[str, float]:
+def run(case: dict[str, Any]) -> dict[str, float]:
     """Simulate one case in this process; seconds of its parts, events and memory."""
     started = time.perf_counter()
     import resource
@@ -47,7 +48,7 @@ def run(case: dict[str, object]) -> dict[str, float]:
 
     imported = time.perf_counter()
     scenario = Scenario.model_validate(
-        {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}  # type: ignore[dict-item]
+        {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}
     )
     setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)

@@ -68,7 +68,7 @@ _UNITS: dict[Dimension, dict[str, float]] = {
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
-def parse(text: str | float | int, dimension: Dimension) -> float:
+def parse(text: object, dimension: Dimension) -> float:
     """Read a number with an optional unit into SI; a bare number already is SI.
 
     >>> parse("3.35 TB/s", "bytes/s")
@@ -83,6 +83,8 @@ def parse(text: str | float | int, dimension: Dimension) -> float:
         raise ValueError("expected a number, found a yes/no value")
     if isinstance(text, int | float):
         value = float(text)
+    elif not isinstance(text, str):
+        raise ValueError(f"expected a number with a unit, found {text!r}")
     else:
         match = _NUMBER.match(text)
         if match is None:

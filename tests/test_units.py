@@ -38,10 +38,14 @@ def test_parse_reads_si(text, dimension, value):
         (float("nan"), "watts"),
         (float("inf"), "watts"),
         (True, "watts"),
+        ([700], "watts"),
+        ({"watt": 700}, "watts"),
     ],
 )
 def test_parse_refuses_what_is_no_such_quantity(text, dimension):
-    with pytest.raises(ValueError, match=r"unknown unit|cannot read|finite|yes/no"):
+    with pytest.raises(
+        ValueError, match=r"unknown unit|cannot read|finite|yes/no|with a unit, found"
+    ):
         parse(text, dimension)
 
 

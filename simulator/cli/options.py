@@ -50,7 +50,7 @@ def with_settings(content: dict[str, Any], settings: list[str] | None) -> dict[s
     return content
 
 
-def deployment_fields(**flags: Any) -> dict[str, Any]:  # noqa: ANN401
+def deployment_fields(**flags: object) -> dict[str, object]:
     """The flags that were given, under their names in a deployment."""
     return {name: value for name, value in flags.items() if value is not None}
 
@@ -59,7 +59,7 @@ def scenario_overrides(
     hardware: str | None,
     model: str | None,
     trace: Path | None,
-    deployment: dict[str, Any],
+    deployment: dict[str, object],
     settings: list[str] | None,
 ) -> dict[str, Any]:
     """Flags as overrides of a scenario file's fields."""
@@ -90,7 +90,7 @@ def report_folder(out: Path | None, name: str, as_json: bool) -> Path | None:
     return folder
 
 
-def print_json(content: Any) -> None:  # noqa: ANN401
+def print_json(content: object) -> None:
     """One JSON object on stdout."""
     json.dump(content, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
@@ -102,17 +102,10 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         InputError: the path cannot be written.
     """
-    from simulator.errors import InputError
+    from simulator.files import whole_file
 
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot be written: {error.strerror}", file=path, remedy="choose another path"
-        ) from None
 
 
 def progress_bar(label: str, quiet: bool) -> "ProgressBar":

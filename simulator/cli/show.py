@@ -4,9 +4,9 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from simulator.errors import InputError
+from simulator.files import whole_file
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
@@ -110,22 +110,14 @@ def write_csv(header: list[str], rows: Iterator[dict[str, Any]], out: Path | Non
     if out is None:
         _write(header, rows, sys.stdout)
         return
-    partial = out.with_name(out.name + ".partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            _write(header, rows, file)
-        partial.replace(out)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot be written: {error.strerror}",
-            file=out,
-            field="out",
-            remedy="choose another path",
-        ) from None
+    with (
+        whole_file(out, "out") as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
+        _write(header, rows, file)
 
 
-def _write(header: list[str], rows: Iterator[dict[str, Any]], file: Any) -> None:  # noqa: ANN401
+def _write(header: list[str], rows: Iterator[dict[str, Any]], file: TextIO) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([row.get(name, "") for name in header] for row in rows)

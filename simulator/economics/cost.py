@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.specs.hardware import Hardware, Offer
 from simulator.specs.scenario import Economics
 
 HOURS_PER_YEAR = 8766.0
+NumberT = TypeVar("NumberT", float, NDArray[np.float64])
 _RENTAL_TERMS = ("on-demand", "reserved-1y", "reserved-3y", "capacity-block", "spot")
 
 
@@ -92,18 +96,24 @@ def usd_per_second(price: DevicePrice, devices: int, power_w: float, economics: 
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCost:
+class TokenCost(Generic[NumberT]):
     """Dollars per million tokens: of input alone, of output alone, and of both together.
 
     Numbers or arrays, as the tokens were; None where there are no such tokens.
     """
 
-    usd_per_million_input_tokens: Any
-    usd_per_million_output_tokens: Any
-    usd_per_million_tokens: Any
+    usd_per_million_input_tokens: NumberT | None
+    usd_per_million_output_tokens: NumberT | None
+    usd_per_million_tokens: NumberT | None
 
 
-def token_cost(usd: Any, input_tokens: Any, output_tokens: Any, prefill_share: float) -> TokenCost:  # noqa: ANN401
+NO_COST: TokenCost[float] = TokenCost(None, None, None)
+"""Where no price is known."""
+
+
+def token_cost(
+    usd: NumberT, input_tokens: NumberT, output_tokens: NumberT, prefill_share: float
+) -> TokenCost[NumberT]:
     """Share ``usd`` between input and output by the device time that each took.
 
     Input carries ``prefill_share`` of the cost, output the rest, and both together all of it,
@@ -120,6 +130,6 @@ def token_cost(usd: Any, input_tokens: Any, output_tokens: Any, prefill_share: f
     )
 
 
-def _per_million(usd: Any, tokens: Any) -> Any:  # noqa: ANN401
+def _per_million(usd: NumberT, tokens: NumberT) -> NumberT | None:
     is_none_there = isinstance(tokens, int | float) and tokens == 0
     return None if is_none_there else 1e6 * usd / tokens

@@ -2,18 +2,24 @@
 
 Every kind of part is one class: its fields are what a model file may write beside ``kind``, its
 methods say what it computes, stores and moves. A class in the package is found by its ``kind``
-alone (see ``registry``), so that a new kind is a new class and nothing else.
+alone, so that a new kind is a new class and nothing else.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from functools import lru_cache
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict
 
+from simulator.errors import InputError, nearest
 from simulator.graph.operator import Elementwise, FloatArray, Operator
 from simulator.specs.model import Part
 from simulator.specs.precision import Precision, kv_bytes_per_value, precision
+from simulator.specs.reading import validate
+
+BlockT = TypeVar("BlockT", bound="Block")
 
 BF16 = precision("bf16")
 
@@ -77,9 +83,29 @@ class Block(Part):
 
     role: ClassVar[str]
 
+    @classmethod
+    def kinds(cls) -> dict[str, type[Self]]:
+        """Kind → class, for every subclass that names one."""
+        found: dict[str, type[Self]] = {}
+        for subclass in cls.__subclasses__():
+            kind = subclass.model_fields["kind"].default
+            if isinstance(kind, str):
+                found[kind] = subclass
+            found.update(subclass.kinds())
+        return found
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """The part as the class of its kind, its fields checked.
+
+        Raises:
+            InputError: nobody defined the kind (names the nearest), or a field does not fit it.
+        """
+        return part if isinstance(part, cls) else _resolved(part, cls)
+
+    @abstractmethod
     def operators(self, context: BlockContext) -> list[Operator]:
         """All that the part computes and moves in one step."""
-        raise NotImplementedError
 
     def extra_parameters(self, hidden: int) -> int:
         """Parameters outside matrix products (norms, biases, gates)."""
@@ -96,6 +122,25 @@ class Block(Part):
     def sharded(self, tp: int) -> Self:
         """The narrower part that one of ``tp`` ranks holds."""
         return self
+
+
+@lru_cache(maxsize=4096)
+def _resolved(part: Part, base: type[BlockT]) -> BlockT:
+    known = base.kinds()
+    if part.kind not in known:
+        raise InputError(
+            f"nobody defined {base.role} of kind {part.kind!r}",
+            field=f"layers.{base.role}.kind",
+            remedy=nearest(part.kind, known),
+        )
+    try:
+        return validate(known[part.kind], part.model_dump(), None)
+    except InputError as error:
+        raise InputError(
+            error.problem,
+            field=f"layers.{base.role}.{error.field or 'kind'}",
+            remedy=error.remedy,
+        ) from None
 
 
 class AttentionBlock(Block):

@@ -4,7 +4,6 @@ from typing import Literal, Self
 
 from simulator.graph.block import BlockContext, LookupBlock, divide, quantise
 from simulator.graph.operator import Elementwise, Lookup, Matmul, Operator
-from simulator.graph.registry import resolve
 from simulator.specs.model import Part, Size
 
 TABLE_BYTES = 2.0
@@ -17,7 +16,7 @@ def lookup_block(part: Part) -> LookupBlock:
     Raises:
         InputError: nobody defined its kind, or a field does not fit.
     """
-    return resolve(part, LookupBlock)
+    return LookupBlock.of(part)
 
 
 def vocabulary_rows(hidden: int) -> Operator:

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from simulator.graph.block import BF16, BlockContext, FeedforwardBlock, divide, quantise
 from simulator.graph.operator import Elementwise, Experts, Matmul, Operator
-from simulator.graph.registry import kinds, resolve
 from simulator.specs.model import Part, Size
 
 
@@ -16,12 +15,12 @@ def feedforward_block(part: Part) -> FeedforwardBlock:
     Raises:
         InputError: nobody defined its kind, or a field does not fit.
     """
-    return resolve(part, FeedforwardBlock)
+    return FeedforwardBlock.of(part)
 
 
 def feedforward_kinds() -> tuple[str, ...]:
     """Every kind of feed-forward that a model file may name."""
-    return tuple(sorted(kinds(FeedforwardBlock)))
+    return tuple(sorted(FeedforwardBlock.kinds()))
 
 
 def mlp(name: str, width: int, gated: bool, context: BlockContext) -> list[Operator]:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from simulator.graph.block import BF16, BlockContext, ResidualBlock
 from simulator.graph.operator import Elementwise, Matmul, Operator
-from simulator.graph.registry import resolve
 from simulator.specs.model import Part, Size
 
 PARTS = 2
@@ -21,7 +20,7 @@ def residual_block(part: Part) -> ResidualBlock:
     Raises:
         InputError: nobody defined its kind, or a field does not fit.
     """
-    return resolve(part, ResidualBlock)
+    return ResidualBlock.of(part)
 
 
 class PlainResidual(ResidualBlock):

@@ -88,7 +88,7 @@ def place_weights(graph: Graph, settings: WeightOffload | None) -> Placement:
             field="offload.weights",
             remedy=f"offload at most {each * layers / 1e9:.1f} gigabytes",
         )
-    count = math.ceil(wanted / each - 1e-9)
+    count = _layers_for(wanted, each)
     away = tuple(i < count for i in range(layers))
     return Placement(away, each, graph.weight_bytes, wanted, 0.0)
 
@@ -99,6 +99,11 @@ def _wanted_bytes(settings: WeightOffload, each: float) -> float:
     return (settings.layers or 0) * each
 
 
+def _layers_for(wanted_bytes: float, each: float) -> int:
+    """Whole layers that hold so many bytes; rounding must not ask for one more."""
+    return math.ceil(wanted_bytes / each - 1e-9)
+
+
 def _layers_in_groups(graph: Graph, settings: WeightOffload) -> Placement:
     """The last of every group of layers, with buffers for those that are fetched ahead."""
     each, layers = layer_bytes(graph), layers_of(graph)
@@ -106,7 +111,7 @@ def _layers_in_groups(graph: Graph, settings: WeightOffload) -> Placement:
         first = settings.group - settings.layers_in_group
         away = tuple(i % settings.group >= first for i in range(layers))
     else:
-        count = settings.layers or math.ceil(settings.gigabytes * 1e9 / each)  # type: ignore[operator]
+        count = _layers_for(_wanted_bytes(settings, each), each)
         if count > layers:
             raise InputError(
                 f"{count} layers of {humane(each, 'B')} are to lie off the device, but the model "

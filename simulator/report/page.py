@@ -165,7 +165,7 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
     )
 
 
-def _render(template: str, **values: Any) -> str:  # noqa: ANN401
+def _render(template: str, **values: object) -> str:
     return _environment().get_template(template).render(
         light=style.colour_variables(dark=False), dark=style.colour_variables(dark=True), **values
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -76,7 +77,7 @@ def figures(answer: Mapping[str, Any], keys: Sequence[str] | None = None) -> Tab
         low, high = answer.get(f"{key}_low"), answer.get(f"{key}_high")
         interval = ""
         if low is not None and high is not None:
-            interval = between(low, high, lambda v, key=key: show(key, v))  # type: ignore[misc]
+            interval = between(low, high, partial(show, key))
         rows.append((_words(key), show(key, answer.get(key)), interval))
     columns = (Column(""), Column("", "right"), Column("80 % interval", "right", style=_DIM))
     return table(columns, rows)

@@ -1,5 +1,6 @@
 """Who sends requests when: an open stream, users in a closed loop, turns of conversations."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import inf
 
@@ -10,7 +11,7 @@ from simulator.serving.request import NO_ROW, RequestTable
 Send = Callable[[int], None]
 
 
-class Source:
+class Source(ABC):
     """What all sources share: a turn of a conversation is sent after its predecessor's answer."""
 
     def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
@@ -26,9 +27,9 @@ class Source:
                 before: (row, delays[row]) for row, before in enumerate(follows) if before != NO_ROW
             }
 
+    @abstractmethod
     def start(self) -> None:
         """Put the first arrivals on the clock."""
-        raise NotImplementedError
 
     def answered(self, row: int, finished_s: float) -> None:
         """Request ``row`` got its last token (or a refusal) at ``finished_s``."""
@@ -38,6 +39,7 @@ class Source:
         else:
             self._at(finished_s + turn[1], lambda _event: self._send(turn[0]))
 
+    @abstractmethod
     def _conversation_over(self, finished_s: float) -> None:
         """Nothing follows the request that was answered at ``finished_s``."""
 
@@ -56,6 +58,9 @@ class OpenStream(Source):
 
     def start(self) -> None:
         self._send_due(None)
+
+    def _conversation_over(self, finished_s: float) -> None:
+        """See ``Source``: nobody waits for an answer."""
 
     def next_arrival_s(self) -> float:
         """When the next request comes that waits for no other; infinity after the last."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError, nearest
+from simulator.files import whole_file
 from simulator.serving.cluster import Outcome, serve
 from simulator.simulate.run import cluster_settings, requests_of, summarise
 from simulator.simulate.setup import Setup, resolve_setup
@@ -34,22 +35,13 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
     setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     settings = cluster_settings(scenario, setup, keep_events=form == "perfetto")
     outcome = serve(requests_of(scenario), setup.step_table, settings)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         if form == "perfetto":
             write_perfetto(partial, outcome.events, outcome.records)
-        else:
-            bench = _vllm_bench(scenario, setup, outcome, detailed=form == "vllm-bench")
-            content = (
-                bench if form == "vllm-bench" else _inferencex(scenario, setup, outcome, bench)
-            )
-            partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot be written: {error.strerror}", file=path, remedy="choose another path"
-        ) from None
+            return
+        bench = _vllm_bench(scenario, setup, outcome, detailed=form == "vllm-bench")
+        content = bench if form == "vllm-bench" else _inferencex(scenario, setup, outcome, bench)
+        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def _vllm_bench(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.economics.cost import device_price, token_cost, usd_per_second
+from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.roofline.collective.calibration import Link
@@ -99,9 +99,8 @@ def simulate_pools(
     )
     usd = sum(bill.usd for bill in bills)
     tokens = metrics.input_tokens, metrics.output_tokens
-    cost = token_cost(usd, *tokens, metrics.prefill_share)
-    if not np.isfinite(usd):
-        cost = token_cost(usd, 0, 0, 0.0)
+    is_priced = np.isfinite(usd)
+    cost = token_cost(usd, *tokens, metrics.prefill_share) if is_priced else NO_COST
     busy = ", ".join(f"{bill.busy_fraction:.0%}" for bill in bills)
     sent_ms = 1e3 * transfer_time(pools)(round(tokens[0] / max(metrics.finished, 1)))
     return replace(

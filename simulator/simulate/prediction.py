@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.cost import device_price, token_cost, usd_per_second
+from simulator.economics.cost import NumberT, device_price, token_cost, usd_per_second
 from simulator.simulate.setup import Setup
 from simulator.specs.quantity import Z_80
 from simulator.specs.scenario import Economics
@@ -125,7 +125,7 @@ def rows_of(
     figures: dict[str, Any],
     sigma: NDArray[np.float64],
     *,
-    input_tokens_per_s: Any,  # noqa: ANN401
+    input_tokens_per_s: NumberT,
     prefill_share: float,
 ) -> list[dict[str, Any]]:
     """Many predictions of one setup at once: ``figures`` hold arrays of one length.
@@ -144,16 +144,17 @@ def rows_of(
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _column(values: Any, count: int) -> list[Any]:  # noqa: ANN401
-    is_array = isinstance(values, np.ndarray) and values.ndim
-    return values.tolist() if is_array else [values] * count
+def _column(values: object, count: int) -> list[object]:
+    if isinstance(values, np.ndarray) and values.ndim:
+        return list(values.tolist())
+    return [values] * count
 
 
 def completed(
     setup: Setup,
     economics: Economics,
     figures: dict[str, Any],
-    input_tokens_per_s: Any,  # noqa: ANN401
+    input_tokens_per_s: NumberT,
     prefill_share: float,
 ) -> dict[str, Any]:
     """``figures`` with energy and money beside them; numbers, or arrays of one shape.
@@ -172,16 +173,15 @@ def completed(
     price = device_price(setup.hardware, economics)
     if price is not None:
         usd = usd_per_second(price, devices, power_w, economics)
-        cost = token_cost(
-            usd, input_tokens_per_s, 0.0 if outputs is None else outputs, prefill_share
-        )
+        written: Any = 0.0 if outputs is None else outputs
+        cost = token_cost(usd, input_tokens_per_s, written, prefill_share)
         found["usd_per_million_input_tokens"] = cost.usd_per_million_input_tokens
         found["usd_per_million_output_tokens"] = cost.usd_per_million_output_tokens
         found["usd_per_million_tokens"] = cost.usd_per_million_tokens
     return found
 
 
-def errors(setup: Setup, sigma: Any) -> dict[str, Any]:  # noqa: ANN401
+def errors(setup: Setup, sigma: float | NDArray[np.float64]) -> dict[str, Any]:
     """Relative error of every key with an interval, from that of the step time.
 
     A rate errs as the step time does, power by the power law's own error, energy by both.

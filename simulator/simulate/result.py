@@ -42,7 +42,7 @@ class SimulationResult:
     devices: int
     replicas: int
     metrics: ServingMetrics
-    cost: TokenCost
+    cost: TokenCost[float]
     price: DevicePrice | None
     power_w_per_device: float
     joules_per_output_token: float
@@ -149,7 +149,7 @@ _WITH_INTERVAL = (
 )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: object) -> object:
     """JSON has no NaN: a figure that does not exist is null."""
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.economics.cost import device_price, token_cost, usd_per_second
+from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
@@ -112,14 +112,13 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     )
     devices = deployment.total_devices
     price = device_price(setup.hardware, scenario.economics)
-    usd = 0.0
+    cost = NO_COST
     if price is not None:
         usd = metrics.makespan_s * usd_per_second(
             price, devices, metrics.power_w, scenario.economics
         )
-    cost = token_cost(usd, metrics.input_tokens, metrics.output_tokens, metrics.prefill_share)
-    if price is None:
-        cost = token_cost(float("nan"), 0, 0, 0.0)
+        tokens = metrics.input_tokens, metrics.output_tokens
+        cost = token_cost(usd, *tokens, metrics.prefill_share)
     outputs = max(metrics.output_tokens, 1)
     prefill, decode = typical_steps(setup, metrics)
     notes = list(setup.notes)

@@ -1,7 +1,7 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -33,7 +33,7 @@ Datatype = Literal[
 Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
 
 
-def _leaf(raw: Any) -> Any:  # noqa: ANN401
+def _leaf(raw: object) -> object:
     return raw if isinstance(raw, dict | Quantity) else {"value": raw}
 
 

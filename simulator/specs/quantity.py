@@ -3,7 +3,7 @@
 import math
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -61,7 +61,7 @@ Z_80 = 1.2815515655446004
 """Half-width of an 80 % interval in standard deviations."""
 
 
-def _read(dimension: Dimension, allow_zero: bool, raw: Any) -> Any:  # noqa: ANN401
+def _read(dimension: Dimension, allow_zero: bool, raw: object) -> object:
     fields = dict(raw) if isinstance(raw, dict) else {"value": raw}
     if isinstance(raw, Quantity):
         return raw
@@ -95,7 +95,7 @@ UsdPerHour = Annotated[Quantity, _quantity("usd/hour", allow_zero=True)]
 UsdPerKilowattHour = Annotated[Quantity, _quantity("usd/kwh", allow_zero=True)]
 
 
-def _plain(dimension: Dimension, low: float, high: float, raw: Any) -> Any:  # noqa: ANN401
+def _plain(dimension: Dimension, low: float, high: float, raw: object) -> object:
     if raw is None or isinstance(raw, dict | list):
         return raw
     value = parse(raw, dimension)

@@ -25,7 +25,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parse_json(text: str, path: Path) -> Any:  # noqa: ANN401
+def _parse_json(text: str, path: Path) -> object:
     def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in pairs:
@@ -47,7 +47,7 @@ def _parse_json(text: str, path: Path) -> Any:  # noqa: ANN401
         ) from None
 
 
-def _parse_yaml(text: str, path: Path) -> Any:  # noqa: ANN401
+def _parse_yaml(text: str, path: Path) -> object:
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -79,7 +79,7 @@ def read_setting(text: str) -> tuple[str, Any]:
     return field.strip(), _parse_yaml(value, Path("--set"))
 
 
-def put(content: dict[str, Any], field: str, value: Any) -> None:  # noqa: ANN401
+def put(content: dict[str, Any], field: str, value: object) -> None:
     """Set a dotted ``field`` of nested mappings to ``value``, making mappings on the way."""
     *parents, last = field.split(".")
     for parent in parents:
@@ -137,7 +137,7 @@ def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     return [f.alias or n for k in kinds for n, f in k.model_fields.items()]
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401
+def _models_in(annotation: object) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     arguments = getattr(annotation, "__args__", ())

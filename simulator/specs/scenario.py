@@ -30,7 +30,7 @@ class Economics(Spec):
     amortisation_years: Annotated[float, Field(gt=0)] = 4.0
 
 
-def _synthetic_by_default(raw: Any) -> Any:  # noqa: ANN401
+def _synthetic_by_default(raw: object) -> object:
     if isinstance(raw, dict) and "kind" not in raw:
         return {"kind": "trace" if "file" in raw else "synthetic", **raw}
     return raw

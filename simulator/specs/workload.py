@@ -1,7 +1,7 @@
 """Who asks for what, and when: arrivals, lengths, conversations, or a trace file."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -60,7 +60,7 @@ class Empirical(Spec):
         return self
 
 
-def _bare_number_is_fixed(raw: Any) -> Any:  # noqa: ANN401
+def _bare_number_is_fixed(raw: object) -> object:
     return {"kind": "fixed", "tokens": raw} if isinstance(raw, int | float | str) else raw
 
 

@@ -123,6 +123,6 @@ def _peak_concurrency(records: Records) -> int:
     return int(change[order].cumsum().max(initial=0))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: object) -> object:
     """JSON has no NaN."""
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -4,11 +4,14 @@ A new kind is a new class in a new file of this folder: it derives from ``Attent
 ``kind`` of its own, and is found without being listed anywhere.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from simulator.graph.block import AttentionBlock
-from simulator.graph.registry import import_all, kinds, resolve
 from simulator.specs.model import Part
 
-import_all(__name__, __path__)
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["attention_block", "attention_kinds"]
 
@@ -19,9 +22,9 @@ def attention_block(part: Part) -> AttentionBlock:
     Raises:
         InputError: nobody defined its kind, or a field does not fit.
     """
-    return resolve(part, AttentionBlock)
+    return AttentionBlock.of(part)
 
 
 def attention_kinds() -> tuple[str, ...]:
     """Every kind of attention that a model file may name."""
-    return tuple(sorted(kinds(AttentionBlock)))
+    return tuple(sorted(AttentionBlock.kinds()))

@@ -2,21 +2,21 @@
 
 from typing import Literal
 
-from simulator.graph.attention.grouped_query import GroupedQueryAttention
-from simulator.graph.block import BlockContext, CacheFormat
+from simulator.graph.attention.grouped_query import SharedKeyAttention
+from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat
 from simulator.graph.operator import AttentionCore, Elementwise, FloatArray, Indexer, Operator
 from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 
-class BlockSparseAttention(GroupedQueryAttention):
+class BlockSparseAttention(SharedKeyAttention):
     """Grouped-query attention over the ``top_blocks`` best blocks of ``block_size`` tokens.
 
     Each KV head has one index head; they share one index key of ``index_size`` a token, cached
     beside keys and values. A block's score is the maximum over its tokens.
     """
 
-    kind: Literal["block-sparse"] = "block-sparse"  # type: ignore[assignment]
+    kind: Literal["block-sparse"] = "block-sparse"
     block_size: Size
     top_blocks: Size
     index_heads: Size
@@ -77,4 +77,4 @@ class BlockSparseAttention(GroupedQueryAttention):
 
     def cache_bytes(self, context_tokens: FloatArray, cache: CacheFormat) -> FloatArray:
         """See ``AttentionBlock``."""
-        return super(GroupedQueryAttention, self).cache_bytes(context_tokens, cache)
+        return AttentionBlock.cache_bytes(self, context_tokens, cache)

@@ -14,7 +14,7 @@ from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 
-class GroupedQueryAttention(AttentionBlock):
+class SharedKeyAttention(AttentionBlock):
     """Projections, rope, cache write, the attention itself, and the output projection.
 
     Args:
@@ -32,7 +32,6 @@ class GroupedQueryAttention(AttentionBlock):
         causal: False where every token sees the whole sequence (encoders).
     """
 
-    kind: Literal["gqa"] = "gqa"
     query_heads: Size
     kv_heads: Size
     head_size: Size
@@ -162,3 +161,9 @@ class GroupedQueryAttention(AttentionBlock):
     @property
     def _values_per_entry(self) -> float:
         return float(self.kv_heads * (self.head_size + self.value_size))
+
+
+class GroupedQueryAttention(SharedKeyAttention):
+    """Attention over all that the span shows."""
+
+    kind: Literal["gqa"] = "gqa"

@@ -8,7 +8,7 @@ from simulator.graph.span import Span
 from simulator.specs.model import Size
 
 
-class LatentAttention(AttentionBlock):
+class SharedLatentAttention(AttentionBlock):
     """Query and KV compression, the per-head up-projections, attention, output projection.
 
     The cache holds one latent of ``kv_rank`` and one rope key of ``rope_size`` a token, shared
@@ -22,7 +22,6 @@ class LatentAttention(AttentionBlock):
         gated: the output is multiplied by a gate as wide as itself (Kimi K3).
     """
 
-    kind: Literal["mla"] = "mla"
     query_heads: Size
     query_rank: Size | None = None
     kv_rank: Size
@@ -103,3 +102,9 @@ class LatentAttention(AttentionBlock):
     def cache_bytes_per_token(self, cache: CacheFormat) -> float:
         """See ``AttentionBlock``: one latent and one rope key, shared by all heads."""
         return self.entry * cache.bytes(self.native_bytes())
+
+
+class LatentAttention(SharedLatentAttention):
+    """Attention over the latents of every earlier token."""
+
+    kind: Literal["mla"] = "mla"

@@ -6,7 +6,7 @@ four layers (arXiv:2603.12201).
 
 from typing import Literal
 
-from simulator.graph.attention.latent import LatentAttention
+from simulator.graph.attention.latent import SharedLatentAttention
 from simulator.graph.block import BF16, BlockContext, CacheFormat, quantise
 from simulator.graph.operator import Elementwise, Indexer, Matmul, Operator
 from simulator.graph.span import Span
@@ -16,7 +16,7 @@ INDEX_KEY_BYTES = 1.0
 """Bytes of one value of an indexer key: FP8, whatever the latents are stored in."""
 
 
-class SparseLatentAttention(LatentAttention):
+class SparseLatentAttention(SharedLatentAttention):
     """Latent attention whose queries see only the ``top_k`` best earlier tokens.
 
     The indexer scores every earlier token with ``index_heads`` small heads against one FP8 key
@@ -26,14 +26,14 @@ class SparseLatentAttention(LatentAttention):
     As DeepSeek stores it, the latent is FP8 and the rope key BF16.
     """
 
-    kind: Literal["dsa"] = "dsa"  # type: ignore[assignment]
+    kind: Literal["dsa"] = "dsa"
     index_heads: Size
     index_size: Size
     top_k: Size
     shares_index: bool = False
 
     def native_bytes(self) -> float:
-        """See ``LatentAttention``: one byte for the latent, two for the rope key."""
+        """See ``SharedLatentAttention``: one byte for the latent, two for the rope key."""
         return (self.kv_rank + 2.0 * self.rope_size) / self.entry
 
     def _core(self, context: BlockContext) -> list[Operator]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,7 +206,7 @@ def _parameters(
 
 def _with(calibration: LinkCalibration, values: Mapping[str, float]) -> LinkCalibration:
     """``calibration`` with dotted names replaced."""
-    changed: dict[str, Protocol | float] = {}
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         field, _, leaf = name.partition(".")
         if leaf:
@@ -213,7 +214,7 @@ def _with(calibration: LinkCalibration, values: Mapping[str, float]) -> LinkCali
             changed[field] = replace(protocol, **{leaf: value})
         else:
             changed[field] = value
-    return replace(calibration, **changed)  # type: ignore[arg-type]
+    return replace(calibration, **changed)
 
 
 def _collect(

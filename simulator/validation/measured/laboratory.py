@@ -29,7 +29,7 @@ def laboratory_points(document: Mapping[str, Any], hardware: str = "h200-sxm") -
     base = {"engine": "vllm", "precision": precision, "max_context": 40960}
     fitted = name == FITTED_MODEL
 
-    def point(phase: str, quantity: str, value: float, fitted: bool, **asked: Any) -> Point:  # noqa: ANN401
+    def point(phase: str, quantity: str, value: float, fitted: bool, **asked: object) -> Point:
         return Point(hardware, model, phase, quantity, value, {**base, **asked}, source, fitted)
 
     for row in document["decode"]:
