@@ -42,7 +42,7 @@ class Column:
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], title: str = "") -> Table:
     """Columns and rows, aligned and without lines; None prints as a dash."""
-    found = _bare(title=title or None, title_justify="left", title_style="bold")
+    found = _bare(title)
     for column in columns:
         found.add_column(
             column.heading, justify=column.align, no_wrap=not column.wrap, style=column.style
@@ -57,8 +57,17 @@ def _text(cell: object) -> RenderableType:
     return cell if isinstance(cell, Text | Table) else Text(str(cell))
 
 
-def _bare(**options: Any) -> Table:  # noqa: ANN401
-    return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=_DIM, **options)
+def _bare(title: str = "", show_header: bool = True) -> Table:
+    return Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+        header_style=_DIM,
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        show_header=show_header,
+    )
 
 
 def figures(answer: Mapping[str, Any], keys: Sequence[str] | None = None) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from simulator.errors import InputError, nearest
 from simulator.roofline.collective.calibration import Link as CalibratedLink
@@ -15,7 +15,10 @@ from simulator.specs.catalogue import class_calibration, link_calibration
 from simulator.specs.hardware import Calibration, ComputeEngine, Hardware, Link
 from simulator.specs.precision import COMPUTE_FALLBACKS, Precision
 
-ConstantsT = TypeVar("ConstantsT")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ConstantsT = TypeVar("ConstantsT", bound="DataclassInstance")
 
 _UNKNOWN_RESIDUAL = 0.3
 """Relative error of a law that nobody gave one."""
@@ -141,7 +144,7 @@ def _widening(name: str) -> list[str]:
 
 
 def _construct(kind: type[ConstantsT], found: Mapping[str, Any], where: str) -> ConstantsT:
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    known = {f.name: f for f in fields(kind)}
     for name in found:
         if name not in known:
             raise InputError(

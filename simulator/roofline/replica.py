@@ -79,7 +79,7 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
 
 
 def turns_of(
-    sequences: Any,  # noqa: ANN401
+    sequences: Any,  # noqa: ANN401 (float or array)
     layout: Layout,
     smaller: Callable[[Any, Any], Any],
     larger: Callable[[Any, Any], Any],

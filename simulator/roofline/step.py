@@ -235,11 +235,11 @@ class StepModel:
         drawn_j = power.idle_w * time_s + work_j
         return time_s, smaller(drawn_j, power.limit_w * time_s)
 
-    def _paced(self, pass_s: Any, turns: Turns, larger: Choose) -> Any:  # noqa: ANN401
+    def _paced(self, pass_s: Any, turns: Turns, larger: Choose) -> Any:  # noqa: ANN401 (float or array)
         """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
         return larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
 
-    def _busy(self, totals: Totals, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401
+    def _busy(self, totals: Totals, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401 (float or array)
         """Time of one micro-batch, less what is hidden of its messages behind its compute.
 
         An engine hides a fraction; two halves that take turns hide all but what does not fit.

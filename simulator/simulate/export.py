@@ -1,6 +1,7 @@
 """A simulated run in the formats of other tools: benchmark results and event traces."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
     if form not in FORMATS:
         raise InputError(f"unknown format {form!r}", field="format", remedy=nearest(form, FORMATS))
     setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
-    settings = cluster_settings(scenario, setup, keep_events=form == "perfetto")
+    settings = replace(cluster_settings(scenario, setup), keep_events=form == "perfetto")
     outcome = serve(requests_of(scenario), setup.step_table, settings)
     with whole_file(path) as partial:
         if form == "perfetto":

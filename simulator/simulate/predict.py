@@ -1,5 +1,6 @@
 """One engine step or one serving point, without a scenario file."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +42,7 @@ def predict(
     length_spread: float = 0.0,
     seed: int = 0,
     economics: Economics | None = None,
-    **deployment: Any,  # noqa: ANN401
+    **deployment: object,
 ) -> Prediction:
     """Predict a decode step, a prefill, or a serving point.
 
@@ -93,7 +94,7 @@ def explain(
     phase: str = "decode",
     batch: int = 1,
     context: int = 1024,
-    **deployment: Any,  # noqa: ANN401
+    **deployment: object,
 ) -> list[OperatorReport]:
     """Every operator of one decode step or prefill: time, bound, share of the roof, source."""
     setup = resolve_setup(hardware, model, deployment_of(deployment))
@@ -101,7 +102,7 @@ def explain(
     return setup.step_model.report(of_phase(batch, context))
 
 
-def deployment_of(fields: dict[str, Any]) -> Deployment:
+def deployment_of(fields: Mapping[str, object]) -> Deployment:
     """The deployment that flags or CSV columns describe; absent ones take the engine's default."""
     given = {k: v for k, v in fields.items() if v is not None}
     return validate(Deployment, given, None)

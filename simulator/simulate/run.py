@@ -1,7 +1,6 @@
 """One simulation, from a scenario to its result."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def requests_of(scenario: Scenario) -> RequestTable:
     return read_trace(workload) if isinstance(workload, Trace) else draw_requests(workload)
 
 
-def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> ClusterSettings:  # noqa: ANN401
+def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
     """How the scenario's deployment serves."""
     workload = scenario.workload
     users, think_s, ramp_s = None, 0.0, 0.0
@@ -78,7 +77,6 @@ def cluster_settings(scenario: Scenario, setup: Setup, **overrides: Any) -> Clus
         ramp_s=ramp_s,
         failures=failures_of(scenario.deployment),
         ttft_limit_s=scenario.objectives.ttft or 0.0,
-        **overrides,
     )
 
 

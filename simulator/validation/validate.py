@@ -19,6 +19,7 @@ from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device import class_only
 from simulator.simulate.predict import deployment_of, predict
+from simulator.simulate.prediction import Prediction
 from simulator.simulate.setup import resolve_setup
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.steps import (
@@ -184,7 +185,7 @@ def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
 _SERVE_FIELDS = frozenset({"isl", "osl", "concurrency", "rate", "requests", "length_spread"})
 
 
-def _served(point: Point, answer: Any) -> Sample:  # noqa: ANN401
+def _served(point: Point, answer: Prediction) -> Sample:
     value = float(getattr(answer, point.quantity))
     sigma = dict(answer.sigmas).get(point.quantity, float("nan"))
     return Sample(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.memory.kvtiers import TieredCache, serve_sessions, tiered_cache
+from simulator.memory.kvtiers import Eviction, TieredCache, serve_sessions, tiered_cache
 from simulator.memory.tiers import memory_system
 from simulator.specs import catalogue
 from simulator.specs.offload import CacheOffload, Offload
@@ -18,9 +18,9 @@ prompts = st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=8, unique=T
 
 @given(prompts, st.sampled_from(["lru", "fifo", "priority"]), st.floats(0.3, 1.0))
 def test_bytes_are_conserved_tier_by_tier(
-    requests: list[list[int]], eviction: str, share: float
+    requests: list[list[int]], eviction: Eviction, share: float
 ) -> None:
-    cache = TieredCache({"device": 5.0, "host": 6.0, "storage": 4.0}, eviction, share, float)  # type: ignore[arg-type]
+    cache = TieredCache({"device": 5.0, "host": 6.0, "storage": 4.0}, eviction, share, hash)
     serve_sessions(cache, requests, 1.0)
     for tier in cache.tiers:
         assert tier.used_bytes == pytest.approx(sum(tier.entries.values()))
@@ -49,8 +49,9 @@ def test_what_leaves_the_device_is_found_on_the_host() -> None:
 
 
 def test_the_unused_leave_first_and_the_oldest_under_fifo() -> None:
-    for eviction, gone in (("lru", 2), ("fifo", 1)):
-        cache = TieredCache({"device": 2.0}, eviction)  # type: ignore[arg-type]
+    cases: list[tuple[Eviction, int]] = [("lru", 2), ("fifo", 1)]
+    for eviction, gone in cases:
+        cache = TieredCache({"device": 2.0}, eviction)
         cache.insert([1, 2], 1.0)
         cache.fetch([1], 1.0)
         cache.insert([3], 1.0)

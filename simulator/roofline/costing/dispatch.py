@@ -9,7 +9,7 @@ from simulator.roofline.load import FloatArray, Load
 
 
 @singledispatch
-def cost(op: Operator, shape: StepShape, device: Device) -> list[Load]:  # noqa: ARG001
+def cost(op: Operator, shape: StepShape, device: Device) -> list[Load]:  # noqa: ARG001 (for the laws)
     """Loads of all instances of ``op`` in the steps of ``shape`` on ``device``.
 
     Raises:

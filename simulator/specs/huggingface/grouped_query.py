@@ -14,7 +14,7 @@ def grouped_query_layers(config: Config, family: Family, layers: int) -> list[Pa
     return [part(full, **reach) for reach in _reach_of_layers(config, family, layers)]
 
 
-def part(fields: dict[str, Any], **changes: Any) -> Part:  # noqa: ANN401
+def part(fields: dict[str, Any], **changes: object) -> Part:
     """A part with some of its fields changed; fields that are None are left out."""
     merged = {**fields, **changes}
     return Part.model_validate({k: v for k, v in merged.items() if v is not None})

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from simulator.graph.attention import attention_block
 from simulator.graph.attention.compressed import CompressedAttention
 from simulator.graph.attention.delta_rule import GatedDeltaNet, KimiDeltaAttention
+from simulator.graph.attention.grouped_query import SharedKeyAttention
+from simulator.graph.attention.latent import SharedLatentAttention
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
 from simulator.graph.operator import AttentionCore, Indexer, Operator, Recurrence
 from simulator.graph.step_shape import StepShape
@@ -26,6 +28,7 @@ from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+HeadedAttention = CompressedAttention | SharedKeyAttention | SharedLatentAttention
 
 MODELS = {
     "deepseek-ai/DeepSeek-V3": "deepseek-v3",
@@ -189,19 +192,20 @@ def _operators(kind: str, name: str, gemm: str, cache: str, heads: int) -> list[
     ]
 
 
-def _block(kind: str, name: str) -> AttentionBlock:
+def _block(kind: str, name: str) -> HeadedAttention:
     blocks = {attention_block(layer.attention): 0 for layer in catalogue.model(MODELS[name]).layers}
     if kind.startswith("dsv4"):
         ratio = {"dsv4_csa": 4, "dsv4_hca": 128}[kind]
         compressed = (b for b in blocks if isinstance(b, CompressedAttention))
         return next(b for b in compressed if b.compression == ratio)
     wanted = {"mla": "mla", "dsa": "dsa", "msa": "block-sparse"}[kind]
-    return next(b for b in blocks if b.kind == wanted)
+    headed = (b for b in blocks if isinstance(b, SharedKeyAttention | SharedLatentAttention))
+    return next(b for b in headed if b.kind == wanted)
 
 
-def _with_heads(block: AttentionBlock, heads: int) -> AttentionBlock:
+def _with_heads(block: HeadedAttention, heads: int) -> HeadedAttention:
     """The block of a rank that has ``heads`` query heads (more than the model's, even)."""
-    own = int(block.query_heads)  # type: ignore[attr-defined]
+    own = block.query_heads
     if heads <= own:
         return block.sharded(own // heads)
     wider = {"query_heads": heads}
