@@ -111,8 +111,7 @@ class StepTable:
         """The curve for ``sequences`` decoding together."""
         found = self._curves.get(sequences)
         if found is None:
-            first = (sequences - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
-            self._add_curves(range(first, first + _BATCH_BLOCK))
+            self._add_curves(_block_of(sequences, _BATCH_BLOCK))
             found = self._curves[sequences]
         return found
 
@@ -207,11 +206,9 @@ class StepTable:
     def _tokens_at(self, tokens: int) -> Part:
         found = self._token_part.get(tokens)
         if found is None:
-            first = (tokens - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
-            rows = np.arange(first, first + _TOKEN_BLOCK)
-            shape = StepShape.prefill(rows, 1.0)
-            parts = self._sum(self._by_tokens, shape)
-            self._token_part.update(zip(rows.tolist(), parts, strict=True))
+            rows = _block_of(tokens, _TOKEN_BLOCK)
+            parts = self._sum(self._by_tokens, StepShape.prefill(np.asarray(rows), 1.0))
+            self._token_part.update(zip(rows, parts, strict=True))
             found = self._token_part[tokens]
         return found
 
@@ -221,32 +218,28 @@ class StepTable:
         total = max(1, round(tokens * ways))
         found = self._expert_part.get(total)
         if found is None:
-            first = (total - 1) // _TOKEN_BLOCK * _TOKEN_BLOCK + 1
-            rows = np.arange(first, first + _TOKEN_BLOCK)
-            parts = self._sum(self._experts, StepShape.prefill(rows / ways, 1.0))
-            self._expert_part.update(zip(rows.tolist(), parts, strict=True))
+            rows = _block_of(total, _TOKEN_BLOCK)
+            parts = self._sum(self._experts, StepShape.prefill(np.asarray(rows) / ways, 1.0))
+            self._expert_part.update(zip(rows, parts, strict=True))
             found = self._expert_part[total]
         return found
 
     def _logits_at(self, rows: int) -> Part:
         found = self._logit_part.get(rows)
         if found is None:
-            first = (rows - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
-            block = np.arange(first, first + _BATCH_BLOCK)
-            shape = StepShape.decode(block, 0.0)
-            parts = self._sum(self._by_logits, shape)
-            self._logit_part.update(zip(block.tolist(), parts, strict=True))
+            block = _block_of(rows, _BATCH_BLOCK)
+            parts = self._sum(self._by_logits, StepShape.decode(np.asarray(block), 0.0))
+            self._logit_part.update(zip(block, parts, strict=True))
             found = self._logit_part[rows]
         return found
 
     def _decode_at(self, sequences: int, context: float) -> Part:
         values = self._decode_part.get(sequences)
         if values is None:
-            first = (sequences - 1) // _BATCH_BLOCK * _BATCH_BLOCK + 1
-            batches = np.arange(first, first + _BATCH_BLOCK)
-            shape = StepShape.decode(batches[:, None], np.asarray(self._knots)[None, :])
+            batches = _block_of(sequences, _BATCH_BLOCK)
+            shape = StepShape.decode(np.asarray(batches)[:, None], np.asarray(self._knots)[None, :])
             flat, width = self._sum(self._attention, shape), len(self._knots)
-            for row, batch in enumerate(batches.tolist()):
+            for row, batch in enumerate(batches):
                 self._decode_part[batch] = flat[row * width : (row + 1) * width]
             values = self._decode_part[sequences]
         knots = self._knots
@@ -300,6 +293,12 @@ def _between(low: Part, high: Part, x: float) -> Part:
         low[2] + (high[2] - low[2]) * x,
         low[3] + (high[3] - low[3]) * x,
     )
+
+
+def _block_of(number: int, size: int) -> range:
+    """The ``size`` whole numbers, from 1 on, that are tabulated together with ``number``."""
+    first = (number - 1) // size * size + 1
+    return range(first, first + size)
 
 
 def _knots(largest: int, ratio: float = _KNOT_RATIO) -> list[float]:
