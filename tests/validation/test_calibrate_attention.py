@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from simulator.errors import InputError
 from simulator.roofline.compute.attention import DecodeCalibration, DeviceRates, PrefillCalibration
 from simulator.roofline.compute.attention_kernels import KERNELS
 from simulator.validation.calibrate.attention import (
@@ -130,5 +131,5 @@ def test_latent_attention_is_the_difference_to_the_shortest_context(tmp_path):
 def test_missing_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"roofsim\[calibrate\]"):
+    with pytest.raises(InputError, match=r"roofsim\[calibrate\]"):
         read_attention_rows(tmp_path / "table.parquet", "device")

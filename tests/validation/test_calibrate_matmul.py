@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulator.errors import InputError
 from simulator.roofline.compute.kernel_families import CUBLAS, KernelFamily, Tile
 from simulator.roofline.compute.matmul import MatmulCalibration
 from simulator.roofline.compute.quantise import STATIC, ElementwiseCalibration
@@ -137,5 +138,14 @@ def test_missing_pyarrow_names_the_extra(tmp_path, monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_pyarrow)
-    with pytest.raises(ImportError, match=r"roofsim\[calibrate\]"):
+    with pytest.raises(InputError, match=r"roofsim\[calibrate\]"):
         read_gemm_table(tmp_path / "none.parquet", "h200", "fp8")
+
+
+def test_a_table_that_misses_columns_names_them(tmp_path):
+    arrow = pytest.importorskip("pyarrow", reason="needs roofsim[calibrate]")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs roofsim[calibrate]")
+    path = tmp_path / "gemm_perf.parquet"
+    parquet.write_table(arrow.table({"m": [1], "n": [2], "latency": [0.1]}), path)
+    with pytest.raises(InputError, match="no column k, gemm_dtype, kernel_source"):
+        read_gemm_table(path, "h200", "fp8")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from simulator.graph.attention.grouped_query import SharedKeyAttention
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat
-from simulator.graph.operator import AttentionCore, Elementwise, FloatArray, Indexer, Operator
+from simulator.graph.operator import Elementwise, FloatArray, Indexer, Operator
 from simulator.graph.span import Span
 from simulator.specs.model import Size
 
@@ -32,16 +32,6 @@ class BlockSparseAttention(SharedKeyAttention):
         return (self.index_heads + 1) * self.index_size
 
     def _core(self, context: BlockContext) -> list[Operator]:
-        core = AttentionCore(
-            "attention.core",
-            self.query_heads,
-            self.kv_heads,
-            self.head_size,
-            self.value_size,
-            context.cache.bytes(),
-            self.span,
-            context.count,
-        )
         return [
             Elementwise(
                 "attention.index_write",
@@ -59,7 +49,7 @@ class BlockSparseAttention(SharedKeyAttention):
                 compute="bf16",
                 scores_per_entry=self.index_heads / self.block_size,
             ),
-            core,
+            *super()._core(context),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
@@ -56,13 +57,7 @@ class AttentionRows:
 
 
 def _columns(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ImportError(
-            f"reading {path.name} needs pyarrow: install roofsim[calibrate]"
-        ) from error
-    table = parquet.read_table(path)
+    table = read_parquet(path, ("op_name", "latency"))
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
@@ -74,8 +69,7 @@ def read_attention_rows(
     ``kernel_sources`` keeps only rows of these kernels (their names in the table). ``device``
     is part of each row's identity, on which the split into fitted and scored rows hangs.
 
-    Raises ImportError, naming the extra to install, without pyarrow; KeyError if a column is
-    missing.
+    Raises InputError without pyarrow, or for a file that is no such table.
     """
     table = _columns(path)
     rows = len(table["latency"])

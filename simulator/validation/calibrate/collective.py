@@ -29,6 +29,7 @@ from simulator.roofline.collective import (
 )
 from simulator.roofline.collective.fabric import FloatArray
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
 ELEMENT_BYTES = {"half": 2, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -86,7 +87,7 @@ def read_rows(folder: Path, device: str) -> list[CollectiveRow]:
 
     Of the custom kernels only those inside a CUDA graph count, in the newest version, since
     their size limits change with the version. Raises FileNotFoundError when nothing is there
-    and ImportError naming the extra when pyarrow is missing.
+    and InputError when pyarrow is missing.
     """
     library = sorted((folder / device).glob("nccl-*/nccl_perf.parquet"))
     released = (folder / device).glob("vllm-*/custom_allreduce_perf.parquet")
@@ -235,11 +236,5 @@ def _version(path: Path) -> tuple[int, ...]:
 
 
 def _table(path: Path) -> list[dict[str, object]]:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as missing:
-        raise ImportError(
-            "reading measurements needs pyarrow: pip install 'roofsim[calibrate]'"
-        ) from missing
-    rows: list[dict[str, object]] = parquet.read_table(path).to_pylist()
+    rows: list[dict[str, object]] = read_parquet(path).to_pylist()
     return rows

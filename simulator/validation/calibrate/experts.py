@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import InputError
 from simulator.roofline.compute import grouped
 from simulator.roofline.compute.experts import ExpertLoads
 from simulator.roofline.compute.grouped import (
@@ -22,6 +21,7 @@ from simulator.roofline.compute.grouped import (
 )
 from simulator.validation.calibrate.benchmark_routing import PACKED, POWER_LAW, table_loads
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
@@ -128,23 +128,9 @@ def read_expert_tables(path: Path) -> tuple[ExpertTable, ...]:
     Repeated measurements of one row become their median. Raises :class:`InputError` without
     pyarrow, or for a file that is not such a table.
     """
-    try:
-        from pyarrow.parquet import read_table
-    except ImportError as error:
-        raise InputError(
-            "reading a parquet table needs pyarrow",
-            file=path,
-            remedy="install it with: pip install 'roofsim[calibrate]'",
-        ) from error
-    try:
-        columns = read_table(path).to_pydict()
-        rows = zip(*(columns[name] for name in (*_KEY_COLUMNS, "version", "latency")), strict=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"not a table of MoE layer times ({error})",
-            file=path,
-            remedy=f"it needs the columns {', '.join(_KEY_COLUMNS)}, version and latency",
-        ) from error
+    names = (*_KEY_COLUMNS, "version", "latency")
+    columns = read_parquet(path, names).to_pydict()
+    rows = zip(*(columns[name] for name in names), strict=True)
     times: dict[tuple[Any, ...], list[float]] = {}
     for row in rows:
         times.setdefault(row[:-1], []).append(row[-1] * 1e-3)

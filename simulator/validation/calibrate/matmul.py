@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from simulator.roofline.compute.quantise import (
     quantise_time_s,
 )
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
+from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
@@ -137,11 +137,12 @@ class MatmulSetup:
 def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
     """Rows of one datatype from a ``gemm_perf.parquet`` kernel table (latency in ms).
 
-    Raises ImportError naming the extra to install where pyarrow is missing, ValueError where
-    the table has no row of ``datatype``.
+    Raises InputError where pyarrow is missing or the file is no such table, ValueError where
+    it has no row of ``datatype``.
     """
-    table = _parquet().read_table(path)
-    column = {name: table.column(name).to_numpy() for name in ("m", "n", "k", "latency")}
+    sizes = ("m", "n", "k", "latency")
+    table = read_parquet(path, (*sizes, "gemm_dtype", "kernel_source"))
+    column = {name: table.column(name).to_numpy() for name in sizes}
     datatypes = np.asarray(table.column("gemm_dtype").to_pylist())
     kernels = np.asarray(table.column("kernel_source").to_pylist())
     chosen = datatypes == datatype
@@ -305,14 +306,3 @@ def _gemm_rows(
         m.astype(np.float64), n.astype(np.float64), k.astype(np.float64),
         seconds.astype(np.float64), kernels, np.array(kept_back),
     )  # fmt: skip
-
-
-def _parquet() -> ModuleType:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ImportError(
-            "reading kernel tables needs pyarrow: install it with pip install 'roofsim[calibrate]'"
-        ) from error
-    module: ModuleType = parquet
-    return module

@@ -24,6 +24,7 @@ from simulator.graph.operator import AttentionCore, Indexer, Operator, Recurrenc
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
 from simulator.specs.precision import precision
+from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
 FloatArray = NDArray[np.float64]
@@ -66,15 +67,9 @@ def read_table(path: Path, device: str) -> dict[str, NDArray[Any]]:
     into fitted and scored rows hangs.
 
     Raises:
-        ImportError: pyarrow is missing; names the extra to install.
+        InputError: pyarrow is missing, or the file is no such table.
     """
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ImportError(
-            f"reading {path.name} needs pyarrow: install roofsim[calibrate]"
-        ) from error
-    table = parquet.read_table(path)
+    table = read_parquet(path, ("latency",))
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     names = [name for name in columns if name not in _NOT_THE_SHAPE]
     repeats: dict[tuple[object, ...], list[int]] = {}
@@ -93,7 +88,7 @@ def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
     """The rows of a module table, those of one block together.
 
     Raises:
-        ImportError: pyarrow is missing.
+        InputError: pyarrow is missing, or the file is no such table.
         KeyError: the table names a model that is not in ``MODELS``.
     """
     table = read_table(path, device)
@@ -129,7 +124,7 @@ def read_recurrence_rows(path: Path, device: str, kernel: str) -> list[ModuleRow
     """The rows of a ``gdn`` or ``kda`` table that one kernel ran: the recurrence alone.
 
     Raises:
-        ImportError: pyarrow is missing.
+        InputError: pyarrow is missing, or the file is no such table.
     """
     table = read_table(path, device)
     table = {name: column[table["kernel_source"] == kernel] for name, column in table.items()}
