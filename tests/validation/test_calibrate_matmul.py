@@ -125,7 +125,7 @@ def test_kernel_table_is_read_in_seconds_and_one_datatype(tmp_path):
     rows = read_gemm_table(path, "h200", "fp8")
     assert rows.seconds.tolist() == pytest.approx([3e-6])
     assert rows.kernel.tolist() == ["b"]
-    with pytest.raises(ValueError, match="nvfp4"):
+    with pytest.raises(InputError, match="nvfp4"):
         read_gemm_table(path, "h200", "nvfp4")
 
 

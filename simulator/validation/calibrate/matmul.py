@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import InputError
 from simulator.roofline.compute.kernel_families import KernelFamily
 from simulator.roofline.compute.matmul import MatmulCalibration, matmul_time_s
 from simulator.roofline.compute.quantise import (
@@ -137,8 +138,8 @@ class MatmulSetup:
 def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
     """Rows of one datatype from a ``gemm_perf.parquet`` kernel table (latency in ms).
 
-    Raises InputError where pyarrow is missing or the file is no such table, ValueError where
-    it has no row of ``datatype``.
+    Raises InputError where pyarrow is missing, the file is no such table, or it has no row of
+    ``datatype``.
     """
     sizes = ("m", "n", "k", "latency")
     table = read_parquet(path, (*sizes, "gemm_dtype", "kernel_source"))
@@ -148,7 +149,7 @@ def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
     chosen = datatypes == datatype
     if not chosen.any():
         present = ", ".join(sorted(set(datatypes.tolist())))
-        raise ValueError(f"{path} has no rows of {datatype}; it has {present}")
+        raise InputError(f"has no rows of {datatype}", file=path, remedy=f"it has {present}")
     m, n, k = (column[name][chosen] for name in ("m", "n", "k"))
     return _gemm_rows(m, n, k, column["latency"][chosen] * 1e-3, kernels[chosen], device, datatype)
 
