@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import simpy
 from simpy.events import Timeout
 
+from simulator.serving.door import Door
 from simulator.serving.limits import EngineLimits
 from simulator.serving.macro_step import DecodeRun, steps_until
 from simulator.serving.policies import Composition, Ordering
@@ -86,7 +87,9 @@ class Engine:
         self._number = number
         self._on_done = on_done
         self._on_prefilled = on_prefilled
-        self._next_arrival_s = next_arrival_s
+        rule = limits.admission
+        self._door = None if rule is None else Door(rule, limits.max_batched_tokens)
+        self._next_arrival_s = None if self._door else next_arrival_s
         self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
@@ -108,7 +111,8 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Requests not yet admitted (or thrown out again)."""
-        return len(self.scheduler.waiting.entries)
+        outside = 0 if self._door is None else len(self._door.outside)
+        return len(self.scheduler.waiting.entries) + outside
 
     @property
     def running(self) -> int:
@@ -118,7 +122,7 @@ class Engine:
     @property
     def unfinished(self) -> int:
         """Requests that wait or run here."""
-        return len(self.scheduler.waiting.entries) + self.scheduler.running
+        return self.waiting + self.scheduler.running
 
     @property
     def used_blocks(self) -> int:
@@ -168,6 +172,9 @@ class Engine:
             if self._run is not None:
                 self._take_blocks_so_far()
             scheduler.prefetch(request, now)
+        if self._door is not None and self._wake is not None:
+            self._knock(self._door, request)
+            return
         scheduler.waiting.push(request)
         if self._wake is None:
             scheduler.last_step_began_s = now
@@ -177,7 +184,18 @@ class Engine:
             and not self._ends_for_arrival
             and scheduler.may_admit(request, now)
         ):
-            self._cut_run()
+            # With asynchronous scheduling the step after this one is put together already.
+            self._cut_run(int(self._schedule_ahead and now > self._began_s))
+
+    def _knock(self, door: Door, request: Request) -> None:
+        """Let ``request`` wait outside; a run of decode steps ends when the door opens."""
+        run, sequences = self._run, len(self.scheduler.batch.sequences)
+        begun = 0
+        if run is not None:
+            begun = run.until(self.env.now, self._steps, self._time_s, self._energy_j)[0]
+        steps = door.knock(request, begun, sequences)
+        if run is not None:
+            self._cut_run(steps - begun)
 
     def forget(self, request: Request) -> None:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
@@ -196,6 +214,9 @@ class Engine:
         self._wake, self._alarm, self._run, self._chunks = None, None, None, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
+        if self._door is not None:
+            lost += self._door.let_in()
+            self._door.passed(0)
         for request in lost:
             request.epoch += 1
             request.start_afresh(self.env.now)
@@ -210,6 +231,9 @@ class Engine:
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
         scheduler.held_back = scheduler.watches_evictions = False
+        if self._door is not None and not self._door.closed_for(len(sequences)):
+            for request in self._door.let_in():
+                scheduler.waiting.push(request)
         if scheduler.waiting.entries or scheduler.prefilling or scheduler.loading:
             chunks, decode = scheduler.plan(now)
             if chunks:
@@ -261,6 +285,8 @@ class Engine:
             steps = self._steps_per_event
         if scheduler.held_back:
             steps = 1
+        elif self._door is not None and self._door.outside:
+            steps = min(steps, self._door.closed_for(sequences))
         free = scheduler.pool.free
         # Whatever their residues, n sequences take at most n blocks in as many steps as a block
         # has tokens.
@@ -306,15 +332,14 @@ class Engine:
         self._wake = wake = Timeout(self.env, time_s)
         wake.callbacks.append(self._on_wake)
 
-    def _cut_run(self) -> None:
-        """A request came during a run of steps: let only the step in progress finish."""
+    def _cut_run(self, more: int) -> None:
+        """A request came during a run: let the step in progress and ``more`` of them finish."""
         run, most = self._run, self._steps
         assert run is not None
         stall_s = run.stall_s
         steps, time_s, energy_j = run.until(self.env.now, most, self._time_s, self._energy_j)
-        if self._schedule_ahead and self.env.now > self._began_s:
-            # The step after the one in progress is put together already.
-            steps += 1
+        if more:
+            steps += more
             time_s, energy_j = run.curve.run(run.context, min(steps, most))
         if steps >= most:
             return
@@ -344,6 +369,8 @@ class Engine:
                 self._paused_s = 0.0
         elif decoding:
             self._paused_s += self._time_s
+        if self._door is not None:
+            self._door.passed(0 if chunks else steps)
         self._timeline.add(
             (
                 self._number,
@@ -354,7 +381,7 @@ class Engine:
                 self._prompt_tokens if chunks else 0,
                 self._energy_j,
                 decoding + len(scheduler.prefilling),
-                len(scheduler.waiting.entries),
+                self.waiting,
                 pool.total - pool.free,
             )
         )

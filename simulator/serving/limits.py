@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulator.serving.door import Rule
     from simulator.serving.lower_tiers import CacheTiers
 
 
@@ -28,6 +29,8 @@ class EngineLimits:
             so a newcomer sits out one step more.
         swap_s_per_block: seconds to move a block to the host or back; None recomputes what a
             shortage of memory threw out.
+        admission: for how long newcomers are left outside while the batch decodes; None lets them
+            in before the next step.
         lower_tiers: where prefixes go that the device evicts; None drops them.
     """
 
@@ -44,4 +47,5 @@ class EngineLimits:
     watermark_blocks: int = 0
     schedule_ahead: bool = False
     swap_s_per_block: float | None = None
+    admission: "Rule | None" = None
     lower_tiers: "CacheTiers | None" = None

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure
+from simulator.serving.door import Gather, LookEvery, Rule
 from simulator.serving.limits import EngineLimits
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
+from simulator.specs.scheduling import Scheduling
 
 
 def with_scheduling(
@@ -41,8 +43,17 @@ def with_scheduling(
         output_reserve=profile.output_reserve if reserve is None else reserve,
         watermark_blocks=int(chosen.watermark * limits.kv_blocks),
         schedule_ahead=chosen.asynchronous,
+        admission=_admission(chosen),
         swap_s_per_block=swap_s,
     )
+
+
+def _admission(chosen: Scheduling) -> Rule | None:
+    if chosen.receive_interval:
+        return LookEvery(chosen.receive_interval)
+    if chosen.gather_steps:
+        return Gather(chosen.gather_steps, chosen.gather_share)
+    return None
 
 
 def failures_of(deployment: Deployment) -> tuple[Failure, ...]:

@@ -37,6 +37,11 @@ class Scheduling(Spec):
         watermark: share of the cache that admission leaves free.
         asynchronous: the next step is put together while one runs, so that a newcomer sits out
             one step more.
+        receive_interval: decode steps between two looks at what has arrived (SGLang's
+            ``--scheduler-recv-interval``); 0 looks before every step.
+        gather_steps, gather_share: prompts wait so many decode steps unless they fill this share
+            of the token budget (TensorRT-LLM's ``batch_wait_timeout_iters`` and
+            ``batch_wait_max_tokens_ratio``).
         preemption: what a shortage of memory throws out is computed again, or swapped to the
             host over its link.
         router: which replica a request goes to.
@@ -48,6 +53,15 @@ class Scheduling(Spec):
     output_reserve: Annotated[float, Field(ge=0, le=1)] | None = None
     watermark: Annotated[float, Field(ge=0, lt=1)] = 0.0
     asynchronous: bool = False
+    receive_interval: Annotated[int, Field(ge=0)] = 0
+    gather_steps: Annotated[int, Field(ge=0)] = 0
+    gather_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     preemption: Literal["recompute", "swap"] = "recompute"
     router: RouterName = "least-loaded"
     failures: tuple[FailureOf, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_reason_to_wait(self) -> "Scheduling":
+        if self.receive_interval and self.gather_steps:
+            raise ValueError("receive_interval and gather_steps are two engines' ways: give one")
+        return self
