@@ -36,6 +36,10 @@ def predict(
     length_spread: Annotated[
         float, typer.Option(help="serve: draw lengths from (1 - spread) up.", min=0, max=1)
     ] = 0.0,
+    distinct_prompts: Annotated[
+        int | None,
+        typer.Option(help="serve: so many prompts are repeated; else all differ.", min=1),
+    ] = None,
     precision: opt.Precision = None,
     kv_precision: opt.KvPrecision = None,
     engine: opt.ServingEngine = None,
@@ -75,7 +79,7 @@ def predict(
     answer = predict_one(
         hardware, model, phase=phase, batch=batch, context=context, isl=isl, osl=osl,
         concurrency=concurrency, rate=rate, requests=requests, length_spread=length_spread,
-        **deployment,
+        distinct_prompts=distinct_prompts, **deployment,
     )  # fmt: skip
     if as_json:
         opt.print_json(answer.to_dict())

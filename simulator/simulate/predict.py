@@ -40,6 +40,7 @@ def predict(
     rate: float | None = None,
     requests: int | None = None,
     length_spread: float = 0.0,
+    distinct_prompts: int | None = None,
     seed: int = 0,
     economics: Economics | None = None,
     **deployment: object,
@@ -49,8 +50,9 @@ def predict(
     ``decode``: one step of ``batch`` sequences over the deployment that each hold ``context``
     tokens. ``prefill``: ``batch`` prompts of ``context`` tokens. ``serve``: requests of ``isl``
     and ``osl`` tokens, from ``concurrency`` users in a closed loop or at Poisson ``rate``;
-    lengths are drawn evenly from (1 − ``length_spread``) of them upwards. ``deployment`` takes
-    the fields of ``Deployment`` (tp, precision, engine, …).
+    lengths are drawn evenly from (1 − ``length_spread``) of them upwards, and all prompts differ
+    unless a load generator repeats so many ``distinct_prompts``. ``deployment`` takes the fields
+    of ``Deployment`` (tp, precision, engine, …).
 
     Raises:
         InputError: unknown names, what does not fit, or a phase without what it needs.
@@ -67,6 +69,7 @@ def predict(
             rate=rate,
             requests=requests,
             length_spread=length_spread,
+            distinct_prompts=distinct_prompts,
             seed=seed,
         )
     if phase not in PHASES:
@@ -227,6 +230,7 @@ def _serve(
     rate: float | None,
     requests: int | None,
     length_spread: float,
+    distinct_prompts: int | None,
     seed: int,
 ) -> Prediction:
     from simulator.simulate.run import simulate, typical_steps
@@ -258,7 +262,7 @@ def _serve(
             "workload": {
                 "kind": "synthetic",
                 "arrivals": arrivals,
-                "input_tokens": _spread(isl, length_spread),
+                **_prompts(isl, length_spread, distinct_prompts),
                 "output_tokens": _spread(osl, length_spread),
                 "requests": count,
                 "seed": seed,
@@ -307,6 +311,18 @@ def _serve(
         slower_sigma=float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4))),
     )
     return answer if sample.is_whole else replace(answer, notes=(*answer.notes, sample.note()))
+
+
+def _prompts(tokens: int, spread: float, distinct: int | None) -> dict[str, Any]:
+    """Lengths of prompts; repeated ones are texts shared but for their end."""
+    if distinct is None:
+        return {"input_tokens": _spread(tokens, spread)}
+    shared = max(1, round(tokens * (1 - spread)) - 1)
+    own = max(1, tokens - shared)
+    return {
+        "input_tokens": _spread(own, spread and 1.0),
+        "shared_prefix": {"tokens": shared, "groups": distinct},
+    }
 
 
 def _spread(tokens: int, spread: float) -> dict[str, Any]:
