@@ -143,11 +143,10 @@ def serve_points(
     reasons: Counter[str] = Counter()
     answers: dict[str, Any] = {}
     for i, point in enumerate(points):
-        key = str((point.hardware, point.model, sorted(point.question.items(), key=str)))
+        key = str((point.hardware, point.model, sorted(point.asked.items(), key=str)))
         try:
             if key not in answers:
-                asked = {k: v for k, v in point.question.items() if v is not None}
-                answers[key] = predict(point.hardware, point.model, phase="serve", **asked)
+                answers[key] = predict(point.hardware, point.model, phase="serve", **point.asked)
         except InputError as error:
             reasons[str(error).split("\n")[0]] += 1
             continue
@@ -165,9 +164,9 @@ def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
 
     While one user goes round (waits, then reads the answer), every user's prompt is computed.
     """
-    asked = point.question
+    asked = point.asked
     users = asked.get("concurrency")
-    if not users or point.quantity != "tpot_s":
+    if not users or point.quantity != "tpot_s" or "distinct_prompts" in asked:
         return False
     setup = resolve_setup(
         point.hardware,
@@ -182,7 +181,9 @@ def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
     return bool(users * roof_s / sustained > round_s)
 
 
-_SERVE_FIELDS = frozenset({"isl", "osl", "concurrency", "rate", "requests", "length_spread"})
+_SERVE_FIELDS = frozenset(
+    {"isl", "osl", "concurrency", "rate", "requests", "length_spread", "distinct_prompts"}
+)
 
 
 def _served(point: Point, answer: Prediction) -> Sample:

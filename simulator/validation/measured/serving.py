@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.validation.measured.inferencex import settings_of
 from simulator.validation.measured.point import Point
 
 _SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
@@ -24,6 +25,7 @@ _MODELS = {
     "DeepSeek-V3": "deepseek-v3",
     "gpt-oss-120b": "gpt-oss-120b",
 }
+_OTHER_CLIENT = re.compile(r"auto-gap-analysis")
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
 LENGTH_SPREAD = 0.2
 """Lengths are drawn from (1 - spread) upwards."""
@@ -66,12 +68,33 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     if replicas > 1:
         asked["devices"] = tp * replicas
     source = row["silicon_data_source"]
+    if _OTHER_CLIENT.search(source):
+        settings = _other_settings(row)
+    else:
+        settings = settings_of(row["backend"], hardware, model, row["precision"], asked)
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
-            yield Point(hardware, model, "serve", quantity, float(row[column]) / 1e3, asked, source)
+            value = float(row[column]) / 1e3
+            yield Point(hardware, model, "serve", quantity, value, asked, settings, source)
 
 
 _LARGEST_NODE = 8
+
+
+def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
+    """What is known of runs that were not InferenceX's.
+
+    Llama 3.1 8B on vLLM answers faster than its prompts can be computed. Its client repeats the
+    hundred prompts that AIPerf draws by default, and vLLM keeps their prefixes.
+    """
+    if row["backend"] == "trtllm" and row["backend_version"].startswith("1.0."):
+        return {"engine": "trtllm-1.0"}
+    if row["backend"] == "vllm" and "Llama-3.1-8B" in row["model_path"]:
+        return {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
+    return {}
+
+
+_AIPERF_PROMPTS = 100
 
 
 def _cache(row: Mapping[str, str]) -> str | None:
