@@ -50,22 +50,33 @@ class GatherKernel:
     ``tile_rows``: query heads of one work item, padded up. ``splits``: whether the list of a row
     is shared among units when there are few rows. ``walks_list``: whether the unfilled part of
     the list is multiplied too, and masked. ``prefill_heads``: from so many query heads on, a
-    prompt runs the kernel for 16-bit entries instead, after widening its cache.
+    prompt runs the kernel for 16-bit entries instead, after widening its cache. ``list_tile``:
+    entries of one step through a list, padded up. ``sequences``: as many share one launch,
+    further ones wait for the next. ``keys_stay``: a unit keeps a block of keys while the rows
+    that picked it come by, so heads need no padding and entries are loaded once.
     """
 
     tile_rows: float = 64.0
     splits: bool = False
     walks_list: bool = False
     prefill_heads: float = np.inf
+    list_tile: float = 1.0
+    sequences: float = np.inf
+    keys_stay: bool = False
 
 
 GATHER_KERNELS = {
     # FlashMLA's sparse forward pass, and its decode kernel for 8-bit entries on Hopper.
     "flash-mla-sparse": GatherKernel(),
-    "flash-mla-sparse-decode": GatherKernel(splits=True),
+    "flash-mla-sparse-decode": GatherKernel(splits=True, list_tile=64.0),
     "flash-mla-sparse-fp8": GatherKernel(splits=True, walks_list=True, prefill_heads=32.0),
+    # The same behind two passes that widen the entries of four prompts into one workspace and a
+    # third that joins window and compressed entries to one list (vLLM's DeepSeek-V4).
+    "flash-mla-sparse-joined": GatherKernel(list_tile=128.0, sequences=4.0),
     # Whole blocks of keys for the query heads of one KV head (Triton).
     "triton-blocks": GatherKernel(tile_rows=16.0, splits=True),
+    # The lists turned round on Blackwell, rows by block (fmha_sm100's build_k2q_csr).
+    "fmha-sm100-blocks": GatherKernel(splits=True, keys_stay=True),
     # A device nobody has written such a kernel for: rows alone, spread evenly.
     "any": GatherKernel(tile_rows=1.0, splits=True),
 }
@@ -177,32 +188,35 @@ def gather_attention_time_s(
     dims: ArrayLike,
     bytes_per_entry: ArrayLike,
     *,
+    launches: ArrayLike = 1.0,
     starts: bool = True,
 ) -> FloatArray:
     """Seconds for ``rows`` query rows to attend to ``pairs`` gathered entries altogether.
 
     ``dims`` are the values of a key and of a value together, ``bytes_per_entry`` those of one
     entry of all KV heads. A work item is one row of one KV head; its query heads are padded to
-    the kernel's tile, and each tile loads its entries itself. ``starts`` is False for a list
-    that joins another one in the same items.
+    the kernel's tile, and each tile loads its entries itself. ``launches`` follow each other.
+    ``starts`` is False for a list that joins another one in the same items.
     """
     count, seen, heads, shared, width, size = _floats(
         rows, pairs, query_heads, kv_heads, dims, bytes_per_entry
     )
-    tiles = shared * np.ceil(heads / shared / kernel.tile_rows)
+    group = heads / shared
+    tile = group if kernel.keys_stay else np.full_like(group, kernel.tile_rows)
+    tiles = shared * np.ceil(group / tile)
     items = count * tiles
     rounds = items / rates.units
     if not kernel.splits:
         rounds = np.ceil(rounds - 1e-9)
     entries = seen / np.maximum(count, 1e-9)
     unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
-    work_s = rounds * entries * 2.0 * kernel.tile_rows * width / unit_flops
+    work_s = rounds * entries * 2.0 * tile * width / unit_flops
     if starts:
         work_s = work_s + np.maximum(rounds, 1.0) * calibration.item_s
-    loaded = seen * size * tiles / shared
+    loaded = np.where(kernel.keys_stay, 0.0, seen * size * tiles / shared)
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
     busy_s = _overlapped(work_s, load_s)
-    latency_s = calibration.latency_s if starts else 0.0
+    latency_s = np.asarray(launches, np.float64) * calibration.latency_s if starts else 0.0
     return np.where(seen > 0.0, latency_s + busy_s, 0.0)
 
 
