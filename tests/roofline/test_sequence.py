@@ -114,6 +114,26 @@ def test_a_list_is_multiplied_row_after_row_in_every_unit():
     assert float(found) == pytest.approx(2 * 2e-6 + 2 * (5e-6 + one_s))
 
 
+def test_partial_results_of_a_shared_list_are_joined_by_one_unit():
+    """One row of 64 heads: 33 parts of eight heads' values, at 2.5 times a unit's share."""
+    instant = GatherCalibration(1.0, 1e9, 0.0, 0.0)
+
+    def seconds(rows, entries):
+        kernel = GATHER_KERNELS["flash-mla-sparse-decode"]
+        rates = DeviceRates(132.0, 1e30, 4e12)
+        found = gather_attention_time_s(
+            rates, kernel, instant, rows, rows * entries, 64, 1, 1024, 0.0
+        )
+        return float(found)
+
+    part_s = 8 * 512 * 4 / (4e12 / 132 * 2.5)
+    assert seconds(1.0, 64.0) == pytest.approx(0.0, abs=1e-12)
+    assert seconds(1.0, 33 * 64.0) == pytest.approx(32 * part_s)
+    # No more parts than units; and full units share nothing.
+    assert seconds(1.0, 1e6) == pytest.approx(131 * part_s)
+    assert seconds(200.0, 1e6) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_where_keys_stay_heads_need_no_padding_and_entries_no_second_load():
     """Four heads on one KV head: a quarter of the products of a tile of sixteen."""
 

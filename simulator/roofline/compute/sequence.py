@@ -54,6 +54,8 @@ class GatherKernel:
     entries of one step through a list, padded up. ``sequences``: as many share one launch,
     further ones wait for the next. ``keys_stay``: a unit keeps a block of keys while the rows
     that picked it come by, so heads need no padding and entries are loaded once.
+    ``joined_heads``: heads whose partial results one unit joins where a list was shared (0: the
+    kernel shares none).
     """
 
     tile_rows: float = 64.0
@@ -63,12 +65,13 @@ class GatherKernel:
     list_tile: float = 1.0
     sequences: float = np.inf
     keys_stay: bool = False
+    joined_heads: float = 0.0
 
 
 GATHER_KERNELS = {
     # FlashMLA's sparse forward pass, and its decode kernel for 8-bit entries on Hopper.
     "flash-mla-sparse": GatherKernel(),
-    "flash-mla-sparse-decode": GatherKernel(splits=True, list_tile=64.0),
+    "flash-mla-sparse-decode": GatherKernel(splits=True, list_tile=64.0, joined_heads=8.0),
     "flash-mla-sparse-fp8": GatherKernel(splits=True, walks_list=True, prefill_heads=32.0),
     # The same behind two passes that widen the entries of four prompts into one workspace and a
     # third that joins window and compressed entries to one list (vLLM's DeepSeek-V4).
@@ -216,8 +219,35 @@ def gather_attention_time_s(
     loaded = np.where(kernel.keys_stay, 0.0, seen * size * tiles / shared)
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
     busy_s = _overlapped(work_s, load_s)
+    if kernel.joined_heads:
+        busy_s = busy_s + _join_time_s(rates, kernel, items, entries, heads * count, width / 2.0)
     latency_s = np.asarray(launches, np.float64) * calibration.latency_s if starts else 0.0
     return np.where(seen > 0.0, latency_s + busy_s, 0.0)
+
+
+_UNIT_SHARE = 2.5
+"""What one unit alone pulls from the cache, over its share of the memory's bandwidth."""
+_PARTIAL_BYTES = 4.0
+
+
+def _join_time_s(
+    rates: DeviceRates,
+    kernel: GatherKernel,
+    items: FloatArray,
+    entries: FloatArray,
+    rows: FloatArray,
+    values: FloatArray,
+) -> FloatArray:
+    """Seconds to join the partial results of lists that idle units had a part of.
+
+    One unit reads the parts of ``joined_heads`` of the ``rows`` (of a query and a head) one after
+    another; nobody else helps, so what counts is the rate of a unit, not of the device.
+    """
+    parts = np.clip(entries / kernel.list_tile, 1.0, np.maximum(rates.units / np.maximum(items, 1e-9), 1.0))
+    rounds = np.maximum(rows / kernel.joined_heads / rates.units, 1.0)
+    part_bytes = kernel.joined_heads * values * _PARTIAL_BYTES
+    unit_rate = rates.bandwidth_bytes_per_s / rates.units * _UNIT_SHARE
+    return np.asarray(rounds * (parts - 1.0) * part_bytes / unit_rate, np.float64)
 
 
 def recurrent_step_time_s(
