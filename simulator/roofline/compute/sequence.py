@@ -243,7 +243,9 @@ def _join_time_s(
     One unit reads the parts of ``joined_heads`` of the ``rows`` (of a query and a head) one after
     another; nobody else helps, so what counts is the rate of a unit, not of the device.
     """
-    parts = np.clip(entries / kernel.list_tile, 1.0, np.maximum(rates.units / np.maximum(items, 1e-9), 1.0))
+    parts = np.clip(
+        entries / kernel.list_tile, 1.0, np.maximum(rates.units / np.maximum(items, 1e-9), 1.0)
+    )
     rounds = np.maximum(rows / kernel.joined_heads / rates.units, 1.0)
     part_bytes = kernel.joined_heads * values * _PARTIAL_BYTES
     unit_rate = rates.bandwidth_bytes_per_s / rates.units * _UNIT_SHARE
