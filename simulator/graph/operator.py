@@ -172,6 +172,7 @@ class Indexer:
         span: the entries that are scored (all of them, or all compressed ones).
         scores_per_entry: fp32 scores kept for a query and an entry (1 after the sum over heads;
             below 1 where a block of entries keeps only its maximum).
+        picks: whether the best are chosen too; False for the scorer by itself.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Indexer:
     count: int = 1
     compute: str = "fp8"
     scores_per_entry: float = 1.0
+    picks: bool = True
 
     @property
     def flops_per_pair(self) -> float:
@@ -191,7 +193,7 @@ class Indexer:
     @property
     def score_bytes_per_pair(self) -> float:
         """Bytes of scores moved for a query row and an entry: written once, read by the choice."""
-        return 8.0 * self.scores_per_entry
+        return (8.0 if self.picks else 4.0) * self.scores_per_entry
 
     @property
     def driver(self) -> Driver:
@@ -259,7 +261,9 @@ class Lookup:
 class Elementwise:
     """Small kernels that only move bytes: norms, rope, cache writes, activations, residuals.
 
-    ``bytes_per_row`` is what all ``kernels`` of one instance move together.
+    ``bytes_per_row`` is what all ``kernels`` of one instance move together. ``row_elements`` is
+    what one thread block walks through where each row has a block to itself; 0 where the work is
+    spread evenly.
     """
 
     name: str
@@ -267,6 +271,7 @@ class Elementwise:
     kernels: int = 1
     count: int = 1
     rows: Rows = "tokens"
+    row_elements: int = 0
 
     @property
     def driver(self) -> Driver:

@@ -6,12 +6,16 @@ written around each of a layer's two parts.
 
 from typing import Literal
 
-from simulator.graph.block import BF16, BlockContext, ResidualBlock
+from simulator.graph.block import BlockContext, ResidualBlock
 from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.specs.model import Part, Size
+from simulator.specs.precision import Precision
 
 PARTS = 2
 """Residual additions of a layer: after attention and after the feed-forward."""
+
+TF32_MIXING = Precision("tf32_mixing", 32, "tf32", 16)
+"""Mixing weights are kept in fp32 and multiplied as TF32, with streams in 16 bits."""
 
 
 def residual_block(part: Part) -> ResidualBlock:
@@ -48,7 +52,9 @@ class HyperConnections(ResidualBlock):
         fused        reads (3n + 1)C + n² + 2n    writes  (n + 1)C + n² + 2n
 
     ``fused`` merges mixing, adding and writing back into one pass (section 4.3 of the paper):
-    its pass reads (n + 1)C for (3n + 1)C and writes nC for 3nC.
+    its pass reads (n + 1)C for (3n + 1)C and writes nC for 3nC. Three kernels then move a
+    token's rows: the product reads nC, reading out nC and writes C, mixing back 2nC + C. A
+    thread block walks through all streams of its token.
     """
 
     kind: Literal["hyper-connections"] = "hyper-connections"
@@ -69,13 +75,20 @@ class HyperConnections(ResidualBlock):
 
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""
-        moved = PARTS * sum(self.elements(context.hidden)) * context.activation_bytes
-        kernels = PARTS * (3 if self.fused else 6)
-        mixing = self.streams * context.hidden
-        count = context.count * PARTS
+        streams, count = self.streams * context.hidden, context.count * PARTS
+        read_out = streams + context.hidden + self.weights
+        mixed = sum(self.elements(context.hidden)) - streams - read_out
+        size = context.activation_bytes
         return [
-            Matmul("residual.weights", self.weights, mixing, BF16, count),
-            Elementwise("residual.streams", float(moved), kernels=kernels, count=context.count),
+            Matmul("residual.weights", self.weights, streams, TF32_MIXING, count),
+            Elementwise("residual.read_out", size * read_out, 1, count, row_elements=streams),
+            Elementwise(
+                "residual.mix_back",
+                size * mixed,
+                kernels=1 if self.fused else 4,
+                count=count,
+                row_elements=streams,
+            ),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -57,6 +57,30 @@ class Span:
         level = (limit + 1) / 2 if limit == self.chunk else limit
         return (growing * (before + (growing + 1) / 2) + (new - growing) * level) / self.compression
 
+    def tiled_pairs(self, tokens: ArrayLike, past: ArrayLike, tile: float) -> FloatArray:
+        """Pairs as ``pairs`` has them where each query's entries are padded to whole tiles.
+
+        Only whole compressed entries count: a query at position t sees (t + 1) // compression.
+        """
+        new = np.asarray(tokens, dtype=np.float64)
+        before = np.asarray(past, dtype=np.float64)
+        limits = [self.window // self.compression] if self.window is not None else []
+        limits += [self.top_k] if self.top_k is not None else []
+        growing, full = new, 0.0
+        if limits:
+            growing = np.clip(min(limits) * self.compression - before, 0.0, new)
+            full = tile * np.ceil(min(limits) / tile)
+        step = tile * self.compression
+
+        def below(position: FloatArray) -> FloatArray:
+            """Tiles of all queries up to ``position``: the sum of a staircase."""
+            behind_first = np.maximum(position + 1.0 - self.compression, 0.0)
+            stairs = np.floor(behind_first / step)
+            return stairs * (stairs + 1.0) / 2.0 * step + behind_first % step * (stairs + 1.0)
+
+        total: FloatArray = tile * (below(before + growing) - below(before))
+        return total + (new - growing) * full
+
     def kept(self, context: ArrayLike) -> FloatArray:
         """Entries that must stay cached for a sequence of ``context`` tokens."""
         length = np.asarray(context, dtype=np.float64)

@@ -94,6 +94,7 @@ COMPUTE_FALLBACKS: dict[str, tuple[str, ...]] = {
     "bf16": ("fp16", "tf32", "fp32", "int8"),
     "fp16": ("bf16", "tf32", "fp32", "int8"),
     "fp32": ("tf32",),
+    "tf32": ("fp32", "bf16", "fp16", "int8"),
     "fp8": ("bf16", "fp16", "fp32", "int8"),
     "int8": ("bf16", "fp16", "fp32"),
     "int4": ("int8", "bf16", "fp16", "fp32"),

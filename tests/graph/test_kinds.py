@@ -29,9 +29,16 @@ def test_hyper_connections_move_what_table_2_of_the_paper_says():
     naive, fused = HyperConnections(streams=4, fused=False), HyperConnections(streams=4)
     assert naive.elements(width) == (21 * width + 24, 13 * width + 24)
     assert fused.elements(width) == (13 * width + 24, 5 * width + 24)
+    # The product reads all streams once; the two other kernels move the rest of the table.
+    for block in (naive, fused):
+        product, read_out, mixed = block.operators(context_of(width))
+        assert product.k == read_out.row_elements == mixed.row_elements == 4 * width
+        moved = (product.k * 2 + read_out.bytes_per_row + mixed.bytes_per_row) * product.count
+        assert moved == 2 * 2 * sum(block.elements(width))
+        assert read_out.bytes_per_row == 2 * (5 * width + 24)
+    assert (mixed.kernels, mixed.bytes_per_row) == (1, 2 * (9 * width + 24))
     plain = PlainResidual().operators(context_of(width))[0]
-    streams = fused.operators(context_of(width))[1]
-    assert streams.bytes_per_row > 4 * plain.bytes_per_row
+    assert moved > 4 * plain.bytes_per_row
 
 
 def test_attention_over_the_depth_moves_what_table_1_of_its_paper_says():

@@ -27,6 +27,20 @@ def test_a_prompt_in_two_chunks_makes_the_same_pairs(span, first, second, past):
     assert apart == pytest.approx(together, rel=1e-12, abs=1e-9)
 
 
+@given(spans, st.integers(0, 700), st.integers(0, 700), st.sampled_from([1, 64, 128]))
+def test_padded_pairs_are_whole_tiles_of_whole_entries(span, new, past, tile):
+    if span.chunk is not None:
+        return
+    tokens = np.arange(past + 1, past + new + 1)
+    if span.window is not None:
+        tokens = np.minimum(tokens, span.window)
+    entries = tokens // span.compression
+    if span.top_k is not None:
+        entries = np.minimum(entries, span.top_k)
+    padded = tile * np.ceil(entries / tile)
+    assert span.tiled_pairs(new, past, tile) == pytest.approx(padded.sum(), rel=1e-12)
+
+
 @given(st.integers(1, 300), st.integers(1, 20))
 def test_whole_chunks_make_the_triangle_of_each(chunk, chunks):
     assert Span(chunk=chunk).pairs(chunk * chunks, 0) == chunks * chunk * (chunk + 1) / 2

@@ -88,10 +88,10 @@ def test_arrays_of_steps_agree_with_single_steps(name):
 
 
 def fp8_equivalent(name, context):
-    """FLOPs of one token as DeepSeek counts them: BF16 twice, FP4 half of FP8."""
+    """FLOPs of one token as DeepSeek counts them: TF32 four times, BF16 twice, FP4 half of FP8."""
     step = StepShape.decode(1, context)
     by_datatype = flops_by_datatype(build(catalogue.model(name)).operators, step)
-    weight = {"bf16": 2.0, "fp8": 1.0, "fp4": 0.5}
+    weight = {"tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "fp4": 0.5}
     return sum(weight[datatype] * float(amount) for datatype, amount in by_datatype.items())
 
 

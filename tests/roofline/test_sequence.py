@@ -1,15 +1,18 @@
 """Sparse, compressed and recurrent layers: every model has a price, and prices behave."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.graph.build import build
-from simulator.graph.operator import AttentionCore, Indexer, LatentCore, Recurrence
+from simulator.graph.operator import AttentionCore, Elementwise, Indexer, LatentCore, Recurrence
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.compute.attention import DeviceRates
+from simulator.roofline.compute.quantise import ElementwiseCalibration
 from simulator.roofline.compute.sequence import (
     GATHER_KERNELS,
     GatherCalibration,
@@ -28,6 +31,7 @@ from simulator.roofline.device import resolve
 from simulator.roofline.step import StepModel
 from simulator.roofline.step_table import StepTable
 from simulator.specs import catalogue
+from simulator.validation.calibrate.sequence import with_constants
 
 MODELS = list(catalogue.names(catalogue.data_folder("models")))
 SPARSE_OR_RECURRENT = [
@@ -97,6 +101,113 @@ def test_more_entries_or_rows_never_cost_less(rows, entries, more):
     base = gather(rows, entries)
     assert gather(rows, entries * more) >= base
     assert gather(int(rows * more), entries) >= base * (1 - 1e-12)
+
+
+def test_a_list_is_multiplied_row_after_row_in_every_unit():
+    """Two rounds of 132 units: starts, products at 60 % of a unit's peak, and two launches."""
+    entries, heads, width = 256.0, 64.0, 1024.0
+    found = gather_attention_time_s(
+        device_rates(), GATHER_KERNELS["flash-mla-sparse-joined"], GATHER,
+        200.0, 200.0 * entries, heads, 1, width, 0.0, launches=2.0,
+    )  # fmt: skip
+    one_s = entries * 2 * heads * width / (1e15 / 132 * 0.6)
+    assert float(found) == pytest.approx(2 * 2e-6 + 2 * (5e-6 + one_s))
+
+
+def test_partial_results_of_a_shared_list_are_joined_by_one_unit():
+    """One row of 64 heads: 33 parts of eight heads' values, at 2.5 times a unit's share."""
+    instant = GatherCalibration(1.0, 1e9, 0.0, 0.0)
+
+    def seconds(rows, entries):
+        kernel = GATHER_KERNELS["flash-mla-sparse-decode"]
+        rates = DeviceRates(132.0, 1e30, 4e12)
+        found = gather_attention_time_s(
+            rates, kernel, instant, rows, rows * entries, 64, 1, 1024, 0.0
+        )
+        return float(found)
+
+    part_s = 8 * 512 * 4 / (4e12 / 132 * 2.5)
+    assert seconds(1.0, 64.0) == pytest.approx(0.0, abs=1e-12)
+    assert seconds(1.0, 33 * 64.0) == pytest.approx(32 * part_s)
+    # No more parts than units; and full units share nothing.
+    assert seconds(1.0, 1e6) == pytest.approx(131 * part_s)
+    assert seconds(200.0, 1e6) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_where_keys_stay_heads_need_no_padding_and_entries_no_second_load():
+    """Four heads on one KV head: a quarter of the products of a tile of sixteen."""
+
+    def seconds(kernel, speedup):
+        calibration = GatherCalibration(0.6, speedup, 0.0, 0.0)
+        found = gather_attention_time_s(
+            device_rates(), GATHER_KERNELS[kernel], calibration,
+            1000.0, 1000.0 * 2048, 4, 1, 256, 512.0,
+        )  # fmt: skip
+        return float(found)
+
+    products_s = 1000 * 2048 * 2 * 4 * 256 / (1e15 * 0.6)
+    assert seconds("fmha-sm100-blocks", 1e-3) == pytest.approx(products_s)
+    assert seconds("triton-blocks", 1e9) == pytest.approx(4 * products_s)
+
+
+def gathered(kernel_law, shape, span):
+    """Seconds of a shared-key core of 64 heads over ``span`` on an H200."""
+    device = with_constants(
+        resolve(catalogue.hardware("h200-sxm")),
+        {kernel_law: {"matrix_fraction": 0.5, "item_s": 0.0, "gather_speedup": 1e6,
+                      "latency_s": 1.0}},
+    )  # fmt: skip
+    core = AttentionCore("x", 64, 1, 512, 512, 1.125, span, shared_key_value=True)
+    return sum(float(part.time_s) for part in cost(core, shape, device)), device
+
+
+def test_prompts_share_a_launch_by_four_and_compressed_entries_start_nothing():
+    law = "attention.gather.compressed"
+    window, entries = Span(window=128), Span(compression=128)
+    for prompts, launches in ((1.0, 1), (4.0, 1), (5.0, 2), (9.0, 3)):
+        seconds, _ = gathered(law, StepShape.prefill(prompts, 1.0, 500.0), window)
+        assert seconds == pytest.approx(launches, abs=1e-3)
+    assert gathered(law, StepShape.prefill(9.0, 1.0, 500.0), entries)[0] < 1e-3
+
+
+def test_lists_are_padded_to_the_kernels_tile():
+    """132 rows that see one or two whole entries take as long as rows that see 126."""
+    law, entries = "attention.gather.compressed", Span(compression=128)
+    few, device = gathered(law, StepShape.prefill(1.0, 132.0, 200.0), entries)
+    full, _ = gathered(law, StepShape.prefill(1.0, 132.0, 16_000.0), entries)
+    unit_flops = device.peaks["bf16"] / device.units * 0.5
+    assert few == full == pytest.approx(128 * 2 * 64 * 1024 / unit_flops)
+    assert gathered(law, StepShape.prefill(1.0, 100.0, 0.0), entries)[0] == 0.0
+
+
+def test_a_scorer_alone_writes_its_scores_once_and_ranks_nothing():
+    device = resolve(catalogue.hardware("h200-sxm"))
+    whole = Indexer("x", 64, 128, 64.0, Span(compression=4), compute="fp4")
+    alone = replace(whole, picks=False)
+    shape = StepShape.prefill(1.0, 1000.0, 3000.0)
+    pairs = float(whole.span.pairs(1000.0, 3000.0))
+    both, one = (cost(op, shape, device)[1] for op in (whole, alone))
+    constants = device.law("attention.indexer.fp4", IndexerCalibration)
+    bandwidth = device.bandwidth_bytes_per_s * constants.bandwidth_fraction
+    ranked = float(comparisons(1000.0, 750.0, 1000.0)) * constants.rank_s
+    saved = pairs * 4.0 / bandwidth + ranked
+    assert float(both.time_s - one.time_s) == pytest.approx(saved)
+    assert (both.kernels, one.kernels) == (2.0, 1.0)
+
+
+def test_a_token_is_no_faster_than_the_walk_through_its_streams():
+    """Few tokens wait for one thread block each, many for the memory."""
+    device = resolve(catalogue.hardware("h200-sxm"))
+    law = device.law("elementwise", ElementwiseCalibration)
+    width = 4 * 7168
+    op = Elementwise("x", 2.0 * 2.0 * width, row_elements=width)
+
+    def busy_s(tokens):
+        return float(cost(op, StepShape.prefill(1.0, tokens), device)[0].time_s) - law.launch_s
+
+    assert busy_s(1.0) == pytest.approx(width * law.element_s)
+    moved_s = 4.0 * width / (device.bandwidth_bytes_per_s * law.bandwidth_fraction)
+    assert busy_s(50_000.0) == pytest.approx(50_000 * moved_s)
 
 
 @given(st.integers(1, 64), st.integers(1, 20_000), st.integers(1, 128))

@@ -9,9 +9,11 @@ from simulator.graph.operator import Elementwise, Indexer
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device import resolve
 from simulator.specs import catalogue
+from simulator.validation.calibrate.run import calibrate
 from simulator.validation.calibrate.sequence import (
     Condition,
     fit_modules,
+    in_short_repeats,
     predict_modules_s,
     score_modules,
     score_times,
@@ -23,16 +25,16 @@ from simulator.validation.calibrate.sequence_device import (
     fit_family,
     read_family,
 )
-from simulator.validation.calibrate.sequence_tables import ModuleRows, read_recurrence_rows
+from simulator.validation.calibrate.sequence_tables import (
+    ModuleRows,
+    read_recurrence_rows,
+    read_scorer_rows,
+)
 
 DEVICES = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
 VLLM = "vllm-0.24.0"
 SCAN_VERSIONS = {"gdn": VLLM, "kda": "vllm-0.1.dev19262"}
 MEAN, TIME_WEIGHTED = 0.20, 0.15
-TIME_WEIGHTED_AT_MOST = {
-    # 4-bit weights and many prompts: what else the module does for each sequence is not known.
-    ("b200_sxm", "msa_context_module"): 0.18,
-}
 
 
 def device_of(folder):
@@ -51,13 +53,13 @@ def test_modules_on_rows_that_were_not_fitted(shared_data, folder, name):
         predicted, measured = [], []
         for label in parts:
             kept = [g.where(g.score) for g in tables[label]]
-            predicted.append(predict_modules_s(kept, device, conditions[label]))
+            condition = conditions.get(label, Condition())
+            predicted.append(predict_modules_s(kept, device, condition))
             measured += [g.measured_s for g in kept]
         score = score_times(np.concatenate(predicted), np.concatenate(measured))
-        assert score.rows > 100
+        assert score.rows > 50
         assert score.mean <= MEAN, table
-        most = TIME_WEIGHTED_AT_MOST.get((folder, table), TIME_WEIGHTED)
-        assert score.time_weighted <= most, table
+        assert score.time_weighted <= TIME_WEIGHTED, table
 
 
 @pytest.mark.parametrize("folder", DEVICES)
@@ -113,6 +115,41 @@ def test_scored_rows_do_not_touch_the_fit():
     clean = fit_modules({"table": [rows]}, device, free)[1]
     dirty = fit_modules({"table": [spoilt]}, device, free)[1]
     assert clean == dirty
+
+
+def test_short_repeats_run_at_a_higher_clock_and_start_like_an_engine():
+    device = device_of("h200_sxm")
+    brief = in_short_repeats(device)
+    for law, rate in (
+        ("matmul.fp8_block", "peak_fraction"),
+        ("attention.prefill", "sustained_fraction"),
+    ):
+        steady, tables = (device.constants[name] for name in (law, f"benchmark.{law}"))
+        changed = {n for n, v in brief.constants[law].items() if steady.get(n) != v}
+        assert rate in changed <= {rate, "burst_fraction"}
+        assert brief.constants[law][rate] == tables[rate] > steady[rate]
+    assert brief.constants["elementwise"] == device.constants["elementwise"]
+    assert in_short_repeats(brief).constants == brief.constants
+
+
+def test_query_rows_of_a_scorers_table_are_one_sequence(shared_data):
+    folder = shared_data / "kernels" / "h200_sxm" / VLLM
+    (rows,) = read_scorer_rows(folder / "dsv4_paged_mqa_logits_module_perf.parquet", "h200_sxm")
+    assert set(rows.shape.prefill_sequences) == {1.0}
+    # 1,024 sequences of one token are scored in the time of one sequence of 1,024.
+    alike = (rows.shape.prefill_tokens == 1024) & (rows.shape.prefill_past == 0)
+    assert alike.sum() > 3
+    assert np.ptp(rows.measured_s[alike]) < 0.1 * rows.measured_s[alike].mean()
+    assert all(not op.picks for op in rows.operators)
+
+
+def test_a_table_is_fitted_with_its_whole_family(shared_data):
+    path = shared_data / "kernels" / "h200_sxm" / VLLM / "mhc_module_perf.parquet"
+    found = calibrate([path], "h200-sxm")
+    fitted, shipped = found.calibration.constants, device_of("h200_sxm").constants
+    for name, quantity in fitted["matmul.tf32_mixing"].items():
+        assert float(quantity) == pytest.approx(shipped["matmul.tf32_mixing"][name], rel=1e-3)
+    assert {group.phase for group in found.scored} == {"mhc_module@pre", "mhc_module@post"}
 
 
 def test_the_host_sets_a_least_time():

@@ -111,6 +111,9 @@ MARLIN_W4A16 = KernelFamily(
 )
 """Marlin, weights unpacked in registers: small row tiles, stripes of k shared out like split-k."""
 
+HC_PRENORM = KernelFamily("hc-prenorm", _menu((64, 32)), splits=(1, 2, 4, 8, 16, 32, 64))
+"""DeepGEMM's product of all residual streams with a few mixing weights, split over k."""
+
 TRITON = KernelFamily(
     "triton",
     _menu((16, 64), (32, 64), (64, 64), (64, 128), (128, 64), (128, 128), (64, 256), (128, 256)),
@@ -151,6 +154,7 @@ FAMILIES = {
         DEEPGEMM_FP8_BLOCK,
         CUTEDSL_NVFP4,
         MARLIN_W4A16,
+        HC_PRENORM,
         TRITON,
         GENERIC,
         GGUF,

@@ -50,22 +50,36 @@ class GatherKernel:
     ``tile_rows``: query heads of one work item, padded up. ``splits``: whether the list of a row
     is shared among units when there are few rows. ``walks_list``: whether the unfilled part of
     the list is multiplied too, and masked. ``prefill_heads``: from so many query heads on, a
-    prompt runs the kernel for 16-bit entries instead, after widening its cache.
+    prompt runs the kernel for 16-bit entries instead, after widening its cache. ``list_tile``:
+    entries of one step through a list, padded up. ``sequences``: as many share one launch,
+    further ones wait for the next. ``keys_stay``: a unit keeps a block of keys while the rows
+    that picked it come by, so heads need no padding and entries are loaded once.
+    ``joined_heads``: heads whose partial results one unit joins where a list was shared (0: the
+    kernel shares none).
     """
 
     tile_rows: float = 64.0
     splits: bool = False
     walks_list: bool = False
     prefill_heads: float = np.inf
+    list_tile: float = 1.0
+    sequences: float = np.inf
+    keys_stay: bool = False
+    joined_heads: float = 0.0
 
 
 GATHER_KERNELS = {
     # FlashMLA's sparse forward pass, and its decode kernel for 8-bit entries on Hopper.
     "flash-mla-sparse": GatherKernel(),
-    "flash-mla-sparse-decode": GatherKernel(splits=True),
+    "flash-mla-sparse-decode": GatherKernel(splits=True, list_tile=64.0, joined_heads=8.0),
     "flash-mla-sparse-fp8": GatherKernel(splits=True, walks_list=True, prefill_heads=32.0),
+    # The same behind two passes that widen the entries of four prompts into one workspace and a
+    # third that joins window and compressed entries to one list (vLLM's DeepSeek-V4).
+    "flash-mla-sparse-joined": GatherKernel(list_tile=128.0, sequences=4.0),
     # Whole blocks of keys for the query heads of one KV head (Triton).
     "triton-blocks": GatherKernel(tile_rows=16.0, splits=True),
+    # The lists turned round on Blackwell, rows by block (fmha_sm100's build_k2q_csr).
+    "fmha-sm100-blocks": GatherKernel(splits=True, keys_stay=True),
     # A device nobody has written such a kernel for: rows alone, spread evenly.
     "any": GatherKernel(tile_rows=1.0, splits=True),
 }
@@ -177,33 +191,65 @@ def gather_attention_time_s(
     dims: ArrayLike,
     bytes_per_entry: ArrayLike,
     *,
+    launches: ArrayLike = 1.0,
     starts: bool = True,
 ) -> FloatArray:
     """Seconds for ``rows`` query rows to attend to ``pairs`` gathered entries altogether.
 
     ``dims`` are the values of a key and of a value together, ``bytes_per_entry`` those of one
     entry of all KV heads. A work item is one row of one KV head; its query heads are padded to
-    the kernel's tile, and each tile loads its entries itself. ``starts`` is False for a list
-    that joins another one in the same items.
+    the kernel's tile, and each tile loads its entries itself. ``launches`` follow each other.
+    ``starts`` is False for a list that joins another one in the same items.
     """
     count, seen, heads, shared, width, size = _floats(
         rows, pairs, query_heads, kv_heads, dims, bytes_per_entry
     )
-    tiles = shared * np.ceil(heads / shared / kernel.tile_rows)
+    group = heads / shared
+    tile = group if kernel.keys_stay else np.full_like(group, kernel.tile_rows)
+    tiles = shared * np.ceil(group / tile)
     items = count * tiles
     rounds = items / rates.units
     if not kernel.splits:
         rounds = np.ceil(rounds - 1e-9)
     entries = seen / np.maximum(count, 1e-9)
     unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
-    work_s = rounds * entries * 2.0 * kernel.tile_rows * width / unit_flops
+    work_s = rounds * entries * 2.0 * tile * width / unit_flops
     if starts:
         work_s = work_s + np.maximum(rounds, 1.0) * calibration.item_s
-    loaded = seen * size * tiles / shared
+    loaded = np.where(kernel.keys_stay, 0.0, seen * size * tiles / shared)
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
     busy_s = _overlapped(work_s, load_s)
-    latency_s = calibration.latency_s if starts else 0.0
+    if kernel.joined_heads:
+        busy_s = busy_s + _join_time_s(rates, kernel, items, entries, heads * count, width / 2.0)
+    latency_s = np.asarray(launches, np.float64) * calibration.latency_s if starts else 0.0
     return np.where(seen > 0.0, latency_s + busy_s, 0.0)
+
+
+_UNIT_SHARE = 2.5
+"""What one unit alone pulls from the cache, over its share of the memory's bandwidth."""
+_PARTIAL_BYTES = 4.0
+
+
+def _join_time_s(
+    rates: DeviceRates,
+    kernel: GatherKernel,
+    items: FloatArray,
+    entries: FloatArray,
+    rows: FloatArray,
+    values: FloatArray,
+) -> FloatArray:
+    """Seconds to join the partial results of lists that idle units had a part of.
+
+    One unit reads the parts of ``joined_heads`` of the ``rows`` (of a query and a head) one after
+    another; nobody else helps, so what counts is the rate of a unit, not of the device.
+    """
+    parts = np.clip(
+        entries / kernel.list_tile, 1.0, np.maximum(rates.units / np.maximum(items, 1e-9), 1.0)
+    )
+    rounds = np.maximum(rows / kernel.joined_heads / rates.units, 1.0)
+    part_bytes = kernel.joined_heads * values * _PARTIAL_BYTES
+    unit_rate = rates.bandwidth_bytes_per_s / rates.units * _UNIT_SHARE
+    return np.asarray(rounds * (parts - 1.0) * part_bytes / unit_rate, np.float64)
 
 
 def recurrent_step_time_s(

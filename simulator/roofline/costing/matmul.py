@@ -63,6 +63,8 @@ def _elementwise(op: Elementwise, shape: StepShape, device: Device) -> list[Load
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         calibration=device.law("elementwise", ElementwiseCalibration),
         kernels=op.kernels,
+        rows=rows if op.row_elements else 0.0,
+        row_elements=op.row_elements,
     )
     one = load(
         law="elementwise",

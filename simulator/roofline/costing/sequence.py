@@ -1,8 +1,11 @@
 """Loads of sparse attention and its scorers, and of recurrent states."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simulator.graph.operator import AttentionCore, FloatArray, Indexer, LatentCore, Recurrence
+from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import attention_pairs
 from simulator.roofline.compute.attention import DeviceRates
@@ -30,9 +33,6 @@ _COMPUTED_AS = {
 }
 """Datatypes in which narrow products are computed, the best first; else in 16 bits."""
 
-_INDEXER_KERNELS = 2.0
-"""One kernel scores, one picks."""
-
 _NARROW_BYTES_PER_VALUE = 1.5
 """Entries below this are 8-bit ones (with their scales and some values in 16 bits)."""
 
@@ -53,7 +53,8 @@ def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
     length = shape.prefill_past + shape.prefill_tokens
     entries = shape.prefill_sequences * op.span.entries(length)
 
-    def one(rows: FloatArray, pairs: FloatArray, read: FloatArray, compared: FloatArray) -> Load:
+    def one(rows: FloatArray, pairs: FloatArray, read: FloatArray, ranked: FloatArray) -> Load:
+        compared = ranked if op.picks else 0.0
         keys = read * op.bytes_per_entry
         scores = pairs * op.score_bytes_per_pair
         flops = pairs * op.flops_per_pair
@@ -66,7 +67,8 @@ def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
             flops=flops,
             memory_bytes=keys + scores,
             bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
-            kernels=_INDEXER_KERNELS,
+            # One kernel scores, one picks.
+            kernels=2.0 if op.picks else 1.0,
         )
         return found.times(op.count)
 
@@ -90,7 +92,9 @@ def gathers(op: AttentionCore | LatentCore) -> bool:
 def gathered_decode(op: AttentionCore | LatentCore, shape: StepShape, device: Device) -> Load:
     """The load of the decoding rows of a core that ``gathers``."""
     pairs, _ = attention_pairs(op.span, shape)
-    return _gathered(op, shape.decode_sequences, pairs, pairs, device, is_prefill=False)
+    rows = shape.decode_sequences
+    found = _Gathered(rows, pairs, pairs, rows, np.ones_like(rows), shape.decode_context)
+    return _gathered(op, found, device, is_prefill=False)
 
 
 def gathered_prefill(op: AttentionCore | LatentCore, shape: StepShape, device: Device) -> Load:
@@ -99,17 +103,38 @@ def gathered_prefill(op: AttentionCore | LatentCore, shape: StepShape, device: D
     rows = shape.prefill_sequences * shape.prefill_tokens
     length = shape.prefill_past + shape.prefill_tokens
     read = shape.prefill_sequences * length / op.span.compression
-    return _gathered(op, rows, pairs, read, device, is_prefill=True)
+    found = _Gathered(
+        rows, pairs, read, shape.prefill_sequences, shape.prefill_tokens, shape.prefill_past
+    )
+    return _gathered(op, found, device, is_prefill=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """The decoding or the prefilling rows of a step, and what they attend to.
+
+    ``pairs`` of all rows; entries ``read`` at least once; ``tokens`` new ones of each of the
+    ``sequences``, behind ``past`` earlier ones.
+    """
+
+    rows: FloatArray
+    pairs: FloatArray
+    read: FloatArray
+    sequences: FloatArray
+    tokens: FloatArray
+    past: FloatArray
+
+    def listed(self, span: Span, kernel: GatherKernel) -> FloatArray:
+        """Pairs that the kernel multiplies: lists padded to its tile, or walked to their end."""
+        if kernel.walks_list and span.top_k is not None:
+            return np.asarray(np.maximum(self.pairs, self.rows * span.top_k), np.float64)
+        if kernel.list_tile > 1.0:
+            return self.sequences * span.tiled_pairs(self.tokens, self.past, kernel.list_tile)
+        return self.pairs
 
 
 def _gathered(
-    op: AttentionCore | LatentCore,
-    rows: FloatArray,
-    pairs: FloatArray,
-    read: FloatArray,
-    device: Device,
-    *,
-    is_prefill: bool,
+    op: AttentionCore | LatentCore, found: _Gathered, device: Device, *, is_prefill: bool
 ) -> Load:
     law, kernel = _gather_law(op, device, is_prefill)
     datatype, rates = rates_in(device, op.compute)
@@ -119,32 +144,31 @@ def _gathered(
     else:
         shared, dims = op.kv_heads, op.key_size + op.value_size
         flops_per_pair = op.flops_per_pair
-    listed = pairs
-    if kernel.walks_list and op.span.top_k is not None:
-        listed = np.maximum(pairs, rows * op.span.top_k)
+    launches = np.ceil(found.sequences / kernel.sequences) if is_prefill else 1.0
     time_s = gather_attention_time_s(
         rates,
         kernel,
         device.law(law, GatherCalibration),
-        rows,
-        listed,
+        found.rows,
+        found.listed(op.span, kernel),
         op.query_heads,
         shared,
         dims,
         op.bytes_per_entry,
-        # The window of compressed attention is the first part of the compressed entries' list.
-        starts=op.span.window is None,
+        launches=np.maximum(launches, 1.0),
+        # Compressed entries join the list of the window, which is never empty.
+        starts=op.span.compression == 1,
     )
-    found = load(
+    one = load(
         law=law,
         time_s=time_s,
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=pairs * flops_per_pair,
-        memory_bytes=read * op.bytes_per_entry,
+        flops=found.pairs * flops_per_pair,
+        memory_bytes=found.read * op.bytes_per_entry,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
-    return found.times(op.count)
+    return one.times(op.count)
 
 
 def _gather_law(

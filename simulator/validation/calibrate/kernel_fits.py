@@ -10,7 +10,7 @@ from simulator.errors import InputError
 from simulator.roofline.compute.attention import DeviceRates
 from simulator.roofline.compute.attention_kernels import KERNELS
 from simulator.roofline.compute.grouped import GroupedCalibration
-from simulator.roofline.compute.kernel_families import FAMILIES
+from simulator.roofline.compute.kernel_families import FAMILIES as MATMUL_FAMILIES
 from simulator.roofline.device import Device
 from simulator.validation.calibrate.attention import (
     fit_decode,
@@ -35,6 +35,15 @@ from simulator.validation.calibrate.matmul import (
     read_gemm_table,
 )
 from simulator.validation.calibrate.section import interval, robust_sigma
+from simulator.validation.calibrate.sequence import Condition, predict_modules_s
+from simulator.validation.calibrate.sequence_device import (
+    FAMILIES,
+    Family,
+    constants_of,
+    fit_family,
+    read_family,
+)
+from simulator.validation.kernels import SYSTEMS
 from simulator.validation.score import Sample
 
 
@@ -58,11 +67,15 @@ def fit_kernel_table(path: Path, device: Device) -> KernelFit:
     for prefix, fit in _FITS.items():
         if path.name.startswith(prefix):
             return fit(path, device)
+    for family in FAMILIES.values():
+        if any(path.name.startswith(table) for table in family.tables):
+            return _sequence(family, path, device)
+    of_families = (table for family in FAMILIES.values() for table in family.tables)
     raise InputError(
         "no law is fitted to this table",
         file=path,
         field="data",
-        remedy="tables whose names start with " + ", ".join(_FITS),
+        remedy="tables whose names start with " + ", ".join((*_FITS, *of_families)),
     )
 
 
@@ -72,7 +85,7 @@ def _matmul(path: Path, device: Device) -> KernelFit:
         device.name, device.peaks["bf16"], device.bandwidth_bytes_per_s,
         int(device.units), device.cache_bytes,
     )  # fmt: skip
-    family = FAMILIES[device.kernel("matmul")]
+    family = MATMUL_FAMILIES[device.kernel("matmul")]
     setup = MatmulSetup(facts, family)
     fit = fit_matmul(rows, setup)
     kept = rows.take(rows.kept_back)
@@ -124,6 +137,29 @@ def _experts(path: Path, device: Device) -> KernelFit:
     constants = _with_intervals(fit.values, fit.standard_errors)
     family = family_of(table.kernel, table.datatype).name
     return _result(device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
+
+
+def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
+    """The whole family of ``path``: its other tables are expected beside it."""
+    system = next((part for part in path.resolve().parts if part in SYSTEMS), device.name)
+    tables = read_family(family, path.parent, system)
+    fitted, conditions, fit = fit_family(family, tables, device)
+    samples = []
+    for name, groups in tables.items():
+        kept = [rows.where(rows.score) for rows in groups]
+        measured_s = np.concatenate([rows.measured_s for rows in kept])
+        said_s = predict_modules_s(kept, fitted, conditions.get(name, Condition()))
+        sigma = robust_sigma(np.log(said_s / measured_s))
+        samples += [
+            Sample(device.name, "kernel", name, "time_s", m, s, sigma)
+            for m, s in zip(measured_s.tolist(), said_s.tolist(), strict=True)
+        ]
+    constants = {
+        law: _with_intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
+        for law, values in constants_of(family, fit).items()
+    }
+    kernels = {law: name for law, name in fitted.kernels.items() if law in constants}
+    return KernelFit(constants, kernels, {}, fit.rows, tuple(samples))
 
 
 _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {

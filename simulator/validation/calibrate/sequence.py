@@ -36,10 +36,29 @@ class Condition:
     host_s: float = 0.0
 
 
+_AT_FULL_CLOCK = frozenset({"peak_fraction", "burst_fraction", "sustained_fraction"})
+"""Constants that are higher where a run ends before power management lowers the clock."""
+
+
+def in_short_repeats(device: Device) -> Device:
+    """``device`` at the clock of a benchmark's short repeats.
+
+    Its launches and bandwidths stay those of an engine: a module's kernels run in one graph.
+    """
+    prefix = "benchmark."
+    changed = {
+        law.removeprefix(prefix): {n: v for n, v in known.items() if n in _AT_FULL_CLOCK}
+        for law, known in device.constants.items()
+        if law.startswith(prefix)
+    }
+    return with_constants(device, {law: values for law, values in changed.items() if values})
+
+
 def predict_modules_s(
     groups: Sequence[ModuleRows], device: Device, condition: Condition
 ) -> FloatArray:
     """Seconds of every row of every group, one after another."""
+    device = in_short_repeats(device)
     return np.concatenate([_Prepared(g, device, frozenset())(device, condition) for g in groups])
 
 
@@ -95,6 +114,7 @@ def fit_modules(
     Every table weighs the same, however many rows it has.
     """
     fitted = frozenset(name.split(":")[0] for name in free if ":" in name)
+    device = in_short_repeats(device)
     start, _ = _split(device, dict(known or {}), {n: p.start for n, p in free.items()})
     prepared: list[tuple[str, _Prepared]] = []
     measured, weights = [], []

@@ -11,7 +11,12 @@ from pathlib import Path
 from simulator.roofline.device import Device
 from simulator.validation.calibrate.least_squares import Fit, Parameter
 from simulator.validation.calibrate.sequence import Condition, fit_modules, with_constants
-from simulator.validation.calibrate.sequence_tables import ModuleRows, read_module_rows
+from simulator.validation.calibrate.sequence_tables import (
+    ModuleRows,
+    read_module_rows,
+    read_scorer_rows,
+    read_stream_rows,
+)
 
 ENGINE_TOKENS = 65_536
 """Tokens of a step from which on the measured engine runs other kernels; engines give fewer."""
@@ -23,12 +28,14 @@ class Family:
 
     ``laws``: law → (constant → where to search). ``kernels``: kernels that only some devices
     have. ``launched``: tables timed launch by launch, so that the host sets a least time.
+    ``alone``: tables of single kernels, beside which nothing ran.
     """
 
     tables: tuple[str, ...]
     laws: Mapping[str, Mapping[str, Parameter]]
     kernels: Mapping[str, str]
     launched: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
 
 
 _GATHER = {
@@ -60,16 +67,30 @@ FAMILIES = {
             "dsv4_csa_context_module",
             "dsv4_hca_generation_module",
             "dsv4_hca_context_module",
+            "dsv4_hca_attn_module",
+            "dsv4_paged_mqa_logits_module",
         ),
         {
             "attention.gather.compressed": _GATHER,
             "attention.gather.compressed.decode": _GATHER,
             "attention.indexer.fp4": {
-                "bandwidth_fraction": _INDEXER["bandwidth_fraction"],
+                "matrix_fraction": _INDEXER["matrix_fraction"],
                 "rank_s": Parameter(3e-13, 1e-15, 1e-11),
             },
         },
         {},
+        alone=frozenset({"dsv4_hca_attn_module", "dsv4_paged_mqa_logits_module"}),
+    ),
+    "hyper-connections": Family(
+        ("mhc_module",),
+        {
+            "matmul.tf32_mixing": {
+                "start_s": Parameter(5e-6, 1e-7, 1e-4),
+                "bandwidth_fraction": Parameter(0.8, 0.05, 1.0),
+            },
+        },
+        {},
+        alone=frozenset({"mhc_module"}),
     ),
     "block-sparse": Family(
         ("msa_generation_module", "msa_context_module"),
@@ -134,11 +155,20 @@ def fit_scan(
     return fitted, {name.split(":")[1]: value for name, value in fit.values.items()}
 
 
+_READERS = {
+    "dsv4_paged_mqa_logits_module": read_scorer_rows,
+    "mhc_module": read_stream_rows,
+}
+
+
 def read_family(family: Family, folder: Path, device: str) -> dict[str, list[ModuleRows]]:
     """The tables of a family, apart by the precision of the products (other kernels run)."""
     found: dict[str, list[ModuleRows]] = {}
     for table in family.tables:
-        for rows in read_module_rows(folder / f"{table}_perf.parquet", device):
+        for rows in _READERS.get(table, read_module_rows)(folder / f"{table}_perf.parquet", device):
+            if table in family.alone:
+                found.setdefault(f"{table}@{rows.label.split('|')[1]}", []).append(rows)
+                continue
             # A prompt of one token is run as a decode step, by other kernels than prompts.
             is_prompt = (rows.shape.decode_sequences > 0) | (rows.shape.prefill_tokens > 1)
             kept = rows.where((rows.shape.tokens < ENGINE_TOKENS) & is_prompt)
@@ -161,6 +191,8 @@ def fit_family(
             if law in _NARROW and law not in device.kernels:
                 continue
             free |= {f"{law}:{name}": where for name, where in names.items()}
+    if not free:
+        return device, {}, Fit({}, {}, 0.0, 0)
     return fit_modules(tables, device, free)
 
 
@@ -176,6 +208,8 @@ def _conditions(
     family: Family, tables: Mapping[str, Sequence[ModuleRows]]
 ) -> Iterator[tuple[str, Parameter]]:
     for name, groups in tables.items():
+        if name.split("@")[0] in family.alone:
+            continue
         yield f"{name}/extra_s", Parameter(3e-5, 1e-8, 1e-3)
         yield f"{name}/extra_passes", Parameter(1.0, 1e-3, 60.0)
         if name.split("@")[0] in family.launched:

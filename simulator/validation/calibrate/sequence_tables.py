@@ -3,7 +3,9 @@
 Parquet files as published with NVIDIA's ai-dynamo/aiconfigurator (Apache-2.0), one latency a
 row in milliseconds: ``mla_``, ``dsa_``, ``dsv4_csa_``, ``dsv4_hca_`` and ``msa_`` followed by
 ``context_module`` or ``generation_module``. They time one layer's attention with its projections,
-norms, rope and cache writes, run by vLLM.
+norms, rope and cache writes, run by vLLM. Beside them stand tables of single kernels:
+``dsv4_hca_attn_module`` (the core alone), ``dsv4_paged_mqa_logits_module`` (the scorer alone),
+``mhc_module`` (the residual streams of a layer), ``gdn`` and ``kda`` (a recurrence).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ from simulator.graph.attention.grouped_query import SharedKeyAttention
 from simulator.graph.attention.latent import SharedLatentAttention
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
 from simulator.graph.operator import AttentionCore, Indexer, Operator, Recurrence
+from simulator.graph.residual import HyperConnections
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
 from simulator.specs.precision import precision
@@ -118,6 +121,50 @@ def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
                 )
             )
     return [rows for rows in found if len(rows.measured_s)]
+
+
+def read_scorer_rows(path: Path, device: str) -> list[ModuleRows]:
+    """The rows of a ``dsv4_paged_mqa_logits_module`` table: scores, none of which is picked.
+
+    The benchmark packs the query rows of all ``batch_size`` sequences behind one past: they are
+    consecutive rows of a single sequence, whose keys stay in the cache.
+
+    Raises:
+        InputError: pyarrow is missing, or the file is no such table.
+    """
+    table = read_table(path, device)
+    found = []
+    for label, rows in _groups(table, ("model", "gemm_type", "kv_cache_dtype", "num_heads")):
+        model, gemm, cache, heads = label
+        whole = _operators("dsv4_csa", str(model), str(gemm), str(cache), int(heads))
+        scorer = tuple(replace(op, picks=False) for op in whole if isinstance(op, Indexer))
+        packed = (table["batch_size"][rows] * table["isl"][rows]).astype(np.float64)
+        shape = StepShape.prefill(1.0, packed, table["step"][rows].astype(np.float64))
+        measured_s, score = table["measured_s"][rows], table["score"][rows]
+        found.append(ModuleRows(scorer, shape, measured_s, score, "|".join(map(str, label))))
+    return found
+
+
+def read_stream_rows(path: Path, device: str) -> list[ModuleRows]:
+    """The rows of an ``mhc_module`` table: what surrounds both parts of a layer.
+
+    Raises:
+        InputError: pyarrow is missing, or the file is no such table.
+    """
+    table = read_table(path, device)
+    names = np.stack([table["hidden_size"], table["hc_mult"], table["op_name"] == "pre"], axis=1)
+    bf16 = precision("bf16")
+    found = []
+    for hidden, streams, before in np.unique(names, axis=0):
+        rows = np.flatnonzero((names == (hidden, streams, before)).all(axis=1))
+        context = BlockContext(int(hidden), bf16, bf16, CacheFormat(), 1)
+        operators = HyperConnections(streams=int(streams)).operators(context)
+        chosen = [op for op in operators if (op.name != "residual.mix_back") == bool(before)]
+        shape = StepShape.prefill(1.0, table["num_tokens"][rows].astype(np.float64))
+        measured_s, score = table["measured_s"][rows], table["score"][rows]
+        label = f"{hidden}|{'pre' if before else 'post'}"
+        found.append(ModuleRows(tuple(chosen), shape, measured_s, score, label))
+    return found
 
 
 def read_recurrence_rows(path: Path, device: str, kernel: str) -> list[ModuleRows]:
