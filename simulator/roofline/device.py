@@ -56,6 +56,7 @@ class Device:
     name: str
     title: str
     device_class: str
+    vendor: str
     engine: str
     units: float
     peaks: Mapping[str, float]
@@ -72,6 +73,12 @@ class Device:
     origins: Mapping[str, str]
     all_reduce: AllReduceMenu = ANY
     _laws: dict[tuple[str, type], object] = field(default_factory=dict, repr=False)
+
+    @property
+    def runs_gpu_kernels(self) -> bool:
+        """Whether kernels written for discrete GPUs run on it: on GPUs and on NVIDIA's SoCs."""
+        is_cuda_soc = self.vendor == "NVIDIA" and self.engine == "gpu"
+        return self.device_class.endswith("gpu") or is_cuda_soc
 
     @property
     def levels(self) -> tuple[CalibratedLink, ...]:
@@ -183,6 +190,7 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
         title=hardware.title,
         device_class=hardware.device_class,
+        vendor=hardware.vendor,
         engine=chosen,
         units=float(part.units),
         peaks=peaks,

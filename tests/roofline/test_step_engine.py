@@ -85,3 +85,16 @@ def test_interval_widens_without_a_calibration() -> None:
     own = model(vllm(), "h100-sxm").evaluate(StepShape.decode(1, 512))
     assumed = model(vllm(), "h20").evaluate(StepShape.decode(1, 512))
     assert assumed.relative_sigma > own.relative_sigma
+
+
+def test_llamacpp_on_cuda_leaves_its_vector_kernels_at_the_second_token() -> None:
+    graph = build(catalogue.model("gpt-oss-120b"))
+    profile = catalogue.engine_profile("llamacpp")
+
+    def time_s(hardware: str, tokens: int) -> float:
+        step = StepModel(graph, resolve(catalogue.hardware(hardware)), profile)
+        return float(step.evaluate(StepShape.decode(tokens, 512)).time_s)
+
+    for hardware, leaves in (("dgx-spark", True), ("rtx-pro-6000", True), ("apple-m4-max", False)):
+        one, two, three = (time_s(hardware, tokens) for tokens in (1, 2, 3))
+        assert ((two - one) > 1.5 * (three - two)) is leaves, hardware

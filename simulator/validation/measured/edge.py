@@ -130,6 +130,11 @@ _METRICS = {
     "prefill_tok_s": ("prefill", "step_time_s", 1.0),
     "ttft_ms": ("prefill", "ttft_s", 1e-3),
 }
+_RANDOM_TOKENS = "llama-batched-bench"
+RANDOM_TOKEN_SKEW = 1.2
+"""Zipf exponent of the experts that random tokens ask for: what ``llama-batched-bench`` feeds.
+
+Sixteen sequences of it are served faster than evenly routed experts could be read."""
 SHORT_CONTEXT = 128
 """Tokens held where a table does not say how many: a short prompt and half an answer."""
 
@@ -163,6 +168,8 @@ def edge_point(row: Mapping[str, str]) -> Point | None:
     batch = int(_number(row["batch"]) or 1)
     devices = int(_number(row["n_devices"]) or 1)
     asked: dict[str, Any] = {"batch": batch, "precision": precision, "engine": engine}
+    if _RANDOM_TOKENS in row["notes"] and batch > 1:
+        asked["expert_skew"] = RANDOM_TOKEN_SKEW
     if devices > 1:
         return None
     if phase == "decode":
