@@ -43,6 +43,7 @@ class Device:
     """One device and one of its compute engines, ready for the cost laws.
 
     Args:
+        device_class: the class whose defaults hold for the engine: a SoC's CPU is a ``cpu``.
         units, peaks, bandwidth_bytes_per_s, cache_bytes, memory_bytes: data-sheet rates.
         constants: law → constants, the device's own laid over its class's.
         kernels: law → kernel family.
@@ -189,7 +190,7 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
     return Device(
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
         title=hardware.title,
-        device_class=hardware.device_class,
+        device_class=_class_of(hardware, chosen),
         vendor=hardware.vendor,
         engine=chosen,
         units=float(part.units),

@@ -100,7 +100,7 @@ _MODELS = (
 _FORMATS = (
     (r"^MXFP4", "mxfp4"),
     (r"^Q4NX", "q4_1"),
-    (r"^Q4_0", "q4_0"),
+    (r"^Q4_0|^4-bit \(Q4\)$", "q4_0"),
     (r"^Q8_0", "q8_0"),
     (r"^Q4_K_M|^Q4 \(Ollama", "q4_k_m"),
     (r"^(F|FP|BF|bf)16$", "bf16"),
