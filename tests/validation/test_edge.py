@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.simulate.predict import predict
-from simulator.validation.measured.edge import RANDOM_TOKEN_SKEW, edge_point
+from simulator.validation.measured.edge import RANDOM_TOKEN_SKEW, SHORT_CONTEXT, edge_point
 from simulator.validation.measured.published import published_points
 from simulator.validation.read import PUBLISHED
 
@@ -34,8 +34,10 @@ def test_random_tokens_ask_for_the_same_experts_more_often() -> None:
     assert batched.question["context"] == 512 + 32 / 2
 
 
-def tokens_per_s(hardware: str, model: str, precision: str, engine: str, batch: int = 1) -> float:
-    asked = {"precision": precision, "engine": engine, "batch": batch, "context": 528}
+def tokens_per_s(
+    hardware: str, model: str, precision: str, engine: str, context: int, batch: int = 1
+) -> float:
+    asked = {"precision": precision, "engine": engine, "batch": batch, "context": context}
     return predict(hardware, model, phase="decode", **asked).output_tokens_per_s
 
 
@@ -49,9 +51,9 @@ def test_ternary_speed_ups_are_those_of_bitnet_cpp() -> None:
     assert len(pairs) >= 7
     for hardware, model in pairs:
         measured = speeds[hardware, model, "ternary"] / speeds[hardware, model, "bf16"]
-        predicted = tokens_per_s(hardware, model, "ternary", "bitnetcpp") / tokens_per_s(
-            hardware, model, "bf16", "llamacpp"
-        )
+        predicted = tokens_per_s(
+            hardware, model, "ternary", "bitnetcpp", SHORT_CONTEXT
+        ) / tokens_per_s(hardware, model, "bf16", "llamacpp", SHORT_CONTEXT)
         assert predicted == pytest.approx(measured, rel=0.25), (hardware, model)
 
 
@@ -63,7 +65,7 @@ def test_ternary_speed_ups_are_those_of_bitnet_cpp() -> None:
 def test_a_second_sequence_helps_a_dense_model_and_hardly_a_mixture(
     model: str, precision: str, one: float, two: float
 ) -> None:
-    alone = tokens_per_s("dgx-spark", model, precision, "llamacpp")
-    both = tokens_per_s("dgx-spark", model, precision, "llamacpp", batch=2)
+    alone = tokens_per_s("dgx-spark", model, precision, "llamacpp", 528)
+    both = tokens_per_s("dgx-spark", model, precision, "llamacpp", 528, batch=2)
     assert (alone, both) == (pytest.approx(one, rel=0.2), pytest.approx(two, rel=0.2))
     assert both / alone == pytest.approx(two / one, rel=0.1)
