@@ -43,6 +43,7 @@ class Device:
     """One device and one of its compute engines, ready for the cost laws.
 
     Args:
+        device_class: the class whose defaults hold for the engine: a SoC's CPU is a ``cpu``.
         units, peaks, bandwidth_bytes_per_s, cache_bytes, memory_bytes: data-sheet rates.
         constants: law → constants, the device's own laid over its class's.
         kernels: law → kernel family.
@@ -56,6 +57,7 @@ class Device:
     name: str
     title: str
     device_class: str
+    vendor: str
     engine: str
     units: float
     peaks: Mapping[str, float]
@@ -72,6 +74,12 @@ class Device:
     origins: Mapping[str, str]
     all_reduce: AllReduceMenu = ANY
     _laws: dict[tuple[str, type], object] = field(default_factory=dict, repr=False)
+
+    @property
+    def runs_gpu_kernels(self) -> bool:
+        """Whether kernels written for discrete GPUs run on it: on GPUs and on NVIDIA's SoCs."""
+        is_cuda_soc = self.vendor == "NVIDIA" and self.engine == "gpu"
+        return self.device_class.endswith("gpu") or is_cuda_soc
 
     @property
     def levels(self) -> tuple[CalibratedLink, ...]:
@@ -182,7 +190,8 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
     return Device(
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
         title=hardware.title,
-        device_class=hardware.device_class,
+        device_class=_class_of(hardware, chosen),
+        vendor=hardware.vendor,
         engine=chosen,
         units=float(part.units),
         peaks=peaks,

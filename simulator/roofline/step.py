@@ -106,6 +106,8 @@ class StepModel:
         self._gap_s = share_of(profile.kernel_gap, device, absent=0.0)
         attentions = sum(op.count for op in graph.operators if op.driver == "context")
         self._piecewise_launches = attentions * profile.attention_launches
+        layers = sum(count for _, count in graph.layer_groups)
+        self._prompt_start_s = layers * float(profile.prompt_layer_start)
         self._step_overhead_s = float(profile.step_overhead)
         self._sequence_overhead_s = float(profile.sequence_overhead)
         self._overlap = float(profile.communication_overlap)
@@ -220,6 +222,7 @@ class StepModel:
         floor_s = launches * turns.halves * self._launch_s
         host_s = self._step_overhead_s + sequences * self._sequence_overhead_s
         host_s = host_s + totals.kernels * turns.halves * self._gap_s
+        host_s = host_s + (prompts > 0) * self._prompt_start_s
         pass_s = larger(busy_s, floor_s)
         if self.offload is not None:
             pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)

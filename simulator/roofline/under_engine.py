@@ -22,7 +22,7 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     """
     compute = share_of(profile.compute_share, device)
     memory = share_of(profile.bandwidth_share, device)
-    families = profile.kernels if device.device_class.endswith("gpu") else {}
+    families = profile.kernels if device.runs_gpu_kernels else {}
     limit = profile.bandwidth_limit
     most = 1.0 if limit is None else min(1.0, float(limit) / device.bandwidth_bytes_per_s)
     shares = {str(law): float(share) for law, share in profile.start_share.items()}

@@ -34,6 +34,8 @@ class EngineProfile(Spec):
         start_share: of a law's calibrated time to start a kernel, the part that the engine does
             not hide by fusing or by overlapping launches.
         kernel_gap: time the device waits between two kernels, by class of device.
+        prompt_layer_start: time in which each layer's program for prompts is set up, once for
+            every step that has any, however short they are.
         compute_share, bandwidth_share: what the engine's kernels reach of a device's calibrated
             rates, by class of device; absent classes reach all of it.
         bandwidth_limit: most bytes a second that its products keep in flight on any device.
@@ -69,6 +71,7 @@ class EngineProfile(Spec):
     kernel_launch: Seconds
     start_share: dict[Literal["matmul", "elementwise", "attention", "experts"], Fraction] = {}
     kernel_gap: dict[DeviceClass, Seconds] = {}
+    prompt_layer_start: Seconds = Quantity(value=0.0)
     compute_share: dict[DeviceClass, Fraction] = {}
     bandwidth_share: dict[DeviceClass, Fraction] = {}
     bandwidth_limit: BytesPerSecond | None = None

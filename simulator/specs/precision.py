@@ -14,7 +14,8 @@ class Precision:
         weight_bits: bits a weight takes in memory, its scales included.
         compute: datatype of the matrix unit that multiplies it.
         activation_bits: bits of an activation as the matrix unit reads it.
-        quantises_activations: whether a kernel converts activations before each product.
+        quantises_activations: whether a kernel of its own converts activations before each product;
+            the products of llama.cpp and bitnet.cpp (GGUF and ternary) convert them themselves.
         only_experts: whether only the routed experts are stored so.
         elsewhere: with ``only_experts``, the precision of all other linear layers.
         head: the precision of the output head.
@@ -75,7 +76,7 @@ _PRECISIONS = {
         Precision("mlx6", 6.5, "bf16", 16, head="mlx6"),
         Precision("mlx5", 5.5, "bf16", 16, head="mlx5"),
         Precision("mlx4", 4.5, "bf16", 16, head="mlx4"),
-        Precision("ternary", 2, "ternary", 8, quantises_activations=True),
+        Precision("ternary", 2, "ternary", 8),
         Precision("vptq2", 2.1, "bf16", 16),
     )
 }

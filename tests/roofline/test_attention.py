@@ -275,3 +275,12 @@ def test_prefill_never_gets_faster_with_work_or_slower_with_rates(b, n, p, more,
 @given(contexts, st.floats(1e6, 1e9))
 def test_a_cold_cache_is_never_faster_than_a_warm_one(c, cache):
     assert decode_s(8, c) >= decode_s(8, c, cache_bytes=cache) * (1 - 1e-12)
+
+
+def test_a_core_with_vector_units_pads_no_rows_of_one_query() -> None:
+    one_core = DeviceRates(units=1, peak_flops=1e11, bandwidth_bytes_per_s=1e15)
+    context, heads, dim = 3200, 20, 128
+    seconds = decode_attention_time_s(
+        one_core, KERNELS["vector-decode"], IDEAL_DECODE, 1, context, heads, heads, dim
+    )
+    assert seconds == pytest.approx(2 * context * heads * 2 * dim / 1e11, rel=1e-3)

@@ -1,5 +1,7 @@
 """The fused MoE law: floors, closed forms and monotonicity on any device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from simulator.roofline.compute.experts import (
 )
 from simulator.roofline.compute.grouped import (
     KERNEL_FAMILIES,
+    MUL_MAT_Q_ID,
     TRITON,
     TRTLLM_GEN,
     GroupedCalibration,
@@ -118,6 +121,17 @@ def test_an_expert_without_gate_costs_less():
     assert layer_s(64, matrices=2) < 0.8 * layer_s(64)
 
 
+def test_a_kernel_that_walks_all_experts_looks_at_every_tile_of_each():
+    walking = replace(CALIBRATION, visit_s=1e-6)
+    experts, units, tokens = 128, 48, 300
+    walked = layer_s(tokens, MUL_MAT_Q_ID, experts, calibration=walking, units=units)
+    passed = layer_s(tokens, MUL_MAT_Q_ID, experts, calibration=CALIBRATION, units=units)
+    row_tiles, columns_first, columns_second = 3, 2 * 768 / 128, 2048 / 128
+    tiles = experts * row_tiles * (columns_first + columns_second)
+    assert walked - passed == pytest.approx(tiles / units * 1e-6)
+    assert layer_s(tokens, TRITON, experts, calibration=walking) == layer_s(tokens, TRITON, experts)
+
+
 def test_narrow_weights_speed_up_decode():
     assert layer_s(64, weight_bits=4.5) < 0.5 * layer_s(64)
 
@@ -140,7 +154,13 @@ def test_an_idle_rank_costs_only_its_launches():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("peak_fraction", 1.2), ("bandwidth_fraction", 0.0), ("overlap", 0.5), ("tile_s", -1.0)],
+    [
+        ("peak_fraction", 1.2),
+        ("bandwidth_fraction", 0.0),
+        ("overlap", 0.5),
+        ("tile_s", -1.0),
+        ("visit_s", -1.0),
+    ],
 )
 def test_constants_that_no_machine_can_have_are_refused(field: str, value: float):
     constants = {name: getattr(CALIBRATION, name) for name in CALIBRATION.__slots__}

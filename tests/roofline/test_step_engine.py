@@ -49,6 +49,29 @@ def test_gaps_add_to_every_kernel() -> None:
     assert added == pytest.approx(kernels * 1e-5)
 
 
+def test_each_layer_is_set_up_once_for_prompts() -> None:
+    slow = vllm(prompt_layer_start=Quantity(value=0.02))
+    layers = 32
+    for prompt in (StepShape.prefill(1, 128), StepShape.prefill(1, 4096)):
+        assert seconds(slow, prompt) - seconds(vllm(), prompt) == pytest.approx(layers * 0.02)
+    decode = StepShape.decode(8, 100)
+    assert seconds(slow, decode) == seconds(vllm(), decode)
+
+
+def test_the_cpu_of_a_chip_is_served_as_a_cpu() -> None:
+    graph, shape = build(catalogue.model("llama-3.1-8b")), StepShape.decode(1, 100)
+    cpu = resolve(catalogue.hardware("apple-m2-ultra"), "cpu")
+    profile = catalogue.engine_profile("llamacpp")
+
+    def time_s(gap: dict[str, Quantity]) -> float:
+        step = StepModel(graph, cpu, profile.model_copy(update={"kernel_gap": gap}))
+        return float(step.evaluate(shape).time_s)
+
+    gap = Quantity(value=1e-5)
+    assert time_s({"unified-memory-soc": gap}) == time_s({})
+    assert time_s({"cpu": gap}) > time_s({})
+
+
 def test_shares_scale_only_their_class() -> None:
     device = resolve(catalogue.hardware("h200-sxm"))
     half = under_engine(device, vllm(compute_share={"datacenter-gpu": Quantity(value=0.5)}))
@@ -85,3 +108,16 @@ def test_interval_widens_without_a_calibration() -> None:
     own = model(vllm(), "h100-sxm").evaluate(StepShape.decode(1, 512))
     assumed = model(vllm(), "h20").evaluate(StepShape.decode(1, 512))
     assert assumed.relative_sigma > own.relative_sigma
+
+
+def test_llamacpp_on_cuda_leaves_its_vector_kernels_at_the_second_token() -> None:
+    graph = build(catalogue.model("gpt-oss-120b"))
+    profile = catalogue.engine_profile("llamacpp")
+
+    def time_s(hardware: str, tokens: int) -> float:
+        step = StepModel(graph, resolve(catalogue.hardware(hardware)), profile)
+        return float(step.evaluate(StepShape.decode(tokens, 512)).time_s)
+
+    for hardware, leaves in (("dgx-spark", True), ("rtx-pro-6000", True), ("apple-m4-max", False)):
+        one, two, three = (time_s(hardware, tokens) for tokens in (1, 2, 3))
+        assert ((two - one) > 1.5 * (three - two)) is leaves, hardware

@@ -33,5 +33,9 @@ KERNELS = {
     "vector": AttentionKernel(
         tile_rows=16, wide_tile_rows=16, tile_keys=32, packs_groups=False, head_dim_granule=16
     ),
+    # One query head's products with its keys are dot products: no rows are padded.
+    "vector-decode": AttentionKernel(
+        tile_rows=1, wide_tile_rows=1, tile_keys=32, packs_groups=False, head_dim_granule=16
+    ),
 }
 """Every family by name, as calibration sections spell it."""

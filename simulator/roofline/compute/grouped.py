@@ -7,7 +7,7 @@ stand the activation, and around them the kernels that sort rows by expert, quan
 the top-k results: a fixed launch time and a traffic proportional to the rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +47,12 @@ class GroupedKernelFamily:
     host_launches: int = 20
     """Launches of the host outside a captured graph: the kernels above, fills and allocations,
     and the two products three times, as Triton's launcher takes that much longer."""
+    walked_tile: tuple[int, int] | None = None
+    """Tile (rows, columns) in which its products walk over *all* experts, those without rows
+    included: each unit passes over an equal share of them. None: only over the experts touched."""
+    most_tokens: float = np.inf
+    """Largest step that it serves; ``beyond`` serves larger ones."""
+    beyond: "GroupedKernelFamily | None" = None
 
 
 TRITON = GroupedKernelFamily(
@@ -122,10 +128,27 @@ MUL_MAT_ID = GroupedKernelFamily(
 )
 """llama.cpp and MLX: matrix-vector products for few rows, indexed by expert."""
 
+MUL_MAT_Q_ID = GroupedKernelFamily(
+    "mul_mat_q_id",
+    MUL_MAT_ID.tiles,
+    kernels=15,
+    host_launches=17,
+    permutes_rows=True,
+    walked_tile=(128, 128),
+)
+"""llama.cpp's quantised tile products on CUDA (``mmq.cuh``): beside the product, each of the three
+sorts the rows by expert, quantises them and joins the partial sums of tiles that units share.
+Units get equal stretches of (tile of columns, expert, tile of rows) and pass over empty ones."""
+
+MUL_MAT_ID_CUDA = replace(MUL_MAT_ID, name="mul_mat_id_cuda", most_tokens=1, beyond=MUL_MAT_Q_ID)
+"""llama.cpp on CUDA until January 2026 (pull request 18958): vectors for one token, else tiles."""
+
 KERNEL_FAMILIES = {
     family.name: family
     for family in (
         MUL_MAT_ID,
+        MUL_MAT_Q_ID,
+        MUL_MAT_ID_CUDA,
         TRITON,
         TRITON_KERNELS,
         MARLIN,
@@ -160,6 +183,8 @@ class GroupedCalibration:
     """Growth of the sorting and summing kernels with each doubling of the tokens (seconds)."""
     tile_s: float = 0.0
     """Time that each tile holds its unit to start and to store, whatever its depth (seconds)."""
+    visit_s: float = 0.0
+    """Time that a unit takes to find where a tile's rows are, be there any or none (seconds)."""
 
     def __post_init__(self) -> None:
         """Refuse constants that no machine can have (ValueError names the field)."""
@@ -168,7 +193,7 @@ class GroupedCalibration:
                 raise ValueError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
         if self.overlap < 1.0:
             raise ValueError(f"overlap must be at least 1, not {self.overlap}")
-        for name in ("kernel_s", "balance_tile", "routing_s", "tile_s"):
+        for name in ("kernel_s", "balance_tile", "routing_s", "tile_s", "visit_s"):
             if getattr(self, name) < 0.0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
@@ -224,7 +249,8 @@ def fused_moe_time_s(
             unit_flops=peak_flops / units, units=units, calibration=calibration, family=family,
             weight_bits=weight_bits, activation_bits=activation_bits,
         )  # fmt: skip
-        total = total + overlapped(memory_s, compute_s, calibration.overlap)
+        walked_s = _walk_s(width, loads, tokens, units, calibration, family)
+        total = total + walked_s + overlapped(memory_s, compute_s, calibration.overlap)
     traffic = row_traffic_bytes(
         rows, tokens, top_k, hidden, inter, first_width, activation_bits, family
     )
@@ -247,6 +273,28 @@ def weight_passes(
     groups = np.maximum(tallest / family.blocks_per_pass, 1.0)
     missed = np.clip(2.0 * one_expert_bytes / cache_bytes - 1.0, 0.0, 1.0)
     return np.asarray(1.0 + (groups - 1.0) * missed)
+
+
+def _walk_s(
+    width: FloatArray,
+    loads: ExpertLoads,
+    tokens: ArrayLike,
+    units: float,
+    calibration: GroupedCalibration,
+    family: GroupedKernelFamily,
+) -> FloatArray | float:
+    """Seconds in which each unit looks up the tiles of its share of all experts.
+
+    The host does not know where rows went, so it lays out as many row tiles for every expert as
+    the whole step could fill.
+    """
+    if family.walked_tile is None:
+        return 0.0
+    tile_rows, tile_columns = family.walked_tile
+    experts = np.sum(loads.experts, axis=-1)
+    row_tiles = np.ceil(np.asarray(tokens, dtype=np.float64) / tile_rows)
+    tiles = experts * row_tiles * np.ceil(width / tile_columns)
+    return np.asarray(tiles / units * calibration.visit_s)
 
 
 def row_traffic_bytes(

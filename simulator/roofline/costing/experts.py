@@ -8,12 +8,13 @@ from simulator.roofline.compute.experts import expert_loads, selection_probabili
 from simulator.roofline.compute.grouped import (
     KERNEL_FAMILIES,
     GroupedCalibration,
+    GroupedKernelFamily,
     fused_moe_time_s,
 )
 from simulator.roofline.compute.placement import with_copies
 from simulator.roofline.costing.dispatch import cost
 from simulator.roofline.device import Device
-from simulator.roofline.load import Load, load
+from simulator.roofline.load import FloatArray, Load, load
 
 
 @cost.register
@@ -26,23 +27,32 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
     loads = expert_loads(tokens, placed, op.expert_parallel)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
-    time_s = fused_moe_time_s(
-        loads,
-        tokens * op.arrives,
-        op.top_k,
-        op.hidden,
-        op.width,
-        peak_flops=arithmetic.peak_flops,
-        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
-        units=device.units,
-        calibration=device.law(law, GroupedCalibration),
-        family=KERNEL_FAMILIES[device.kernel(law)],
-        weight_bits=op.precision.weight_bits,
-        activation_bits=activation_bits,
-        matrices=3 if op.gated else 2,
-        sharded=op.expert_parallel > 1,
-        cache_bytes=device.cache_bytes or np.inf,
-    )
+    family = KERNEL_FAMILIES[device.kernel(law)]
+
+    def layer_s(family: GroupedKernelFamily) -> FloatArray:
+        return fused_moe_time_s(
+            loads,
+            tokens * op.arrives,
+            op.top_k,
+            op.hidden,
+            op.width,
+            peak_flops=arithmetic.peak_flops,
+            bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+            units=device.units,
+            calibration=device.law(law, GroupedCalibration),
+            family=family,
+            weight_bits=op.precision.weight_bits,
+            activation_bits=activation_bits,
+            matrices=3 if op.gated else 2,
+            sharded=op.expert_parallel > 1,
+            cache_bytes=device.cache_bytes or np.inf,
+        )
+
+    time_s, launches = layer_s(family), np.asarray(family.host_launches, dtype=np.float64)
+    if family.beyond is not None:
+        is_larger = tokens * op.arrives > family.most_tokens
+        time_s = np.where(is_larger, layer_s(family.beyond), time_s)
+        launches = np.where(is_larger, family.beyond.host_launches, launches)
     rows = loads.total_rows()
     one_expert = (3 if op.gated else 2) * op.hidden * op.width
     one = load(
@@ -54,7 +64,7 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
         memory_bytes=loads.distinct() * one_expert * op.precision.weight_bytes
         + 4.0 * rows * op.hidden,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
-        kernels=float(KERNEL_FAMILIES[device.kernel(law)].host_launches),
+        kernels=launches,
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),
     )
     return [one.times(op.count)]
