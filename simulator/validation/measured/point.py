@@ -17,11 +17,11 @@ class Point:
         quantity: the key of a prediction that the figure is a value of.
         value: what was measured, in that key's unit.
         question: further arguments of ``predict`` (batch, context, tp, precision, engine, …).
-        settings: more of them: how the run was set up, which is not part of what was measured,
-            so that learning of one leaves the split into fitted and scored rows as it was.
         source: who measured it.
         fitted: whether some calibration of the package was fitted to this row; None leaves it
             to the split rule.
+        settings: more arguments: how the run was set up. They are not part of what was measured,
+            so that learning of one leaves the split into fitted and scored rows as it was.
     """
 
     hardware: str
@@ -30,9 +30,9 @@ class Point:
     quantity: str
     value: float
     question: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     fitted: bool | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def asked(self) -> dict[str, Any]:

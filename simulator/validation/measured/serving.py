@@ -75,7 +75,9 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
             value = float(row[column]) / 1e3
-            yield Point(hardware, model, "serve", quantity, value, asked, settings, source)
+            yield Point(
+                hardware, model, "serve", quantity, value, asked, source, settings=settings
+            )
 
 
 _LARGEST_NODE = 8
