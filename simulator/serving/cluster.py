@@ -8,6 +8,7 @@ from typing import Literal
 import simpy
 
 from simulator.errors import InputError
+from simulator.serving.alarm import Alarm
 from simulator.serving.engine import UNBOUNDED, Engine
 from simulator.serving.handover import Links, Transfer
 from simulator.serving.limits import EngineLimits
@@ -257,7 +258,7 @@ class Cluster:
             request.submitted_s = self.env.now
             self.engines[target].submit(request)
 
-        self.env.timeout(arrival_s - now).callbacks.append(arrive)
+        Alarm(self.env, arrive).set(arrival_s - now)
 
     def _start_over(self, request: Request) -> None:
         """Begin again with a prompt whose cache was lost between two replicas."""
@@ -279,9 +280,9 @@ class Cluster:
                 request.submitted_s = self.env.now
                 self._route(request)
 
-        self.env.timeout(failure.at_s).callbacks.append(go_down)
+        Alarm(self.env, go_down).set(failure.at_s)
         if failure.restart_s is not None:
-            self.env.timeout(failure.restart_s).callbacks.append(come_back)
+            Alarm(self.env, come_back).set(failure.restart_s)
 
 
 class _Columns:

@@ -11,8 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import simpy
-from simpy.events import Timeout
 
+from simulator.serving.alarm import Alarm
 from simulator.serving.limits import EngineLimits
 from simulator.serving.macro_step import DecodeRun, steps_until
 from simulator.serving.policies import Composition, Ordering
@@ -86,14 +86,16 @@ class Engine:
         self._number = number
         self._on_done = on_done
         self._on_prefilled = on_prefilled
-        self._next_arrival_s = next_arrival_s
+        # Asynchronous scheduling must not end a run for an arrival: its step is planned already.
+        self._next_arrival_s = None if limits.schedule_ahead else next_arrival_s
         self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
-        # The event in progress: when it ends, what it is, and what it costs.
-        self._wake: simpy.Event | None = None
+        # The event in progress: what ends it, when that is, what it is, and what it costs.
+        self._end = Alarm(env, self._on_end)
+        self._busy = False
         # Ends the rest of a replica that waits for a prefix to be loaded and for nothing else.
-        self._alarm: simpy.Event | None = None
+        self._rest: Alarm | None = None
         self._began_s = 0.0
         self._time_s = 0.0
         self._energy_j = 0.0
@@ -139,7 +141,7 @@ class Engine:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""
         run, scheduler = self._run, self.scheduler
         assert run is not None
-        begun = run.until(self.env.now, self._steps, self._time_s, self._energy_j)[0]
+        begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
         run.take_blocks(scheduler.batch, scheduler.pool, begun - 1)
 
     def final_counters(self) -> Counters:
@@ -169,7 +171,7 @@ class Engine:
                 self._take_blocks_so_far()
             scheduler.prefetch(request, now)
         scheduler.waiting.push(request)
-        if self._wake is None:
+        if not self._busy:
             scheduler.last_step_began_s = now
             self._next(now)
         elif (
@@ -182,18 +184,19 @@ class Engine:
     def forget(self, request: Request) -> None:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
         self.scheduler.free(request)
-        if self._wake is None and self.up and self.waiting:
+        if not self._busy and self.up and self.waiting:
             self._next(self.env.now)
 
     def fail(self) -> list[Request]:
         """Go down now; returns the requests that were lost, as if they had just come."""
-        if self._wake is not None:
+        if self._busy:
             done = min(1.0, (self.env.now - self._began_s) / self._time_s) if self._time_s else 0.0
             self.counters.busy_s += self._time_s * done
             self.counters.energy_j += self._energy_j * done
         self.up = False
         self.failures += 1
-        self._wake, self._alarm, self._run, self._chunks = None, None, None, []
+        self._end, self._busy, self._rest = Alarm(self.env, self._on_end), False, None
+        self._run, self._chunks = None, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         for request in lost:
@@ -220,13 +223,13 @@ class Engine:
         if sequences:
             self._start_decode_run(now)
         else:
-            self._wake = None
+            self._busy = False
             if scheduler.loading:
-                self._alarm = Timeout(self.env, max(0.0, scheduler.next_load_s() - now))
-                self._alarm.callbacks.append(self._on_alarm)
+                self._rest = Alarm(self.env, self._on_rest)
+                self._rest.set(max(0.0, scheduler.next_load_s() - now))
 
-    def _on_alarm(self, event: simpy.Event) -> None:
-        if event is self._alarm and self._wake is None:
+    def _on_rest(self, event: simpy.Event) -> None:
+        if event is self._rest and not self._busy:
             self._next(self.env.now)
 
     def _start_mixed(self, now: float, chunks: list[Chunk], decode: bool) -> None:
@@ -270,28 +273,24 @@ class Engine:
             steps = batch.steps_within(scheduler.pool.unused, steps)
         curve = self.clock.decode(sequences)
         context = batch.context_sum / sequences
-        time_s, energy_j = curve.run(context, steps)
+        stall_s = scheduler.stall_s
         until_s = self._must_end_at(scheduler)
-        began_s = now + scheduler.stall_s
-        if now < until_s < began_s + time_s:
-            wait_s = until_s - began_s
-            steps, time_s, energy_j = steps_until(curve, context, wait_s, steps, time_s, energy_j)
+        lasts_s = until_s - (now + stall_s) if until_s > now else inf
+        steps, time_s, energy_j = steps_until(curve, context, lasts_s, steps, self._decode_step_s)
         self._decode_step_s = time_s / steps
-        self._run = DecodeRun(curve, context, now, scheduler.stall_s)
+        self._run = DecodeRun(curve, context, now, stall_s)
         self._sleep(now, time_s, energy_j, steps)
 
     def _must_end_at(self, scheduler: Scheduler) -> float:
         """When something is sure to happen that a run of decode steps must not outlast."""
+        until_s = scheduler.next_load_s() if scheduler.loading else inf
         self._ends_for_arrival = False
-        loaded_s = scheduler.next_load_s() if scheduler.loading else inf
         if scheduler.waiting.entries:
-            return min(loaded_s, scheduler.waiting.first_is_late_at())
-        if self._next_arrival_s is None or self._schedule_ahead:
-            return loaded_s
-        if scheduler.running >= self.limits.max_sequences:
-            return loaded_s
+            return min(until_s, scheduler.waiting.first_is_late_at())
+        if self._next_arrival_s is None or scheduler.running >= self.limits.max_sequences:
+            return until_s
         self._ends_for_arrival = True
-        return min(loaded_s, self._next_arrival_s())
+        return min(until_s, self._next_arrival_s())
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
         stall_s = self.scheduler.stall_s
@@ -303,15 +302,15 @@ class Engine:
         self._time_s = time_s
         self._energy_j = energy_j
         self._steps = steps
-        self._wake = wake = Timeout(self.env, time_s)
-        wake.callbacks.append(self._on_wake)
+        self._busy = True
+        self._end.set(time_s)
 
     def _cut_run(self) -> None:
         """A request came during a run of steps: let only the step in progress finish."""
         run, most = self._run, self._steps
         assert run is not None
         stall_s = run.stall_s
-        steps, time_s, energy_j = run.until(self.env.now, most, self._time_s, self._energy_j)
+        steps, time_s, energy_j = run.until(self.env.now, most, self._decode_step_s)
         if self._schedule_ahead and self.env.now > self._began_s:
             # The step after the one in progress is put together already.
             steps += 1
@@ -321,11 +320,11 @@ class Engine:
         self._time_s = time_s + stall_s
         self._energy_j = energy_j + stall_s * self.clock.idle_w
         self._steps = steps
-        self._wake = wake = Timeout(self.env, max(0.0, self._began_s + self._time_s - self.env.now))
-        wake.callbacks.append(self._on_wake)
+        self._end = Alarm(self.env, self._on_end)
+        self._end.set(max(0.0, self._began_s + self._time_s - self.env.now))
 
-    def _on_wake(self, event: simpy.Event) -> None:
-        if event is not self._wake:
+    def _on_end(self, event: simpy.Event) -> None:
+        if event is not self._end:
             return
         now = self.env.now
         scheduler = self.scheduler
