@@ -144,6 +144,7 @@ class Cluster:
         roles = [pool.role for pool in pools for _ in range(pool.replicas)]
         self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
         self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
+        self._open = self._entrance
         self._restarts_to_come = sum(f.restart_s is not None for f in settings.failures)
         for failure in settings.failures:
             self._plan_failure(failure)
@@ -199,8 +200,7 @@ class Cluster:
         self._route(self._columns.request(row, self.env.now, self._settings.ttft_limit_s))
 
     def _route(self, request: Request) -> None:
-        engines = self.engines
-        up = [i for i in self._entrance if engines[i].up]
+        engines, up = self.engines, self._open
         if self._decoders:
             fitting = [i for i in self._decoders if not engines[i].scheduler.never_fits(request)]
             if not fitting:
@@ -216,6 +216,9 @@ class Cluster:
             views = [engines[i] for i in up]
             request.replica = up[self._settings.router(request, views, self.arrived - 1)]
         engines[request.replica].submit(request)
+
+    def _note_who_is_up(self) -> None:
+        self._open = [i for i in self._entrance if self.engines[i].up]
 
     def _wait_for_restart(self, request: Request) -> None:
         if self._restarts_to_come:
@@ -269,11 +272,14 @@ class Cluster:
         engine = self.engines[failure.replica]
 
         def go_down(_event: simpy.Event) -> None:
-            for request in engine.fail():
+            lost = engine.fail()
+            self._note_who_is_up()
+            for request in lost:
                 self._route(request)
 
         def come_back(_event: simpy.Event) -> None:
             engine.restart()
+            self._note_who_is_up()
             self._restarts_to_come -= 1
             waiting, self.homeless = self.homeless, []
             for request in waiting:

@@ -100,7 +100,7 @@ class Engine:
         self._time_s = 0.0
         self._energy_j = 0.0
         self._steps = 0
-        self._run: DecodeRun | None = None
+        self._run = DecodeRun()
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
         self._decode_step_s = 0.0
@@ -130,7 +130,7 @@ class Engine:
     def cached_prefix_tokens(self, request: Request) -> int:
         """Tokens of the prompt that the prefix cache holds right now, in whatever tier."""
         pool = self.scheduler.pool
-        if pool.cache is not None and self._run is not None:
+        if pool.cache is not None and self._run.under_way:
             self._take_blocks_so_far()
         units = pool.cached_units(request)
         if self._lower is not None and request.prefix:
@@ -140,7 +140,6 @@ class Engine:
     def _take_blocks_so_far(self) -> None:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""
         run, scheduler = self._run, self.scheduler
-        assert run is not None
         begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
         run.take_blocks(scheduler.batch, scheduler.pool, begun - 1)
 
@@ -167,7 +166,7 @@ class Engine:
             self._on_done(request, now, REJECTED)
             return
         if self._lower is not None and request.prefix:
-            if self._run is not None:
+            if self._run.under_way:
                 self._take_blocks_so_far()
             scheduler.prefetch(request, now)
         scheduler.waiting.push(request)
@@ -175,9 +174,7 @@ class Engine:
             scheduler.last_step_began_s = now
             self._next(now)
         elif (
-            self._run is not None
-            and not self._ends_for_arrival
-            and scheduler.may_admit(request, now)
+            self._run.under_way and not self._ends_for_arrival and scheduler.may_admit(request, now)
         ):
             self._cut_run()
 
@@ -196,7 +193,7 @@ class Engine:
         self.up = False
         self.failures += 1
         self._end, self._busy, self._rest = Alarm(self.env, self._on_end), False, None
-        self._run, self._chunks = None, []
+        self._run.under_way, self._chunks = False, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         for request in lost:
@@ -278,7 +275,7 @@ class Engine:
         lasts_s = until_s - (now + stall_s) if until_s > now else inf
         steps, time_s, energy_j = steps_until(curve, context, lasts_s, steps, self._decode_step_s)
         self._decode_step_s = time_s / steps
-        self._run = DecodeRun(curve, context, now, stall_s)
+        self._run.begin(curve, context, now, stall_s)
         self._sleep(now, time_s, energy_j, steps)
 
     def _must_end_at(self, scheduler: Scheduler) -> float:
@@ -290,7 +287,8 @@ class Engine:
         if self._next_arrival_s is None or scheduler.running >= self.limits.max_sequences:
             return until_s
         self._ends_for_arrival = True
-        return min(until_s, self._next_arrival_s())
+        arrival_s = self._next_arrival_s()
+        return arrival_s if arrival_s < until_s else until_s
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
         stall_s = self.scheduler.stall_s
@@ -308,7 +306,6 @@ class Engine:
     def _cut_run(self) -> None:
         """A request came during a run of steps: let only the step in progress finish."""
         run, most = self._run, self._steps
-        assert run is not None
         stall_s = run.stall_s
         steps, time_s, energy_j = run.until(self.env.now, most, self._decode_step_s)
         if self._schedule_ahead and self.env.now > self._began_s:
@@ -329,14 +326,14 @@ class Engine:
         now = self.env.now
         scheduler = self.scheduler
         batch, pool = scheduler.batch, scheduler.pool
-        steps, chunks = self._steps, self._chunks
+        steps, chunks, run = self._steps, self._chunks, self._run
         decoding = len(batch.sequences)
         if self._schedule_ahead:
             self._note_last_step(steps)
         if steps:
-            if self._run is not None:
-                self._run.take_blocks(batch, pool, steps)
-                self._run = None
+            if run.under_way:
+                run.take_blocks(batch, pool, steps)
+                run.under_way = False
             batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
@@ -392,7 +389,7 @@ class Engine:
 
     def _note_last_step(self, steps: int) -> None:
         """Remember when the last step of a run began: what came later was not planned for."""
-        if self._run is None or steps == 1 or not self.waiting:
+        if not self._run.under_way or steps == 1 or not self.waiting:
             self.scheduler.last_step_began_s = self._began_s
             return
         self.scheduler.last_step_began_s = self._run.end_s(steps - 1)

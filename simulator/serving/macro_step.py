@@ -16,7 +16,9 @@ def steps_until(
     almost linearly with steps, so the first try nearly always hits; halving takes over should
     straight lines ever fail to close in.
     """
-    steps = most if elapsed_s >= most * step_s else max(1, int(elapsed_s / step_s) + 1)
+    steps = most
+    if elapsed_s < most * step_s:
+        steps = int(elapsed_s / step_s) + 1 if elapsed_s > 0 else 1
     low, high = 1, most
     found: tuple[int, float, float] | None = None
     for tries in count(1):
@@ -37,11 +39,21 @@ def steps_until(
 
 
 class DecodeRun:
-    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``."""
+    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``.
 
-    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s")
+    A replica has one such object for all of its runs.
+    """
 
-    def __init__(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
+    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s", "under_way")
+
+    curve: DecodeCurve
+
+    def __init__(self) -> None:
+        self.under_way = False
+
+    def begin(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
+        """Another run is under way."""
+        self.under_way = True
         self.curve = curve
         self.context = context
         self.began_s = began_s
@@ -63,16 +75,16 @@ class DecodeRun:
 
         Lower tiers hear of each eviction at the end of the step that causes it.
         """
-        if pool.lower is not None:
-            done = 0
-            while done < steps:
-                # On to the last step that evicts nothing, or else one further.
-                harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
-                done = max(harmless, done + 1)
-                pool.lower.now_s = self.end_s(done)
-                self._take(batch.blocks_for(done), pool)
-        elif steps > 0:
+        if pool.lower is None:
             self._take(batch.blocks_for(steps), pool)
+            return
+        done = 0
+        while done < steps:
+            # On to the last step that evicts nothing, or else one further.
+            harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
+            done = max(harmless, done + 1)
+            pool.lower.now_s = self.end_s(done)
+            self._take(batch.blocks_for(done), pool)
 
     def _take(self, blocks: int, pool: BlockPool) -> None:
         if blocks > self._taken_blocks:
