@@ -182,6 +182,9 @@ class Scheduler:
             if not pool.admit(request, cached + tokens, units, spare + watermark, least):
                 self._committed -= request.committed
                 self.watches_evictions = units > 0
+                if self.lower is not None and request.prefix and not limits.whole_prompt_fits:
+                    # A load of what is brought nearer meanwhile may need less room than a chunk.
+                    self.held_back = True
                 return
             waiting.pop()
             self._begin(request, cached, cached, now)
