@@ -154,10 +154,8 @@ class Cluster:
         source, settings = self._source, self._settings
         # Where there is one replica, and nobody waits for an answer before asking again, the
         # next arrival is known.
-        next_arrival_s = None
-        if isinstance(source, OpenStream) and self._table.follows is None:
-            alone = not settings.pools and settings.replicas == 1
-            next_arrival_s = source.next_arrival_s if alone else None
+        alone = not settings.pools and settings.replicas == 1 and self._table.follows is None
+        stream = source if alone and isinstance(source, OpenStream) else None
         return Engine(
             self.env,
             pool.clock,
@@ -171,7 +169,7 @@ class Cluster:
             unit_tokens=self._columns.unit_tokens,
             partial_units=self._table.partial_blocks,
             on_prefilled=self._hand_over if pool.role == "prefill" else None,
-            next_arrival_s=next_arrival_s,
+            stream=stream,
         )
 
     def _make_source(self) -> Source:

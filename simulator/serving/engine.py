@@ -19,6 +19,7 @@ from simulator.serving.policies import Composition, Ordering
 from simulator.serving.prompt_time import PromptTime
 from simulator.serving.request import FINISHED, REJECTED, Counters, Request
 from simulator.serving.scheduler import Chunk, Scheduler
+from simulator.serving.sources import OpenStream
 from simulator.serving.step_clock import StepClock
 from simulator.serving.timeline import Timeline
 
@@ -49,8 +50,8 @@ class Engine:
 
     With ``on_prefilled`` the replica computes prompts only: each is handed over when its first
     token is out, and keeps its blocks here until ``forget``. Where the next arrival is known and
-    sure to come here, ``next_arrival_s`` tells its time, so that a run of steps need not be
-    planned in full and cut.
+    sure to come here, ``stream`` tells its time, so that a run of steps need not be planned in
+    full and cut.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Engine:
         unit_tokens: int = 0,
         partial_units: bool = True,
         on_prefilled: OnPrefilled | None = None,
-        next_arrival_s: Callable[[], float] | None = None,
+        stream: OpenStream | None = None,
     ) -> None:
         self.env = env
         self.clock = clock
@@ -87,7 +88,7 @@ class Engine:
         self._on_done = on_done
         self._on_prefilled = on_prefilled
         # Asynchronous scheduling must not end a run for an arrival: its step is planned already.
-        self._next_arrival_s = None if limits.schedule_ahead else next_arrival_s
+        self._stream = None if limits.schedule_ahead else stream
         self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
@@ -247,7 +248,9 @@ class Engine:
             time_s += waits_s
             energy_j += waits_s * self.clock.idle_w
         # What prompts add to the step: its time beyond that of the last decode steps.
-        self.counters.prefill_s += max(0.0, time_s - self._decode_step_s) if decoding else time_s
+        added_s = time_s - self._decode_step_s if decoding else time_s
+        if added_s > 0:
+            self.counters.prefill_s += added_s
         self._chunks = chunks
         self._prompt_tokens = tokens
         self._sleep(now, time_s, energy_j, 1 if decoding else 0)
@@ -284,10 +287,10 @@ class Engine:
         self._ends_for_arrival = False
         if scheduler.waiting.entries:
             return min(until_s, scheduler.waiting.first_is_late_at())
-        if self._next_arrival_s is None or scheduler.running >= self.limits.max_sequences:
+        if self._stream is None or scheduler.running >= self.limits.max_sequences:
             return until_s
         self._ends_for_arrival = True
-        arrival_s = self._next_arrival_s()
+        arrival_s = self._stream.next_s
         return arrival_s if arrival_s < until_s else until_s
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:

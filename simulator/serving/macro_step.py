@@ -1,7 +1,5 @@
 """How many steps of a run have begun by a given time, without taking them one by one."""
 
-from itertools import count
-
 from simulator.serving.batch import DecodeBatch
 from simulator.serving.block_pool import BlockPool
 from simulator.serving.step_clock import DecodeCurve
@@ -21,7 +19,9 @@ def steps_until(
         steps = int(elapsed_s / step_s) + 1 if elapsed_s > 0 else 1
     low, high = 1, most
     found: tuple[int, float, float] | None = None
-    for tries in count(1):
+    tries = 0
+    while True:
+        tries += 1
         time_s, energy_j = curve.run(context, steps)
         if time_s < elapsed_s:
             low = steps + 1
@@ -75,18 +75,16 @@ class DecodeRun:
 
         Lower tiers hear of each eviction at the end of the step that causes it.
         """
-        if pool.lower is None:
-            self._take(batch.blocks_for(steps), pool)
-            return
         done = 0
         while done < steps:
-            # On to the last step that evicts nothing, or else one further.
-            harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
-            done = max(harmless, done + 1)
-            pool.lower.now_s = self.end_s(done)
-            self._take(batch.blocks_for(done), pool)
-
-    def _take(self, blocks: int, pool: BlockPool) -> None:
-        if blocks > self._taken_blocks:
-            pool.take(blocks - self._taken_blocks)
-            self._taken_blocks = blocks
+            if pool.lower is None:
+                done = steps
+            else:
+                # On to the last step that evicts nothing, or else one further.
+                harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
+                done = max(harmless, done + 1)
+                pool.lower.now_s = self.end_s(done)
+            blocks = batch.blocks_for(done)
+            if blocks > self._taken_blocks:
+                pool.take(blocks - self._taken_blocks)
+                self._taken_blocks = blocks

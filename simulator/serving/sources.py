@@ -59,7 +59,8 @@ class OpenStream(Source):
         arrivals: list[float] = table.arrival_s.tolist()
         self._upcoming = ((row, arrivals[row]) for row in self._heads)
         self._alarm = Alarm(env, self._send_due)
-        self._row, self._next_s = next(self._upcoming, _NOBODY)
+        # When the next request comes that waits for no other; infinity after the last.
+        self._row, self.next_s = next(self._upcoming, _NOBODY)
 
     def start(self) -> None:
         self._send_due(self._alarm)
@@ -67,18 +68,14 @@ class OpenStream(Source):
     def _conversation_over(self, finished_s: float) -> None:
         """See ``Source``: nobody waits for an answer."""
 
-    def next_arrival_s(self) -> float:
-        """When the next request comes that waits for no other; infinity after the last."""
-        return self._next_s
-
     def _send_due(self, _event: simpy.Event) -> None:
         now = self._env.now
         while (row := self._row) != NO_ROW:
-            wait_s = self._next_s - now
+            wait_s = self.next_s - now
             if wait_s > 0:
                 self._alarm.set(wait_s)
                 return
-            self._row, self._next_s = next(self._upcoming, _NOBODY)
+            self._row, self.next_s = next(self._upcoming, _NOBODY)
             self._send(row)
 
 
