@@ -8,9 +8,11 @@ numpy for single numbers.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, floor
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +24,8 @@ from simulator.roofline.step import StepModel
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
 _TOKEN_BLOCK = 512
+
+ValueT = TypeVar("ValueT")
 
 Part = tuple[float, float, float, float]
 """Seconds, joules, launches, and the seconds of them that are messages."""
@@ -78,6 +82,20 @@ class Curve:
         return seconds, joules
 
 
+class _Filling(dict[int, ValueT]):
+    """A table over whole numbers from 1 on, filled block by block when they are asked for."""
+
+    def __init__(self, block: int, fill: Callable[[range], list[ValueT]]) -> None:
+        self._block = block
+        self._fill = fill
+
+    def __missing__(self, number: int) -> ValueT:
+        first = (number - 1) // self._block * self._block + 1
+        numbers = range(first, first + self._block)
+        self.update(zip(numbers, self._fill(numbers), strict=True))
+        return self[number]
+
+
 class StepTable:
     """Times and energies of single steps and of runs of decode steps, by look-up."""
 
@@ -100,31 +118,29 @@ class StepTable:
         self._starts = self._knots[:-1]
         self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
         self._past_knots = _knots(max_context, ratio=1.5)
-        self._curves: dict[int, Curve] = {}
-        self._token_part: dict[int, Part] = {}
-        self._expert_part: dict[int, Part] = {}
-        self._logit_part: dict[int, Part] = {}
-        self._decode_part: dict[int, list[DecodePiece]] = {}
+        self._curves = _Filling(_BATCH_BLOCK, self._new_curves)
+        self._token_part = _Filling(_TOKEN_BLOCK, self._token_parts)
+        self._expert_part = _Filling(_TOKEN_BLOCK, self._expert_parts)
+        self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
+        self._decode_part = _Filling(_BATCH_BLOCK, self._decode_parts)
         self._prefill_part: dict[float, list[list[Part]]] = {}
         # Requests of one length ask for the same chunk again and again.
         self._prefill_memo = lru_cache(1 << 16)(self._prefill_at)
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
-        found = self._curves.get(sequences)
-        if found is None:
-            self._add_curves(_block_of(sequences, _BATCH_BLOCK))
-            found = self._curves[sequences]
-        return found
+        return self._curves[sequences]
 
-    def _add_curves(self, batches: range) -> None:
+    def _new_curves(self, batches: range) -> list[Curve]:
         shape = StepShape.decode_grid(batches, self._knots)
         gaps = np.diff(self._knots)
         ends = [*self._knots[1:-1], _ENDLESS]
-        for batch, time_s, energy_j in zip(batches, *self.model.times(shape), strict=True):
+        curves = []
+        for time_s, energy_j in zip(*self.model.times(shape), strict=True):
             lines = [line for y in (time_s, energy_j) for line in (y[:-1], np.diff(y) / gaps)]
             pieces = zip(self._starts, ends, *(line.tolist() for line in lines), strict=True)
-            self._curves[batch] = Curve(self._starts, list(pieces))
+            curves.append(Curve(self._starts, list(pieces)))
+        return curves
 
     def mixed(
         self,
@@ -145,8 +161,8 @@ class StepTable:
         tokens = decoding + prompt_tokens
         rows = decoding + sampling
         part = _sum(
-            self._tokens_at(tokens),
-            self._logits_at(rows) if rows else _NOTHING,
+            self._token_part[tokens],
+            self._logit_part[rows] if rows else _NOTHING,
             self._decode_at(decoding, context) if decoding else _NOTHING,
             self._prefill_memo(prompts, prompt_tokens / prompts, past),
         )
@@ -173,55 +189,33 @@ class StepTable:
         ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
         tokens = mine + max(1, round(chunks * chunk))
         met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
-        part = self._tokens_at(tokens)
+        part = self._token_part[tokens]
         if self._experts:
-            part = _sum(part, self._experts_at(met))
+            part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
         before = past + (prompt_tokens / prompts - chunk) / 2
         part = _sum(
             part,
-            self._logits_at(mine + ends) if mine + ends else _NOTHING,
+            self._logit_part[mine + ends] if mine + ends else _NOTHING,
             self._decode_at(mine, context) if mine else _NOTHING,
             self._prefill_at(chunks, chunk, before),
         )
         turns = Turns(passes, halves, met / tokens)
         return self.model.combine(part, tokens, mine + chunks, chunks, max, min, turns)
 
-    def _tokens_at(self, tokens: int) -> Part:
-        found = self._token_part.get(tokens)
-        if found is None:
-            rows = _block_of(tokens, _TOKEN_BLOCK)
-            parts = self._sum(self._by_tokens, StepShape.prefill(np.asarray(rows), 1.0))
-            self._token_part.update(zip(rows, parts, strict=True))
-            found = self._token_part[tokens]
-        return found
+    def _token_parts(self, tokens: range) -> list[Part]:
+        return self._sum(self._by_tokens, StepShape.prefill(np.asarray(tokens), 1.0))
 
-    def _experts_at(self, tokens: float) -> Part:
-        """Experts when the mean rank brings ``tokens`` rows, by whole rows of all ranks."""
-        ways = self._layout.batch_ways
-        total = max(1, round(tokens * ways))
-        found = self._expert_part.get(total)
-        if found is None:
-            rows = _block_of(total, _TOKEN_BLOCK)
-            parts = self._sum(self._experts, StepShape.prefill(np.asarray(rows) / ways, 1.0))
-            self._expert_part.update(zip(rows, parts, strict=True))
-            found = self._expert_part[total]
-        return found
+    def _expert_parts(self, tokens: range) -> list[Part]:
+        """Experts by whole rows of all ranks; what is costed is the mean rank's."""
+        rows = np.asarray(tokens) / self._layout.batch_ways
+        return self._sum(self._experts, StepShape.prefill(rows, 1.0))
 
-    def _logits_at(self, rows: int) -> Part:
-        found = self._logit_part.get(rows)
-        if found is None:
-            block = _block_of(rows, _BATCH_BLOCK)
-            parts = self._sum(self._by_logits, StepShape.decode(np.asarray(block), 0.0))
-            self._logit_part.update(zip(block, parts, strict=True))
-            found = self._logit_part[rows]
-        return found
+    def _logit_parts(self, rows: range) -> list[Part]:
+        return self._sum(self._by_logits, StepShape.decode(np.asarray(rows), 0.0))
 
     def _decode_at(self, sequences: int, context: float) -> Part:
-        pieces = self._decode_part.get(sequences)
-        if pieces is None:
-            self._add_decode_parts(_block_of(sequences, _BATCH_BLOCK))
-            pieces = self._decode_part[sequences]
-        start, width, low, rise = pieces[bisect_right(self._starts, context) - 1]
+        piece = bisect_right(self._starts, context) - 1
+        start, width, low, rise = self._decode_part[sequences][piece]
         x = (context - start) / width
         return (
             low[0] + rise[0] * x,
@@ -230,14 +224,16 @@ class StepTable:
             low[3] + rise[3] * x,
         )
 
-    def _add_decode_parts(self, batches: range) -> None:
+    def _decode_parts(self, batches: range) -> list[list[DecodePiece]]:
         knots = np.asarray(self._knots)
         shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
         flat = np.reshape(self._sum(self._attention, shape), (len(batches), len(knots), 4))
         widths = np.diff(knots).tolist()
-        for batch, parts in zip(batches, flat, strict=True):
+        found = []
+        for parts in flat:
             lows, rises = (map(tuple, x.tolist()) for x in (parts[:-1], np.diff(parts, axis=0)))
-            self._decode_part[batch] = list(zip(self._starts, widths, lows, rises, strict=True))
+            found.append(list(zip(self._starts, widths, lows, rises, strict=True)))
+        return found
 
     def _prefill_at(self, prompts: float, tokens: float, past: float) -> Part:
         grid = self._prefill_part.get(prompts)
@@ -287,12 +283,6 @@ def _between(low: Part, high: Part, x: float) -> Part:
         low[2] + (high[2] - low[2]) * x,
         low[3] + (high[3] - low[3]) * x,
     )
-
-
-def _block_of(number: int, size: int) -> range:
-    """The ``size`` whole numbers, from 1 on, that are tabulated together with ``number``."""
-    first = (number - 1) // size * size + 1
-    return range(first, first + size)
 
 
 def _knots(largest: int, ratio: float = _KNOT_RATIO) -> list[float]:

@@ -193,9 +193,9 @@ class Cluster:
             0.0 if self._links is None else self._links.busy_s,
         )
 
-    def _send(self, row: int) -> None:
+    def _send(self, row: int, now: float) -> None:
         self.arrived += 1
-        self._route(self._columns.request(row, self.env.now, self._settings.ttft_limit_s))
+        self._route(self._columns.request(row, now, self._settings.ttft_limit_s))
 
     def _route(self, request: Request) -> None:
         engines, up = self.engines, self._open

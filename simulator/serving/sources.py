@@ -9,7 +9,8 @@ import simpy
 from simulator.serving.alarm import Alarm
 from simulator.serving.request import NO_ROW, RequestTable
 
-Send = Callable[[int], None]
+Send = Callable[[int, float], None]
+"""(row, time at which its request arrives)."""
 
 _NOBODY: tuple[int, float] = (NO_ROW, inf)
 """Row and arrival of a request that never comes."""
@@ -41,7 +42,7 @@ class Source(ABC):
         if turn is None:
             self._conversation_over(finished_s)
         else:
-            self._at(finished_s + turn[1], lambda _event: self._send(turn[0]))
+            self._at(finished_s + turn[1], lambda _event: self._send(turn[0], self._env.now))
 
     @abstractmethod
     def _conversation_over(self, finished_s: float) -> None:
@@ -76,7 +77,7 @@ class OpenStream(Source):
                 self._alarm.set(wait_s)
                 return
             self._row, self.next_s = next(self._upcoming, _NOBODY)
-            self._send(row)
+            self._send(row, now)
 
 
 class ClosedLoop(Source):
@@ -110,4 +111,4 @@ class ClosedLoop(Source):
     def _send_next(self, _event: simpy.Event) -> None:
         row = next(self._upcoming, None)
         if row is not None:
-            self._send(row)
+            self._send(row, self._env.now)
