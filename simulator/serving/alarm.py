@@ -13,11 +13,10 @@ class Alarm(Event):
     new object for each of its many thousand events. It must not be set while it is running.
     """
 
-    _ok = True
-    _value = None
-
     def __init__(self, env: simpy.Environment, call: Callable[[Event], None]) -> None:
         super().__init__(env)
+        self._ok = True
+        self._value = None
         self._calls = [call]
 
     def set(self, delay_s: float) -> None:
