@@ -1,13 +1,12 @@
 """The command line: one sub-command a file, and one place where errors become exit codes."""
 
-import atexit
-import gc
 import os
 import sys
 
 import typer
 
 from simulator.cli import calibrate, catalogue, compare, context, export, predict, run, validate
+from simulator.cli.short_lived import make_short_lived
 from simulator.errors import InputError
 
 app = typer.Typer(
@@ -30,10 +29,7 @@ app.add_typer(catalogue.app, name="catalogue")
 
 def main() -> None:
     """Run the command: exit code 0 on success, 2 on bad input, 1 on an internal failure."""
-    # A command is short and its objects die by their reference counts; looking for cycles among
-    # them, at the end above all, would take a tenth of a second.
-    gc.disable()
-    atexit.register(gc.freeze)
+    make_short_lived()
     try:
         app()
     except InputError as error:

@@ -79,7 +79,8 @@ class BlockContext:
 class Block(Part):
     """A part of a layer whose kind is known."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Of twenty kinds a model names two or three: the others' schemas are never built.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     role: ClassVar[str]
 

@@ -57,6 +57,18 @@ class StepShape:
         return cls.of(decode_sequences=batch, decode_context=context)
 
     @classmethod
+    def decode_grid(cls, batches: ArrayLike, contexts: ArrayLike) -> "StepShape":
+        """Decode steps of all ``batches`` (down) at all ``contexts`` (across).
+
+        Unlike elsewhere the fields keep their own shapes, so that products, which know nothing
+        of contexts, are worked out once for each batch.
+        """
+        nobody = np.zeros((1, 1))
+        batch = np.asarray(batches, dtype=np.float64)[:, None]
+        context = np.asarray(contexts, dtype=np.float64)[None, :]
+        return cls(batch, context, nobody, nobody, nobody, nobody)
+
+    @classmethod
     def prefill(cls, batch: ArrayLike, tokens: ArrayLike, past: ArrayLike = 0) -> "StepShape":
         """A step of ``batch`` whole prompts of ``tokens`` tokens behind ``past`` cached ones."""
         return cls.of(prefill_sequences=batch, prefill_tokens=tokens, prefill_past=past)

@@ -34,25 +34,9 @@ NumberT = TypeVar("NumberT", FloatArray, float)
 Choose = Callable[[Any, Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Loads of several operators summed: time, energy of the work at full clock, launches.
-
-    ``link_s`` is the part of the time that is spent in messages.
-    """
-
-    busy_s: Any
-    work_j: Any
-    kernels: Any
-    link_s: Any = 0.0
-
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            self.busy_s + other.busy_s,
-            self.work_j + other.work_j,
-            self.kernels + other.kernels,
-            self.link_s + other.link_s,
-        )
+Totals = tuple[NumberT, NumberT, NumberT, NumberT]
+"""Loads of several operators summed: seconds, joules of the work at full clock, launches, and the
+part of the seconds that is spent in messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +95,12 @@ class StepModel:
         self._step_overhead_s = float(profile.step_overhead)
         self._sequence_overhead_s = float(profile.sequence_overhead)
         self._overlap = float(profile.communication_overlap)
+        self._hides_messages = graph.layout.two_batch_overlap or self._overlap > 0
+        # Constants that ``combine`` would look up anew for each of a million steps.
+        self._is_whole = graph.layout.is_whole
+        self._captured_tokens = profile.captured_tokens
+        power = self.device.power
+        self._idle_w, self._active_w, self._limit_w = power.idle_w, power.active_w, power.limit_w
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -150,15 +140,11 @@ class StepModel:
         parts = [part for _, found in self.loads(shape) for part in found]
         totals = self.totals(parts, shape)
         mine = rank_step(shape, self.graph.layout)
-        time_s, energy_j = self.combine(
-            totals,
-            mine.shape.tokens,
-            mine.shape.sequences,
-            mine.shape.prefill_sequences,
-            turns=mine.turns,
-        )
-        device_s = self._paced(self._busy(totals, mine.turns, np.minimum), mine.turns, np.maximum)
-        rounds = device_s / np.maximum(totals.busy_s, 1e-30)
+        time_s, energy_j = self._timed(totals, mine)
+        busy_s, _, _, link_s = totals
+        exposed_s = self._busy(busy_s, link_s, mine.turns, np.minimum)
+        device_s = self._paced(exposed_s, mine.turns, np.maximum)
+        rounds = device_s / np.maximum(busy_s, 1e-30)
         flops = sum((f for p in parts for f in p.flops.values()), start=np.zeros(()))
         memory = sum((p.memory_bytes for p in parts), start=np.zeros(()))
         link = sum((p.link_bytes for p in parts), start=np.zeros(()))
@@ -182,7 +168,18 @@ class StepModel:
             bound=bound,
         )
 
-    def totals(self, parts: list[Load], shape: StepShape) -> Totals:
+    def times(self, shape: StepShape) -> tuple[FloatArray, FloatArray]:
+        """Seconds and joules of ``evaluate`` alone, in half its time."""
+        parts = [part for _, found in self.loads(shape) for part in found]
+        return self._timed(self.totals(parts, shape), rank_step(shape, self.graph.layout))
+
+    def _timed(self, totals: Totals[FloatArray], mine: RankStep) -> tuple[FloatArray, FloatArray]:
+        shape = mine.shape
+        return self.combine(
+            totals, shape.tokens, shape.sequences, shape.prefill_sequences, turns=mine.turns
+        )
+
+    def totals(self, parts: list[Load], shape: StepShape) -> Totals[FloatArray]:
         """Time, energy of the work at full clock, and launches of ``parts``."""
         power = self.device.power
         zero = np.zeros(np.broadcast(shape.tokens).shape)
@@ -196,11 +193,11 @@ class StepModel:
             work = work + part.link_bytes * power.joules_per_link_byte
             for datatype, flops in part.flops.items():
                 work = work + flops * power.joules_per_flop[datatype]
-        return Totals(busy, work, kernels, link)
+        return busy, work, kernels, link
 
     def combine(
         self,
-        totals: "Totals",
+        totals: Totals[NumberT],
         tokens: NumberT,
         sequences: NumberT,
         prompts: NumberT,
@@ -214,44 +211,45 @@ class StepModel:
         which numpy is slow. A token passes all stages one after another; with enough
         micro-batches the slowest stage never waits, and sets the pace.
         """
-        profile, power, layout = self.profile, self.device.power, self.graph.layout
-        busy_s = self._busy(totals, turns, smaller)
-        uncaptured = tokens > profile.captured_tokens
+        busy_s, work_j, kernels, link_s = totals
+        halves = turns.halves
+        pass_s: Any = busy_s  # float or array
+        if self._hides_messages:
+            pass_s = self._busy(busy_s, link_s, turns, smaller)
+        uncaptured = tokens > self._captured_tokens
         pieces = (prompts > 0) * self._piecewise_launches
-        launches = uncaptured * totals.kernels + (1 - uncaptured) * pieces
-        floor_s = launches * turns.halves * self._launch_s
+        launches = uncaptured * kernels + (1 - uncaptured) * pieces
+        pass_s = larger(pass_s, launches * halves * self._launch_s)
         host_s = self._step_overhead_s + sequences * self._sequence_overhead_s
-        host_s = host_s + totals.kernels * turns.halves * self._gap_s
+        host_s = host_s + kernels * halves * self._gap_s
         host_s = host_s + (prompts > 0) * self._prompt_start_s
-        pass_s = larger(busy_s, floor_s)
         if self.offload is not None:
             pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)
         time_s = pass_s + host_s
-        rounds: Any = 1.0
-        if not layout.is_whole:
+        drawn_j: Any = self._active_w * busy_s + work_j
+        if not self._is_whole:
             time_s = larger(time_s, self._paced(pass_s, turns, larger))
             # Of a pass through all stages a device does its own stage's part.
-            rounds = turns.passes * turns.halves * turns.fill / layout.pp
-        work_j = (power.active_w * totals.busy_s + totals.work_j) * rounds
+            drawn_j = drawn_j * (turns.passes * halves * turns.fill / self.graph.layout.pp)
         if self.offload is not None:
-            work_j = work_j + self.offload.energy_j(tokens)
-        drawn_j = power.idle_w * time_s + work_j
-        return time_s, smaller(drawn_j, power.limit_w * time_s)
+            drawn_j = drawn_j + self.offload.energy_j(tokens)
+        drawn_j = self._idle_w * time_s + drawn_j
+        return time_s, smaller(drawn_j, self._limit_w * time_s)
 
     def _paced(self, pass_s: Any, turns: Turns, larger: Choose) -> Any:  # noqa: ANN401 (float or array)
         """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
         return larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
 
-    def _busy(self, totals: Totals, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401 (float or array)
+    def _busy(self, busy_s: Any, link_s: Any, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401 (float or array)
         """Time of one micro-batch, less what is hidden of its messages behind its compute.
 
         An engine hides a fraction; two halves that take turns hide all but what does not fit.
         """
-        if not self.graph.layout.two_batch_overlap and not self._overlap:
-            return totals.busy_s
-        hideable = smaller(totals.link_s, totals.busy_s - totals.link_s)
+        if not self._hides_messages:
+            return busy_s
+        hideable = smaller(link_s, busy_s - link_s)
         hidden = self._overlap + (turns.halves > 1) * (1.0 - self._overlap)
-        return turns.halves * (totals.busy_s - hidden * hideable)
+        return turns.halves * (busy_s - hidden * hideable)
 
     def _padded(self, shape: StepShape) -> StepShape:
         """Decode steps that replay a captured graph run at its size, the next one up."""
@@ -307,7 +305,7 @@ class StepModel:
                 seconds = float(part.time_s)
                 if seconds <= 0:
                     continue
-                totals = self.totals([part], shape)
+                _, work_j, _, _ = self.totals([part], shape)
                 rows.append(
                     OperatorReport(
                         name=_part_name(op, part),
@@ -320,7 +318,7 @@ class StepModel:
                         share_of_speed_of_light=float(part.roof_s) / seconds,
                         flops=float(sum(float(f) for f in part.flops.values())),
                         memory_bytes=float(part.memory_bytes),
-                        energy_j=float(totals.work_j),
+                        energy_j=float(work_j),
                         source=self._source(part.law),
                     )
                 )

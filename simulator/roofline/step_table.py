@@ -8,34 +8,48 @@ numpy for single numbers.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, floor
+from typing import TypeVar
 
 import numpy as np
 
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.replica import ONE_TURN, RankStep, Turns, turns_of
-from simulator.roofline.step import StepModel, Totals
+from simulator.roofline.step import StepModel
 
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
 _TOKEN_BLOCK = 512
 
+ValueT = TypeVar("ValueT")
+
 Part = tuple[float, float, float, float]
 """Seconds, joules, launches, and the seconds of them that are messages."""
 
 
+Piece = tuple[float, float, float, float, float, float]
+"""Where it starts and ends; seconds and their slope, joules and their slope."""
+
+DecodePiece = tuple[float, float, Part, Part]
+"""Where it starts and its width; the part at its start, and what it gains until its end."""
+
+_NOTHING: Part = (0.0, 0.0, 0.0, 0.0)
+_ENDLESS = 1e18
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Seconds and joules of a decode step against mean context, piecewise linear on ``knots``."""
+    """Seconds and joules of a decode step against mean context, linear on each of ``pieces``.
 
-    knots: list[float]
-    time_s: list[float]
-    time_slope: list[float]
-    energy_j: list[float]
-    energy_slope: list[float]
+    ``starts`` are those of the pieces; the last one never ends.
+    """
+
+    starts: list[float]
+    pieces: list[Piece]
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
         """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
@@ -43,38 +57,43 @@ class Curve:
         The sum over an arithmetic progression is closed inside each linear piece, so the cost
         does not depend on ``steps``.
         """
-        knots = self.knots
-        piece = bisect_right(knots, context) - 1
-        last = len(knots) - 2
-        if piece >= last:
-            piece = last
-        elif context + steps - 1 >= knots[piece + 1]:
+        piece = bisect_right(self.starts, context) - 1
+        start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
+        if context + steps - 1 >= end:
             return self._run_over_pieces(context, steps, piece)
-        ramp = steps * ((steps - 1) / 2 + context - knots[piece])
-        return (
-            steps * self.time_s[piece] + self.time_slope[piece] * ramp,
-            steps * self.energy_j[piece] + self.energy_slope[piece] * ramp,
-        )
+        ramp = steps * ((steps - 1) / 2 + context - start)
+        return steps * time_s + time_slope * ramp, steps * energy_j + energy_slope * ramp
 
     def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
         """``run`` where the steps leave the linear piece in which they start."""
-        knots = self.knots
-        last = len(knots) - 2
         seconds = joules = 0.0
         while steps > 0:
-            here = steps
-            if piece < last:
-                inside = knots[piece + 1] - context
-                whole = int(inside)
-                here = min(steps, whole + (inside > whole))
+            start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
+            here = ceil(end - context)
+            if here > steps:
+                here = steps
             if here > 0:
-                ramp = here * ((here - 1) / 2 + context - knots[piece])
-                seconds += here * self.time_s[piece] + self.time_slope[piece] * ramp
-                joules += here * self.energy_j[piece] + self.energy_slope[piece] * ramp
+                ramp = here * ((here - 1) / 2 + context - start)
+                seconds += here * time_s + time_slope * ramp
+                joules += here * energy_j + energy_slope * ramp
                 context += here
                 steps -= here
             piece += 1
         return seconds, joules
+
+
+class _Filling(dict[int, ValueT]):
+    """A table over whole numbers from 1 on, filled block by block when they are asked for."""
+
+    def __init__(self, block: int, fill: Callable[[range], list[ValueT]]) -> None:
+        self._block = block
+        self._fill = fill
+
+    def __missing__(self, number: int) -> ValueT:
+        first = (number - 1) // self._block * self._block + 1
+        numbers = range(first, first + self._block)
+        self.update(zip(numbers, self._fill(numbers), strict=True))
+        return self[number]
 
 
 class StepTable:
@@ -96,39 +115,32 @@ class StepTable:
         self._by_logits = [op for op in operators if op.driver == "logits"]
         self._attention = [op for op in operators if op.driver == "context"]
         self._knots = _knots(max_context)
+        self._starts = self._knots[:-1]
         self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
         self._past_knots = _knots(max_context, ratio=1.5)
-        self._curves: dict[int, Curve] = {}
-        self._token_part: dict[int, Part] = {}
-        self._expert_part: dict[int, Part] = {}
-        self._logit_part: dict[int, Part] = {}
-        self._decode_part: dict[int, list[Part]] = {}
+        self._curves = _Filling(_BATCH_BLOCK, self._new_curves)
+        self._token_part = _Filling(_TOKEN_BLOCK, self._token_parts)
+        self._expert_part = _Filling(_TOKEN_BLOCK, self._expert_parts)
+        self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
+        self._decode_part = _Filling(_BATCH_BLOCK, self._decode_parts)
         self._prefill_part: dict[float, list[list[Part]]] = {}
         # Requests of one length ask for the same chunk again and again.
         self._prefill_memo = lru_cache(1 << 16)(self._prefill_at)
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
-        found = self._curves.get(sequences)
-        if found is None:
-            self._add_curves(_block_of(sequences, _BATCH_BLOCK))
-            found = self._curves[sequences]
-        return found
+        return self._curves[sequences]
 
-    def _add_curves(self, batches: range) -> None:
-        knots = np.asarray(self._knots)
-        shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
-        step = self.model.evaluate(shape)
-        gaps = np.diff(knots)
-        for row, batch in enumerate(batches):
-            time_s, energy_j = step.time_s[row], step.energy_j[row]
-            self._curves[batch] = Curve(
-                self._knots,
-                time_s.tolist(),
-                (np.diff(time_s) / gaps).tolist(),
-                energy_j.tolist(),
-                (np.diff(energy_j) / gaps).tolist(),
-            )
+    def _new_curves(self, batches: range) -> list[Curve]:
+        shape = StepShape.decode_grid(batches, self._knots)
+        gaps = np.diff(self._knots)
+        ends = [*self._knots[1:-1], _ENDLESS]
+        curves = []
+        for time_s, energy_j in zip(*self.model.times(shape), strict=True):
+            lines = [line for y in (time_s, energy_j) for line in (y[:-1], np.diff(y) / gaps)]
+            pieces = zip(self._starts, ends, *(line.tolist() for line in lines), strict=True)
+            curves.append(Curve(self._starts, list(pieces)))
+        return curves
 
     def mixed(
         self,
@@ -147,14 +159,14 @@ class StepTable:
         if not self._is_whole:
             return self._mixed_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
         tokens = decoding + prompt_tokens
-        part = self._tokens_at(tokens)
         rows = decoding + sampling
-        if rows:
-            part = _sum(part, self._logits_at(rows))
-        if decoding:
-            part = _sum(part, self._decode_at(decoding, context))
-        part = _sum(part, self._prefill_memo(prompts, prompt_tokens / prompts, past))
-        return self._combine(part, tokens, decoding, prompts, ONE_TURN)
+        part = _sum(
+            self._token_part[tokens],
+            self._logit_part[rows] if rows else _NOTHING,
+            self._decode_at(decoding, context) if decoding else _NOTHING,
+            self._prefill_memo(prompts, prompt_tokens / prompts, past),
+        )
+        return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
 
     def _mixed_in_turns(
         self,
@@ -177,75 +189,51 @@ class StepTable:
         ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
         tokens = mine + max(1, round(chunks * chunk))
         met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
-        part = self._tokens_at(tokens)
+        part = self._token_part[tokens]
         if self._experts:
-            part = _sum(part, self._experts_at(met))
-        if mine + ends:
-            part = _sum(part, self._logits_at(mine + ends))
-        if mine:
-            part = _sum(part, self._decode_at(mine, context))
+            part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
         before = past + (prompt_tokens / prompts - chunk) / 2
-        part = _sum(part, self._prefill_at(chunks, chunk, before))
-        turns = Turns(passes, halves, met / tokens)
-        return self._combine(part, tokens, mine, chunks, turns)
-
-    def _combine(
-        self, part: Part, tokens: int, decoding: int, prompts: float, turns: Turns
-    ) -> tuple[float, float]:
-        seconds, joules = self.model.combine(
-            Totals(*part),
-            float(tokens),
-            float(decoding + prompts),
-            float(prompts),
-            larger=max,
-            smaller=min,
-            turns=turns,
+        part = _sum(
+            part,
+            self._logit_part[mine + ends] if mine + ends else _NOTHING,
+            self._decode_at(mine, context) if mine else _NOTHING,
+            self._prefill_at(chunks, chunk, before),
         )
-        return seconds, joules
+        turns = Turns(passes, halves, met / tokens)
+        return self.model.combine(part, tokens, mine + chunks, chunks, max, min, turns)
 
-    def _tokens_at(self, tokens: int) -> Part:
-        found = self._token_part.get(tokens)
-        if found is None:
-            rows = _block_of(tokens, _TOKEN_BLOCK)
-            parts = self._sum(self._by_tokens, StepShape.prefill(np.asarray(rows), 1.0))
-            self._token_part.update(zip(rows, parts, strict=True))
-            found = self._token_part[tokens]
-        return found
+    def _token_parts(self, tokens: range) -> list[Part]:
+        return self._sum(self._by_tokens, StepShape.prefill(np.asarray(tokens), 1.0))
 
-    def _experts_at(self, tokens: float) -> Part:
-        """Experts when the mean rank brings ``tokens`` rows, by whole rows of all ranks."""
-        ways = self._layout.batch_ways
-        total = max(1, round(tokens * ways))
-        found = self._expert_part.get(total)
-        if found is None:
-            rows = _block_of(total, _TOKEN_BLOCK)
-            parts = self._sum(self._experts, StepShape.prefill(np.asarray(rows) / ways, 1.0))
-            self._expert_part.update(zip(rows, parts, strict=True))
-            found = self._expert_part[total]
-        return found
+    def _expert_parts(self, tokens: range) -> list[Part]:
+        """Experts by whole rows of all ranks; what is costed is the mean rank's."""
+        rows = np.asarray(tokens) / self._layout.batch_ways
+        return self._sum(self._experts, StepShape.prefill(rows, 1.0))
 
-    def _logits_at(self, rows: int) -> Part:
-        found = self._logit_part.get(rows)
-        if found is None:
-            block = _block_of(rows, _BATCH_BLOCK)
-            parts = self._sum(self._by_logits, StepShape.decode(np.asarray(block), 0.0))
-            self._logit_part.update(zip(block, parts, strict=True))
-            found = self._logit_part[rows]
-        return found
+    def _logit_parts(self, rows: range) -> list[Part]:
+        return self._sum(self._by_logits, StepShape.decode(np.asarray(rows), 0.0))
 
     def _decode_at(self, sequences: int, context: float) -> Part:
-        values = self._decode_part.get(sequences)
-        if values is None:
-            batches = _block_of(sequences, _BATCH_BLOCK)
-            shape = StepShape.decode(np.asarray(batches)[:, None], np.asarray(self._knots)[None, :])
-            flat, width = self._sum(self._attention, shape), len(self._knots)
-            for row, batch in enumerate(batches):
-                self._decode_part[batch] = flat[row * width : (row + 1) * width]
-            values = self._decode_part[sequences]
-        knots = self._knots
-        i = min(bisect_right(knots, context) - 1, len(knots) - 2)
-        x = (context - knots[i]) / (knots[i + 1] - knots[i])
-        return _between(values[i], values[i + 1], x)
+        piece = bisect_right(self._starts, context) - 1
+        start, width, low, rise = self._decode_part[sequences][piece]
+        x = (context - start) / width
+        return (
+            low[0] + rise[0] * x,
+            low[1] + rise[1] * x,
+            low[2] + rise[2] * x,
+            low[3] + rise[3] * x,
+        )
+
+    def _decode_parts(self, batches: range) -> list[list[DecodePiece]]:
+        knots = np.asarray(self._knots)
+        shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
+        flat = np.reshape(self._sum(self._attention, shape), (len(batches), len(knots), 4))
+        widths = np.diff(knots).tolist()
+        found = []
+        for parts in flat:
+            lows, rises = (map(tuple, x.tolist()) for x in (parts[:-1], np.diff(parts, axis=0)))
+            found.append(list(zip(self._starts, widths, lows, rises, strict=True)))
+        return found
 
     def _prefill_at(self, prompts: float, tokens: float, past: float) -> Part:
         grid = self._prefill_part.get(prompts)
@@ -269,15 +257,17 @@ class StepTable:
             [p for op in operators for p in self.model.costs(op, step)], shape
         )
         size = shape.tokens.shape
-        columns = [
-            np.broadcast_to(x, size).ravel().tolist()
-            for x in (totals.busy_s, totals.work_j, totals.kernels, totals.link_s)
-        ]
+        columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
         return list(zip(*columns, strict=True))
 
 
-def _sum(one: Part, other: Part) -> Part:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
+def _sum(one: Part, two: Part, three: Part = _NOTHING, four: Part = _NOTHING) -> Part:
+    return (
+        one[0] + two[0] + three[0] + four[0],
+        one[1] + two[1] + three[1] + four[1],
+        one[2] + two[2] + three[2] + four[2],
+        one[3] + two[3] + three[3] + four[3],
+    )
 
 
 def _position(knots: list[float], value: float) -> tuple[int, float]:
@@ -293,12 +283,6 @@ def _between(low: Part, high: Part, x: float) -> Part:
         low[2] + (high[2] - low[2]) * x,
         low[3] + (high[3] - low[3]) * x,
     )
-
-
-def _block_of(number: int, size: int) -> range:
-    """The ``size`` whole numbers, from 1 on, that are tabulated together with ``number``."""
-    first = (number - 1) // size * size + 1
-    return range(first, first + size)
 
 
 def _knots(largest: int, ratio: float = _KNOT_RATIO) -> list[float]:

@@ -105,10 +105,12 @@ class BlockPool:
         self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
     ) -> bool:
         """Whether ``admit`` would let ``request`` in."""
-        held = self._blocks_of(request, units) if units else 0
-        woken = 0 if self.cache is None else self.cache.idle_among(request.prefix[:units])
-        new = max(self.blocks(max(until, least)) - held, 0)
-        return new + woken + spare <= self.free
+        new = self.blocks(until if until > least else least)
+        if units:
+            assert self.cache is not None
+            new = max(new - self._blocks_of(request, units), 0)
+            new += self.cache.idle_among(request.prefix[:units])
+        return new + spare <= self.free
 
     def admit(
         self,
@@ -128,16 +130,16 @@ class BlockPool:
         """
         if not self.has_room(request, until, units, spare, least):
             return False
-        held = 0
+        request.blocks = new = self.blocks(until)
         if units:
             assert self.cache is not None
             held = self._blocks_of(request, units)
             shared = request.prefix[:units]
             self.free -= self.cache.hold(shared)
             request.units = list(shared)
-        new = max(self.blocks(until) - held, 0)
+            new = max(new - held, 0)
+            request.blocks = held + new
         self.take(new)
-        request.blocks = held + new
         if share and self.cache is not None and request.prefix:
             self._share(request, until)
         return True

@@ -8,6 +8,7 @@ from typing import Literal
 import simpy
 
 from simulator.errors import InputError
+from simulator.serving.alarm import Alarm
 from simulator.serving.engine import UNBOUNDED, Engine
 from simulator.serving.handover import Links, Transfer
 from simulator.serving.limits import EngineLimits
@@ -143,6 +144,7 @@ class Cluster:
         roles = [pool.role for pool in pools for _ in range(pool.replicas)]
         self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
         self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
+        self._open = self._entrance
         self._restarts_to_come = sum(f.restart_s is not None for f in settings.failures)
         for failure in settings.failures:
             self._plan_failure(failure)
@@ -152,10 +154,8 @@ class Cluster:
         source, settings = self._source, self._settings
         # Where there is one replica, and nobody waits for an answer before asking again, the
         # next arrival is known.
-        next_arrival_s = None
-        if isinstance(source, OpenStream) and self._table.follows is None:
-            alone = not settings.pools and settings.replicas == 1
-            next_arrival_s = source.next_arrival_s if alone else None
+        alone = not settings.pools and settings.replicas == 1 and self._table.follows is None
+        stream = source if alone and isinstance(source, OpenStream) else None
         return Engine(
             self.env,
             pool.clock,
@@ -169,7 +169,7 @@ class Cluster:
             unit_tokens=self._columns.unit_tokens,
             partial_units=self._table.partial_blocks,
             on_prefilled=self._hand_over if pool.role == "prefill" else None,
-            next_arrival_s=next_arrival_s,
+            stream=stream,
         )
 
     def _make_source(self) -> Source:
@@ -193,13 +193,12 @@ class Cluster:
             0.0 if self._links is None else self._links.busy_s,
         )
 
-    def _send(self, row: int) -> None:
+    def _send(self, row: int, now: float) -> None:
         self.arrived += 1
-        self._route(self._columns.request(row, self.env.now, self._settings.ttft_limit_s))
+        self._route(self._columns.request(row, now, self._settings.ttft_limit_s))
 
     def _route(self, request: Request) -> None:
-        engines = self.engines
-        up = [i for i in self._entrance if engines[i].up]
+        engines, up = self.engines, self._open
         if self._decoders:
             fitting = [i for i in self._decoders if not engines[i].scheduler.never_fits(request)]
             if not fitting:
@@ -215,6 +214,9 @@ class Cluster:
             views = [engines[i] for i in up]
             request.replica = up[self._settings.router(request, views, self.arrived - 1)]
         engines[request.replica].submit(request)
+
+    def _note_who_is_up(self) -> None:
+        self._open = [i for i in self._entrance if self.engines[i].up]
 
     def _wait_for_restart(self, request: Request) -> None:
         if self._restarts_to_come:
@@ -257,7 +259,7 @@ class Cluster:
             request.submitted_s = self.env.now
             self.engines[target].submit(request)
 
-        self.env.timeout(arrival_s - now).callbacks.append(arrive)
+        Alarm(self.env, arrive).set(arrival_s - now)
 
     def _start_over(self, request: Request) -> None:
         """Begin again with a prompt whose cache was lost between two replicas."""
@@ -268,20 +270,23 @@ class Cluster:
         engine = self.engines[failure.replica]
 
         def go_down(_event: simpy.Event) -> None:
-            for request in engine.fail():
+            lost = engine.fail()
+            self._note_who_is_up()
+            for request in lost:
                 self._route(request)
 
         def come_back(_event: simpy.Event) -> None:
             engine.restart()
+            self._note_who_is_up()
             self._restarts_to_come -= 1
             waiting, self.homeless = self.homeless, []
             for request in waiting:
                 request.submitted_s = self.env.now
                 self._route(request)
 
-        self.env.timeout(failure.at_s).callbacks.append(go_down)
+        Alarm(self.env, go_down).set(failure.at_s)
         if failure.restart_s is not None:
-            self.env.timeout(failure.restart_s).callbacks.append(come_back)
+            Alarm(self.env, come_back).set(failure.restart_s)
 
 
 class _Columns:

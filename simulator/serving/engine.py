@@ -11,8 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import simpy
-from simpy.events import Timeout
 
+from simulator.serving.alarm import Alarm
 from simulator.serving.door import Door
 from simulator.serving.limits import EngineLimits
 from simulator.serving.macro_step import DecodeRun, steps_until
@@ -20,6 +20,7 @@ from simulator.serving.policies import Composition, Ordering
 from simulator.serving.prompt_time import PromptTime
 from simulator.serving.request import FINISHED, REJECTED, Counters, Request
 from simulator.serving.scheduler import Chunk, Scheduler
+from simulator.serving.sources import OpenStream
 from simulator.serving.step_clock import StepClock
 from simulator.serving.timeline import Timeline
 
@@ -50,8 +51,8 @@ class Engine:
 
     With ``on_prefilled`` the replica computes prompts only: each is handed over when its first
     token is out, and keeps its blocks here until ``forget``. Where the next arrival is known and
-    sure to come here, ``next_arrival_s`` tells its time, so that a run of steps need not be
-    planned in full and cut.
+    sure to come here, ``stream`` tells its time, so that a run of steps need not be planned in
+    full and cut.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Engine:
         unit_tokens: int = 0,
         partial_units: bool = True,
         on_prefilled: OnPrefilled | None = None,
-        next_arrival_s: Callable[[], float] | None = None,
+        stream: OpenStream | None = None,
     ) -> None:
         self.env = env
         self.clock = clock
@@ -89,19 +90,21 @@ class Engine:
         self._on_prefilled = on_prefilled
         rule = limits.admission
         self._door = None if rule is None else Door(rule, limits.max_batched_tokens)
-        self._next_arrival_s = None if self._door else next_arrival_s
+        # With asynchronous scheduling, or outside a door, an arrival must not end a run by itself.
+        self._stream = None if limits.schedule_ahead or self._door else stream
         self._ends_for_arrival = False
         self._timeline = timeline
         self._steps_per_event = steps_per_event
-        # The event in progress: when it ends, what it is, and what it costs.
-        self._wake: simpy.Event | None = None
+        # The event in progress: what ends it, when that is, what it is, and what it costs.
+        self._end = Alarm(env, self._on_end)
+        self._busy = False
         # Ends the rest of a replica that waits for a prefix to be loaded and for nothing else.
-        self._alarm: simpy.Event | None = None
+        self._rest: Alarm | None = None
         self._began_s = 0.0
         self._time_s = 0.0
         self._energy_j = 0.0
         self._steps = 0
-        self._run: DecodeRun | None = None
+        self._run = DecodeRun()
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
         self._decode_step_s = 0.0
@@ -132,7 +135,7 @@ class Engine:
     def cached_prefix_tokens(self, request: Request) -> int:
         """Tokens of the prompt that the prefix cache holds right now, in whatever tier."""
         pool = self.scheduler.pool
-        if pool.cache is not None and self._run is not None:
+        if pool.cache is not None and self._run.under_way:
             self._take_blocks_so_far()
         units = pool.cached_units(request)
         if self._lower is not None and request.prefix:
@@ -142,8 +145,7 @@ class Engine:
     def _take_blocks_so_far(self) -> None:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""
         run, scheduler = self._run, self.scheduler
-        assert run is not None
-        begun = run.until(self.env.now, self._steps, self._time_s, self._energy_j)[0]
+        begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
         run.take_blocks(scheduler.batch, scheduler.pool, begun - 1)
 
     def final_counters(self) -> Counters:
@@ -169,20 +171,18 @@ class Engine:
             self._on_done(request, now, REJECTED)
             return
         if self._lower is not None and request.prefix:
-            if self._run is not None:
+            if self._run.under_way:
                 self._take_blocks_so_far()
             scheduler.prefetch(request, now)
-        if self._door is not None and self._wake is not None:
+        if self._door is not None and self._busy:
             self._knock(self._door, request)
             return
         scheduler.waiting.push(request)
-        if self._wake is None:
+        if not self._busy:
             scheduler.last_step_began_s = now
             self._next(now)
         elif (
-            self._run is not None
-            and not self._ends_for_arrival
-            and scheduler.may_admit(request, now)
+            self._run.under_way and not self._ends_for_arrival and scheduler.may_admit(request, now)
         ):
             # With asynchronous scheduling the step after this one is put together already.
             self._cut_run(int(self._schedule_ahead and now > self._began_s))
@@ -191,27 +191,28 @@ class Engine:
         """Let ``request`` wait outside; a run of decode steps ends when the door opens."""
         run, sequences = self._run, len(self.scheduler.batch.sequences)
         begun = 0
-        if run is not None:
-            begun = run.until(self.env.now, self._steps, self._time_s, self._energy_j)[0]
+        if run.under_way:
+            begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
         steps = door.knock(request, begun, sequences)
-        if run is not None:
+        if run.under_way:
             self._cut_run(steps - begun)
 
     def forget(self, request: Request) -> None:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
         self.scheduler.free(request)
-        if self._wake is None and self.up and self.waiting:
+        if not self._busy and self.up and self.waiting:
             self._next(self.env.now)
 
     def fail(self) -> list[Request]:
         """Go down now; returns the requests that were lost, as if they had just come."""
-        if self._wake is not None:
+        if self._busy:
             done = min(1.0, (self.env.now - self._began_s) / self._time_s) if self._time_s else 0.0
             self.counters.busy_s += self._time_s * done
             self.counters.energy_j += self._energy_j * done
         self.up = False
         self.failures += 1
-        self._wake, self._alarm, self._run, self._chunks = None, None, None, []
+        self._end, self._busy, self._rest = Alarm(self.env, self._on_end), False, None
+        self._run.under_way, self._chunks = False, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         if self._door is not None:
@@ -244,13 +245,13 @@ class Engine:
         if sequences:
             self._start_decode_run(now)
         else:
-            self._wake = None
+            self._busy = False
             if scheduler.loading:
-                self._alarm = Timeout(self.env, max(0.0, scheduler.next_load_s() - now))
-                self._alarm.callbacks.append(self._on_alarm)
+                self._rest = Alarm(self.env, self._on_rest)
+                self._rest.set(max(0.0, scheduler.next_load_s() - now))
 
-    def _on_alarm(self, event: simpy.Event) -> None:
-        if event is self._alarm and self._wake is None:
+    def _on_rest(self, event: simpy.Event) -> None:
+        if event is self._rest and not self._busy:
             self._next(self.env.now)
 
     def _start_mixed(self, now: float, chunks: list[Chunk], decode: bool) -> None:
@@ -271,7 +272,9 @@ class Engine:
             time_s += waits_s
             energy_j += waits_s * self.clock.idle_w
         # What prompts add to the step: its time beyond that of the last decode steps.
-        self.counters.prefill_s += max(0.0, time_s - self._decode_step_s) if decoding else time_s
+        added_s = time_s - self._decode_step_s if decoding else time_s
+        if added_s > 0:
+            self.counters.prefill_s += added_s
         self._chunks = chunks
         self._prompt_tokens = tokens
         self._sleep(now, time_s, energy_j, 1 if decoding else 0)
@@ -296,28 +299,25 @@ class Engine:
             steps = batch.steps_within(scheduler.pool.unused, steps)
         curve = self.clock.decode(sequences)
         context = batch.context_sum / sequences
-        time_s, energy_j = curve.run(context, steps)
+        stall_s = scheduler.stall_s
         until_s = self._must_end_at(scheduler)
-        began_s = now + scheduler.stall_s
-        if now < until_s < began_s + time_s:
-            wait_s = until_s - began_s
-            steps, time_s, energy_j = steps_until(curve, context, wait_s, steps, time_s, energy_j)
+        lasts_s = until_s - (now + stall_s) if until_s > now else inf
+        steps, time_s, energy_j = steps_until(curve, context, lasts_s, steps, self._decode_step_s)
         self._decode_step_s = time_s / steps
-        self._run = DecodeRun(curve, context, now, scheduler.stall_s)
+        self._run.begin(curve, context, now, stall_s)
         self._sleep(now, time_s, energy_j, steps)
 
     def _must_end_at(self, scheduler: Scheduler) -> float:
         """When something is sure to happen that a run of decode steps must not outlast."""
+        until_s = scheduler.next_load_s() if scheduler.loading else inf
         self._ends_for_arrival = False
-        loaded_s = scheduler.next_load_s() if scheduler.loading else inf
         if scheduler.waiting.entries:
-            return min(loaded_s, scheduler.waiting.first_is_late_at())
-        if self._next_arrival_s is None or self._schedule_ahead:
-            return loaded_s
-        if scheduler.running >= self.limits.max_sequences:
-            return loaded_s
+            return min(until_s, scheduler.waiting.first_is_late_at())
+        if self._stream is None or scheduler.running >= self.limits.max_sequences:
+            return until_s
         self._ends_for_arrival = True
-        return min(loaded_s, self._next_arrival_s())
+        arrival_s = self._stream.next_s
+        return arrival_s if arrival_s < until_s else until_s
 
     def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
         stall_s = self.scheduler.stall_s
@@ -329,15 +329,14 @@ class Engine:
         self._time_s = time_s
         self._energy_j = energy_j
         self._steps = steps
-        self._wake = wake = Timeout(self.env, time_s)
-        wake.callbacks.append(self._on_wake)
+        self._busy = True
+        self._end.set(time_s)
 
     def _cut_run(self, more: int) -> None:
         """A request came during a run: let the step in progress and ``more`` of them finish."""
         run, most = self._run, self._steps
-        assert run is not None
         stall_s = run.stall_s
-        steps, time_s, energy_j = run.until(self.env.now, most, self._time_s, self._energy_j)
+        steps, time_s, energy_j = run.until(self.env.now, most, self._decode_step_s)
         if more:
             steps += more
             time_s, energy_j = run.curve.run(run.context, min(steps, most))
@@ -346,23 +345,23 @@ class Engine:
         self._time_s = time_s + stall_s
         self._energy_j = energy_j + stall_s * self.clock.idle_w
         self._steps = steps
-        self._wake = wake = Timeout(self.env, max(0.0, self._began_s + self._time_s - self.env.now))
-        wake.callbacks.append(self._on_wake)
+        self._end = Alarm(self.env, self._on_end)
+        self._end.set(max(0.0, self._began_s + self._time_s - self.env.now))
 
-    def _on_wake(self, event: simpy.Event) -> None:
-        if event is not self._wake:
+    def _on_end(self, event: simpy.Event) -> None:
+        if event is not self._end:
             return
         now = self.env.now
         scheduler = self.scheduler
         batch, pool = scheduler.batch, scheduler.pool
-        steps, chunks = self._steps, self._chunks
+        steps, chunks, run = self._steps, self._chunks, self._run
         decoding = len(batch.sequences)
         if self._schedule_ahead:
             self._note_last_step(steps)
         if steps:
-            if self._run is not None:
-                self._run.take_blocks(batch, pool, steps)
-                self._run = None
+            if run.under_way:
+                run.take_blocks(batch, pool, steps)
+                run.under_way = False
             batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
@@ -420,7 +419,7 @@ class Engine:
 
     def _note_last_step(self, steps: int) -> None:
         """Remember when the last step of a run began: what came later was not planned for."""
-        if self._run is None or steps == 1 or not self.waiting:
+        if not self._run.under_way or steps == 1 or not self.waiting:
             self.scheduler.last_step_began_s = self._began_s
             return
         self.scheduler.last_step_began_s = self._run.end_s(steps - 1)

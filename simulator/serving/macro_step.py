@@ -6,55 +6,65 @@ from simulator.serving.step_clock import DecodeCurve
 
 
 def steps_until(
-    curve: DecodeCurve, context: float, elapsed_s: float, most: int, most_s: float, most_j: float
+    curve: DecodeCurve, context: float, elapsed_s: float, most: int, step_s: float
 ) -> tuple[int, float, float]:
     """The fewest steps that take ``elapsed_s`` or longer, with their seconds and joules.
 
-    ``most`` steps take ``most_s``, no less than ``elapsed_s``, and ``most_j``.
-    Time grows almost linearly with steps, so a straight line between two known points lands
-    next to the answer; halving takes over should that ever fail to close in.
+    ``most`` steps where those do not take as long. A step takes about ``step_s``, and time grows
+    almost linearly with steps, so the first try nearly always hits; halving takes over should
+    straight lines ever fail to close in.
     """
-    below, below_s = 0, 0.0
-    above, above_s, above_j = most, most_s, most_j
+    steps = most
+    if elapsed_s < most * step_s:
+        steps = int(elapsed_s / step_s) + 1 if elapsed_s > 0 else 1
+    low, high = 1, most
+    found: tuple[int, float, float] | None = None
     tries = 0
-    while above - below > 1:
-        if tries < 6 and above_s > below_s:
-            share = (elapsed_s - below_s) / (above_s - below_s)
-            steps = below + int(share * (above - below)) + (tries % 2 == 0)
-            steps = min(max(steps, below + 1), above - 1)
-        else:
-            steps = (below + above) // 2
+    while True:
         tries += 1
         time_s, energy_j = curve.run(context, steps)
-        if time_s >= elapsed_s:
-            above, above_s, above_j = steps, time_s, energy_j
+        if time_s < elapsed_s:
+            low = steps + 1
+        else:
+            found, high = (steps, time_s, energy_j), steps - 1
             # The last step takes about as long as the others, at least three quarters of that:
             # then the one before it ended too early, and need not be tried.
             if time_s - 0.75 * time_s / steps < elapsed_s:
                 break
-        else:
-            below, below_s = steps, time_s
-    return above, above_s, above_j
+        if low > high:
+            break
+        wanted = int(elapsed_s / time_s * steps) + 1 if tries < 6 else (low + high) // 2
+        steps = min(max(wanted, low), high)
+    return found or (steps, time_s, energy_j)
 
 
 class DecodeRun:
-    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``."""
+    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``.
 
-    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s")
+    A replica has one such object for all of its runs.
+    """
 
-    def __init__(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
+    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s", "under_way")
+
+    curve: DecodeCurve
+
+    def __init__(self) -> None:
+        self.under_way = False
+
+    def begin(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
+        """Another run is under way."""
+        self.under_way = True
         self.curve = curve
         self.context = context
         self.began_s = began_s
         self.stall_s = stall_s
         self._taken_blocks = 0
 
-    def until(
-        self, now: float, most: int, most_s: float, most_j: float
-    ) -> tuple[int, float, float]:
-        """See ``steps_until``; ``most_s`` holds the stall, what is returned does not."""
-        elapsed_s = now - self.began_s - self.stall_s
-        return steps_until(self.curve, self.context, elapsed_s, most, most_s - self.stall_s, most_j)
+    def until(self, now: float, most: int, step_s: float) -> tuple[int, float, float]:
+        """See ``steps_until``; the seconds that it returns do not hold the stall."""
+        return steps_until(
+            self.curve, self.context, now - self.began_s - self.stall_s, most, step_s
+        )
 
     def end_s(self, steps: int) -> float:
         """When the first ``steps`` steps are over."""

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from simulator.serving.request import REJECTED, Counters, FloatArray, Records
-from simulator.serving.statistics import batch_means
+from simulator.serving.statistics import batch_means, percentiles
 from simulator.serving.timeline import Timeline
 
 PERCENTILES = (50, 90, 99)
@@ -48,9 +48,9 @@ class Distribution:
         known = values[np.isfinite(values)]
         if known.size == 0:
             return cls(np.nan, np.nan, np.nan, np.nan)
-        p50, p90, p99 = np.percentile(known, PERCENTILES)
+        p50, p90, p99 = percentiles(known, PERCENTILES)
         half_width = batch_means(known).half_width
-        return cls(float(np.mean(known)), float(p50), float(p90), float(p99), half_width)
+        return cls(float(np.mean(known)), p50, p90, p99, half_width)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Scheduler:
         "_composition",
         "_counters",
         "_limits",
+        "_most_prompt_tokens",
+        "_most_tokens",
         "_someone_left",
         "_victim_key",
         "batch",
@@ -56,6 +58,10 @@ class Scheduler:
         self._limits = limits
         self._composition = composition
         self._counters = counters
+        self._most_tokens = min(limits.max_context, limits.kv_blocks * limits.kv_block_tokens)
+        self._most_prompt_tokens = limits.max_context
+        if not limits.chunked_prefill:
+            self._most_prompt_tokens = limits.max_batched_tokens
         self._victim_key = ordering.key if ordering.largest_key_leaves else None
         self._committed = 0
         self._someone_left = False
@@ -88,13 +94,8 @@ class Scheduler:
 
     def never_fits(self, request: Request, *, answers: bool = True) -> bool:
         """Whether no state of this replica could serve ``request``, or its prompt alone."""
-        limits = self._limits
         total = request.input_tokens + (request.output_tokens if answers else 0)
-        return (
-            total > limits.max_context
-            or self.pool.blocks(total) > limits.kv_blocks
-            or (not limits.chunked_prefill and request.input_tokens > limits.max_batched_tokens)
-        )
+        return total > self._most_tokens or request.input_tokens > self._most_prompt_tokens
 
     def may_admit(self, request: Request, now: float) -> bool:
         """Whether a run of decode steps must end early for a request that just came."""
@@ -181,6 +182,9 @@ class Scheduler:
             if not pool.admit(request, cached + tokens, units, spare + watermark, least):
                 self._committed -= request.committed
                 self.watches_evictions = units > 0
+                if self.lower is not None and request.prefix and not limits.whole_prompt_fits:
+                    # A load of what is brought nearer meanwhile may need less room than a chunk.
+                    self.held_back = True
                 return
             waiting.pop()
             self._begin(request, cached, cached, now)

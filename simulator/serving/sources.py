@@ -6,9 +6,14 @@ from math import inf
 
 import simpy
 
+from simulator.serving.alarm import Alarm
 from simulator.serving.request import NO_ROW, RequestTable
 
-Send = Callable[[int], None]
+Send = Callable[[int, float], None]
+"""(row, time at which its request arrives)."""
+
+_NOBODY: tuple[int, float] = (NO_ROW, inf)
+"""Row and arrival of a request that never comes."""
 
 
 class Source(ABC):
@@ -37,15 +42,14 @@ class Source(ABC):
         if turn is None:
             self._conversation_over(finished_s)
         else:
-            self._at(finished_s + turn[1], lambda _event: self._send(turn[0]))
+            self._at(finished_s + turn[1], lambda _event: self._send(turn[0], self._env.now))
 
     @abstractmethod
     def _conversation_over(self, finished_s: float) -> None:
         """Nothing follows the request that was answered at ``finished_s``."""
 
     def _at(self, time_s: float, call: Callable[[simpy.Event], None]) -> None:
-        event = self._env.timeout(max(0.0, time_s - self._env.now))
-        event.callbacks.append(call)
+        Alarm(self._env, call).set(max(0.0, time_s - self._env.now))
 
 
 class OpenStream(Source):
@@ -53,32 +57,27 @@ class OpenStream(Source):
 
     def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
         super().__init__(env, table, send)
-        self._arrivals = table.arrival_s.tolist()
-        self._position = 0
+        arrivals: list[float] = table.arrival_s.tolist()
+        self._upcoming = ((row, arrivals[row]) for row in self._heads)
+        self._alarm = Alarm(env, self._send_due)
+        # When the next request comes that waits for no other; infinity after the last.
+        self._row, self.next_s = next(self._upcoming, _NOBODY)
 
     def start(self) -> None:
-        self._send_due(None)
+        self._send_due(self._alarm)
 
     def _conversation_over(self, finished_s: float) -> None:
         """See ``Source``: nobody waits for an answer."""
 
-    def next_arrival_s(self) -> float:
-        """When the next request comes that waits for no other; infinity after the last."""
-        if self._position >= len(self._heads):
-            return inf
-        return float(self._arrivals[self._heads[self._position]])
-
-    def _send_due(self, _event: simpy.Event | None) -> None:
-        heads, arrivals, env = self._heads, self._arrivals, self._env
-        now = env.now
-        while self._position < len(heads):
-            row = heads[self._position]
-            wait_s = arrivals[row] - now
+    def _send_due(self, _event: simpy.Event) -> None:
+        now = self._env.now
+        while (row := self._row) != NO_ROW:
+            wait_s = self.next_s - now
             if wait_s > 0:
-                env.timeout(wait_s).callbacks.append(self._send_due)
+                self._alarm.set(wait_s)
                 return
-            self._position += 1
-            self._send(row)
+            self._row, self.next_s = next(self._upcoming, _NOBODY)
+            self._send(row, now)
 
 
 class ClosedLoop(Source):
@@ -112,4 +111,4 @@ class ClosedLoop(Source):
     def _send_next(self, _event: simpy.Event) -> None:
         row = next(self._upcoming, None)
         if row is not None:
-            self._send(row)
+            self._send(row, self._env.now)

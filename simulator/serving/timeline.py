@@ -1,7 +1,7 @@
 """What happened over time: the events of all replicas, summed into bins and totals."""
 
-from array import array
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -15,7 +15,7 @@ StepEvent = tuple[int, float, float, int, int, int, float, int, int, int]
 prompt tokens, joules, sequences running, requests waiting, cache blocks held."""
 
 _FIELDS = 10
-_BUFFER = _FIELDS << 14
+_BUFFER = 1 << 14
 
 _GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
@@ -48,15 +48,13 @@ class Timeline:
         self._gaps = np.zeros(_GAP_BINS)
         self._totals = [Totals() for _ in range(replicas)]
         self._end_s = 0.0
-        self._buffer = array("d")
+        self._buffer: list[StepEvent] = []
         self._kept: list[StepEvent] | None = [] if keep_events else None
 
     def add(self, event: StepEvent) -> None:
         """Add one event of a replica."""
-        self._buffer.extend(event)
-        if self._kept is not None:
-            self._kept.append(event)
-        if len(self._buffer) >= _BUFFER:
+        self._buffer.append(event)
+        if len(self._buffer) == _BUFFER:
             self._flush()
 
     def add_gap(self, gap_s: float, count: int) -> None:
@@ -67,8 +65,12 @@ class Timeline:
         """Sum the buffered events."""
         if not self._buffer:
             return
-        events = np.frombuffer(self._buffer, np.float64).reshape(-1, _FIELDS).T
-        self._buffer = array("d")
+        numbers = chain.from_iterable(self._buffer)
+        events = np.fromiter(numbers, np.float64, len(self._buffer) * _FIELDS)
+        events = events.reshape(-1, _FIELDS).T
+        if self._kept is not None:
+            self._kept += self._buffer
+        self._buffer = []
         replica, start, duration, steps, decoding, prompts, energy, running, waiting, held = events
         outputs = steps * decoding
         who = replica.astype(np.int64)
@@ -146,6 +148,7 @@ class Timeline:
 
     def events(self) -> tuple[StepEvent, ...]:
         """All events in order of their ends, when they were kept."""
+        self._flush()
         return tuple(self._kept or ())
 
     def series(self) -> dict[str, FloatArray]:

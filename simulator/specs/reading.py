@@ -52,8 +52,13 @@ def _parse_yaml(text: str, path: Path) -> object:
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    from simulator.specs.plain_yaml import NotPlainError, read_plain
+
     try:
-        return YAML(typ="safe").load(text)
+        try:
+            return read_plain(text)
+        except NotPlainError:
+            return YAML(typ="safe").load(text)
     except DuplicateKeyError as error:
         line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}"
         problem = str(error.problem).split(" with value")[0]

@@ -214,6 +214,19 @@ def test_runs_of_steps_equal_single_steps_with_tiers(seed, options, tiers):
         assert one.written_bytes_by_tier == pytest.approx(other.written_bytes_by_tier)
 
 
+@pytest.mark.parametrize("seed", range(4420, 4425))
+def test_a_prefetch_lets_the_first_in_during_a_run(seed):
+    requests = shared_table(seed, count=40)
+    link = Channel(1e-5, 1e13)
+    tiers = CacheTiers((replace(HOST, capacity_bytes=100 * TOKEN), DRIVE), link, TOKEN, 32)
+    options = {"kv_blocks": 40, "max_sequences": 2, "whole_prompt_fits": False}
+    swift, exact = (
+        serve(requests, CLOCK, with_tiers(tiers, **options, **steps))
+        for steps in ({}, {"steps_per_event": 1})
+    )
+    np.testing.assert_allclose(swift.records.finished_s, exact.records.finished_s, rtol=1e-9)
+
+
 @given(seed=st.integers(0, 10_000), options=OPTIONS, tiers=SPECS)
 @effort(max_examples=60)
 def test_tokens_and_bytes_add_up_and_no_channel_is_overrun(seed, options, tiers):

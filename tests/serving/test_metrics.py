@@ -7,7 +7,7 @@ from closed_form_clock import ClosedFormClock, random_table, settings, table
 from simulator.serving.cluster import serve
 from simulator.serving.metrics import Limits, is_overloaded, measure
 from simulator.serving.request import FINISHED, REJECTED, Counters, Records
-from simulator.serving.statistics import batch_means
+from simulator.serving.statistics import batch_means, percentiles
 
 CLOCK = ClosedFormClock()
 
@@ -86,6 +86,13 @@ def test_gaps_between_tokens_are_within_a_per_cent():
 def test_an_overload_is_noticed_and_a_stable_load_is_not():
     assert is_overloaded(serve(random_table(0, 400, rate=150.0), CLOCK, settings()).records)
     assert not is_overloaded(serve(random_table(0, 400, rate=3.0), CLOCK, settings()).records)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 101, 5000])
+def test_percentiles_are_those_of_numpy(size):
+    values = np.random.default_rng(size).exponential(size=size).round(2)
+    percents = (0, 1, 12.5, 50, 90, 99, 100)
+    assert percentiles(values, percents) == np.percentile(values, percents).tolist()
 
 
 def test_batch_means_cover_the_mean_of_correlated_series():

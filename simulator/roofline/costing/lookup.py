@@ -6,13 +6,15 @@ from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.costing.dispatch import cost
 from simulator.roofline.device import Device
-from simulator.roofline.host_path import device_gather
 from simulator.roofline.load import Load, load
-from simulator.roofline.traffic import gather_time_s
 
 
 @cost.register
 def _lookup(op: Lookup, shape: StepShape, device: Device) -> list[Load]:
+    # Here and not above: few models have tables, and memory tiers come with these laws.
+    from simulator.roofline.host_path import device_gather
+    from simulator.roofline.traffic import gather_time_s
+
     own = device.bandwidth_bytes_per_s
     rows = shape.tokens * op.rows_per_token
     time_s = gather_time_s(device_gather(device), rows, op.row_bytes, own, moves_per_byte=2.0)
