@@ -7,6 +7,7 @@ and give way when it shrinks, to lower tiers if there are any.
 from typing import TYPE_CHECKING
 
 from simulator.memory.prefix import PrefixCache
+from simulator.memory.remnants import Remnants
 from simulator.serving.request import Request
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class BlockPool:
         unit_tokens: a whole number of blocks; 0 turns sharing off.
         partial_units: a last unit that reaches past the prompt stands for the prompt's end.
         lower: takes the prefixes that are evicted here.
+        remembers: without shared prefixes, a sequence that was thrown out finds what is left of
+            its own blocks.
     """
 
     __slots__ = (
@@ -28,6 +31,7 @@ class BlockPool:
         "cache",
         "free",
         "lower",
+        "remnants",
         "total",
         "unit_blocks",
         "unit_tokens",
@@ -41,6 +45,7 @@ class BlockPool:
         *,
         partial_units: bool = True,
         lower: "LowerTiers | None" = None,
+        remembers: bool = False,
     ) -> None:
         self.total = total
         self.free = total
@@ -49,6 +54,7 @@ class BlockPool:
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
         self.lower = lower if unit_tokens else None
+        self.remnants = Remnants() if remembers and not unit_tokens else None
         self._partial_units = partial_units
 
     def blocks(self, tokens: int) -> int:
@@ -63,6 +69,8 @@ class BlockPool:
     def take(self, blocks: int) -> None:
         """Hand out ``blocks``, which must be free."""
         self.free -= blocks
+        if self.remnants is not None and self.remnants.blocks > self.free:
+            self.remnants.shrink(self.free)
         if self.cache is not None and self.cache.idle_blocks > self.free:
             if self.lower is None:
                 self.cache.shrink(self.free)
@@ -101,6 +109,13 @@ class BlockPool:
         most = (request.target - 1) // self.block_tokens
         return min(self._blocks_of(request, units), most) * self.block_tokens
 
+    def remembered_tokens(self, request: Request) -> int:
+        """Tokens that ``request``, thrown out before, finds in what is left of its blocks."""
+        if self.remnants is None:
+            return 0
+        most = (request.target - 1) // self.block_tokens
+        return min(self.remnants.of(request.index), most) * self.block_tokens
+
     def has_room(
         self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
     ) -> bool:
@@ -131,6 +146,8 @@ class BlockPool:
         if not self.has_room(request, until, units, spare, least):
             return False
         request.blocks = new = self.blocks(until)
+        if self.remnants is not None and request.preemptions:
+            self.remnants.fetch(request.index)
         if units:
             assert self.cache is not None
             held = self._blocks_of(request, units)
@@ -156,8 +173,26 @@ class BlockPool:
             self._share(request, until)
         return True
 
+    def throw_out(self, request: Request) -> None:
+        """Give back everything that ``request`` holds; it may come for what is left of it."""
+        if self.remnants is not None:
+            self._leave(request, self.remnants)
+        self._give_back(request)
+
     def release(self, request: Request) -> None:
         """Give back everything ``request`` holds; what it shared stays cached for a while."""
+        if self.remnants is not None and self.remnants.blocks:
+            # Nobody comes for these, but what was left before is handed out before them.
+            self._leave(request, self.remnants)
+        self._give_back(request)
+
+    def _leave(self, request: Request, remnants: Remnants) -> None:
+        """A block that is not full has no hash to find it by."""
+        full = request.computed // self.block_tokens
+        if full:
+            remnants.leave(request.index, full)
+
+    def _give_back(self, request: Request) -> None:
         if self.cache is None or not request.prefix:
             self.free += request.blocks
         else:
@@ -173,6 +208,8 @@ class BlockPool:
         self.free = self.total
         if self.cache is not None:
             self.cache = PrefixCache()
+        if self.remnants is not None:
+            self.remnants = Remnants()
         if self.lower is not None:
             self.lower.clear()
 

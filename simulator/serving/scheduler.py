@@ -77,6 +77,7 @@ class Scheduler:
             unit_tokens,
             partial_units=partial_units,
             lower=lower,
+            remembers=limits.prefix_caching,
         )
         # Whether someone may be admitted in the step after this one though nothing else happens.
         self.held_back = False
@@ -161,6 +162,8 @@ class Scheduler:
                 return
             units = pool.cached_units(request) if request.prefix else 0
             cached = pool.cached_tokens(request, units) if units else 0
+            if request.preemptions:
+                cached = max(cached, pool.remembered_tokens(request))
             watermark = limits.watermark_blocks if running else 0
             load = None
             if self.lower is not None and request.prefix:
@@ -348,7 +351,11 @@ class Scheduler:
         return request
 
     def _start_over(self, request: Request, computed: int) -> None:
-        self.free(request)
+        if request.swapped:
+            self.pool.release(request)
+        else:
+            self.pool.throw_out(request)
+        self._uncommit(request)
         request.computed = computed
         request.preemptions += 1
         self._counters.preemptions += 1
@@ -359,6 +366,9 @@ class Scheduler:
     def free(self, request: Request) -> None:
         """Give back what ``request`` holds."""
         self.pool.release(request)
+        self._uncommit(request)
+
+    def _uncommit(self, request: Request) -> None:
         self._committed -= request.committed
         request.committed = 0
 

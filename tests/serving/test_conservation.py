@@ -32,6 +32,7 @@ ENGINES = st.fixed_dictionaries(
         "swap_s_per_block": st.sampled_from([None, 1e-4]),
         "request_overhead_s": st.sampled_from([0.0, 3e-3]),
         "chunked_prefill": st.booleans(),
+        "prefix_caching": st.booleans(),
         "replicas": st.sampled_from([1, 3]),
         "users": st.sampled_from([None, None, 7]),
         "ttft_limit_s": st.sampled_from([0.05, 1.0]),
