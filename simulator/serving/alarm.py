@@ -10,7 +10,7 @@ class Alarm(Event):
     """Calls ``call`` with itself each time that it rings.
 
     Unlike a ``Timeout`` it may be set again once it has rung, which spares the simulation one
-    new object for each of its many thousand events. It must not be set while it is running.
+    new object for each of its many thousand events. It must not be set again before.
     """
 
     def __init__(self, env: simpy.Environment, call: Callable[[Event], None]) -> None:
