@@ -44,17 +44,15 @@ def _trtllm(hardware: str, model: str, precision: str, asked: Mapping[str, Any])
     isl, osl, users = (int(asked[name]) for name in ("isl", "osl", "concurrency"))
     short = (isl, osl) == (1024, 1024)
     if model == "gpt-oss-120b":
-        return {"max_batched_tokens": 20000, "memory_fraction": 0.85}
+        found: Settings = {"max_batched_tokens": 20000, "memory_fraction": 0.85}
+        return found if hardware == "b200" else found | {"kv_precision": None}
     if model == "llama-3.1-70b":
         tokens = 16384 if (hardware, precision) == ("b200", "fp8") else isl + osl + 200
-        found: Settings = {"max_batched_tokens": tokens}
+        found = {"max_batched_tokens": tokens}
         if short and asked["tp"] < _LARGEST_NODE:
             found["scheduling"] = {"gather_steps": 20, "gather_share": 0.9}
         return found
-    found = {
-        "max_batched_tokens": max(8192, (users + isl + 127) // 64 * 64),
-        "memory_fraction": 0.75 if hardware == "h200-sxm" else 0.8,
-    }
+    found = {"max_batched_tokens": max(8192, (users + isl + 127) // 64 * 64)}
     if (hardware, precision) == ("b200", "fp8") and short and 64 <= users < 256:
         found["scheduling"] = {"gather_steps": 40, "gather_share": 0.8}
     return found
