@@ -11,7 +11,6 @@ traces where they are at hand.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -78,6 +77,7 @@ def run(case: dict[str, Any]) -> dict[str, float]:
 def measure(case: dict[str, object], repeat: int) -> dict[str, float]:
     """The fastest of ``repeat`` processes."""
     import resource
+    import subprocess
 
     def spent_s() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -299,7 +299,7 @@ class StepModel:
     def report(self, shape: StepShape) -> list[OperatorReport]:
         """Every operator of one step, the slowest first."""
         rows = []
-        total_s = float(self.evaluate(shape).time_s)
+        total_s = float(self.times(shape)[0])
         for op, parts in self.loads(shape):
             for part in parts:
                 seconds = float(part.time_s)

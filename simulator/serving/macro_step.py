@@ -25,17 +25,16 @@ def steps_until(
         time_s, energy_j = curve.run(context, steps)
         if time_s < elapsed_s:
             low = steps + 1
-        else:
-            found, high = (steps, time_s, energy_j), steps - 1
+        elif time_s - 0.75 * time_s / steps < elapsed_s:
             # The last step takes about as long as the others, at least three quarters of that:
             # then the one before it ended too early, and need not be tried.
-            if time_s - 0.75 * time_s / steps < elapsed_s:
-                break
+            return steps, time_s, energy_j
+        else:
+            found, high = (steps, time_s, energy_j), steps - 1
         if low > high:
-            break
+            return found or (steps, time_s, energy_j)
         wanted = int(elapsed_s / time_s * steps) + 1 if tries < 6 else (low + high) // 2
         steps = min(max(wanted, low), high)
-    return found or (steps, time_s, energy_j)
 
 
 class DecodeRun:
