@@ -27,6 +27,7 @@ class BlockPool:
 
     __slots__ = (
         "_partial_units",
+        "_remembers",
         "block_tokens",
         "cache",
         "free",
@@ -54,7 +55,9 @@ class BlockPool:
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
         self.lower = lower if unit_tokens else None
-        self.remnants = Remnants() if remembers and not unit_tokens else None
+        self._remembers = remembers and not unit_tokens
+        # None until someone is thrown out, which is seldom.
+        self.remnants: Remnants | None = None
         self._partial_units = partial_units
 
     def blocks(self, tokens: int) -> int:
@@ -175,7 +178,9 @@ class BlockPool:
 
     def throw_out(self, request: Request) -> None:
         """Give back everything that ``request`` holds; it may come for what is left of it."""
-        if self.remnants is not None:
+        if self._remembers:
+            if self.remnants is None:
+                self.remnants = Remnants()
             self._leave(request, self.remnants)
         self._give_back(request)
 
@@ -208,8 +213,7 @@ class BlockPool:
         self.free = self.total
         if self.cache is not None:
             self.cache = PrefixCache()
-        if self.remnants is not None:
-            self.remnants = Remnants()
+        self.remnants = None
         if self.lower is not None:
             self.lower.clear()
 

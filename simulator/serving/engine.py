@@ -114,8 +114,7 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Requests not yet admitted (or thrown out again)."""
-        outside = 0 if self._door is None else len(self._door.outside)
-        return len(self.scheduler.waiting.entries) + outside
+        return len(self.scheduler.waiting.entries) + self._outside
 
     @property
     def running(self) -> int:
@@ -125,7 +124,11 @@ class Engine:
     @property
     def unfinished(self) -> int:
         """Requests that wait or run here."""
-        return self.waiting + self.scheduler.running
+        return len(self.scheduler.waiting.entries) + self._outside + self.scheduler.running
+
+    @property
+    def _outside(self) -> int:
+        return 0 if self._door is None else len(self._door.outside)
 
     @property
     def used_blocks(self) -> int:
@@ -380,7 +383,7 @@ class Engine:
                 self._prompt_tokens if chunks else 0,
                 self._energy_j,
                 decoding + len(scheduler.prefilling),
-                self.waiting,
+                len(scheduler.waiting.entries) if self._door is None else self.waiting,
                 pool.total - pool.free,
             )
         )
