@@ -19,8 +19,8 @@ class EngineLimits:
         max_context: longest prompt plus answer.
         chunked_prefill: whether a prompt may be spread over steps.
         request_overhead_s: from arrival to the scheduler, and back with the first token.
-        prefix_caching: freed blocks keep their text until they are handed out again: for prompts that
-            begin alike, and for sequences that were thrown out.
+        prefix_caching: freed blocks keep their text until they are handed out again: for prompts
+            that begin alike, and for sequences that were thrown out.
         whole_prompt_fits: a prompt is admitted only when all of it has room, though it may be
             computed in chunks (vLLM since 0.19, SGLang, TensorRT-LLM); otherwise its first chunk.
         output_reserve: share of its answer for which a request must find room to be admitted:

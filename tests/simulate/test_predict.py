@@ -109,3 +109,28 @@ def test_a_bad_case_says_why_and_the_others_go_on():
     answers = predict_cases([good, *bad, good])
     assert answers[0] == answers[-1]
     assert all(isinstance(a, InputError) for a in answers[1:-1])
+
+
+def test_prompts_that_a_load_generator_repeats_are_not_computed_again():
+    asked = {"phase": "serve", "concurrency": 16, "isl": 2000, "osl": 50}
+    differing = predict("h100-sxm", "llama-3.1-8b", **asked)
+    repeated = predict("h100-sxm", "llama-3.1-8b", distinct_prompts=10, **asked)
+    assert repeated.tpot_s < 0.8 * differing.tpot_s
+    assert repeated.ttft_s < differing.ttft_s
+    uncached = predict(
+        "h100-sxm", "llama-3.1-8b", distinct_prompts=10, prefix_caching=False, **asked
+    )
+    assert uncached.tpot_s == pytest.approx(differing.tpot_s, rel=0.01)
+
+
+def test_repeated_prompts_keep_their_lengths():
+    asked = {"phase": "serve", "concurrency": 4, "osl": 20, "prefix_caching": False}
+    fixed, spread = (
+        predict("h100-sxm", "llama-3.1-8b", isl=1000, length_spread=s, distinct_prompts=5, **asked)
+        for s in (0.0, 0.4)
+    )
+    both = (
+        predict("h100-sxm", "llama-3.1-8b", isl=1000, length_spread=s, **asked) for s in (0.0, 0.4)
+    )
+    for repeated, own in zip((fixed, spread), both, strict=True):
+        assert repeated.total_tokens_per_s == pytest.approx(own.total_tokens_per_s, rel=0.05)

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from simulator.serving.door import Gather, LookEvery
 from simulator.simulate.run import cluster_settings, simulate
 from simulator.simulate.setup import resolve_setup
 from simulator.specs.deployment import Deployment
@@ -43,6 +44,17 @@ def test_given_options_go_before_the_engines(scenario):
     assert limits.watermark_blocks == int(0.01 * limits.kv_blocks)
     # A block of 16 tokens of 128 KiB over some 55 GB/s.
     assert limits.swap_s_per_block == pytest.approx(4e-5, rel=0.5)
+
+
+def test_newcomers_wait_as_the_engine_was_told(scenario):
+    def admission(**chosen):
+        return settings_of(scenario, scheduling=chosen).limits.admission
+
+    assert admission() is None
+    assert admission(receive_interval=30) == LookEvery(30)
+    assert admission(gather_steps=20, gather_share=0.9) == Gather(20, 0.9)
+    with pytest.raises(ValidationError, match="give one"):
+        admission(receive_interval=30, gather_steps=20)
 
 
 def test_a_simulation_survives_a_failure(scenario):

@@ -5,7 +5,7 @@ limits, cache format, and how long newcomers are left waiting. The tables of its
 say these, and TTFT hangs on them.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Settings = dict[str, Any]
@@ -13,60 +13,76 @@ Settings = dict[str, Any]
 _LARGEST_NODE = 8
 
 
-def settings_of(
-    engine: str, hardware: str, model: str, precision: str, asked: Mapping[str, Any]
-) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the table says of a run: ``precision`` of the weights, ``users`` in flight, ``tp``."""
+
+    engine: str
+    hardware: str
+    model: str
+    precision: str
+    tp: int
+    isl: int
+    osl: int
+    users: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether prompts and answers are of the shortest lengths."""
+        return self.isl == self.osl == 1024
+
+
+def settings_of(run: Run) -> Settings:
     """What a run of InferenceX was set to beside what its table says; empty where not known."""
-    recipe = _RECIPES.get(engine)
-    return {} if recipe is None else recipe(hardware, model, precision, asked)
+    recipe = _RECIPES.get(run.engine)
+    return {} if recipe is None else recipe(run)
 
 
-def _sglang(hardware: str, model: str, precision: str, asked: Mapping[str, Any]) -> Settings:
+def _sglang(run: Run) -> Settings:
     """``dsr1_*.sh`` and ``qwen3.5_*.sh``.
 
     Their limits of 128 running requests came later: points of 256 users do not queue.
     """
-    if hardware != "b200":
-        tokens = 16384 if model == "qwen3.5-397b-a17b" else 32768
+    if run.hardware != "b200":
+        tokens = 16384 if run.model == "qwen3.5-397b-a17b" else 32768
         return {"max_batched_tokens": tokens, "memory_fraction": 0.82}
-    scheduling = {"receive_interval": 10 if asked["concurrency"] < 16 else 30}
+    scheduling = {"receive_interval": 10 if run.users < 16 else 30}
     found: Settings = {"max_batched_tokens": 32768, "memory_fraction": 0.82}
-    if precision == "fp4":
+    if run.precision == "fp4":
         found = {"max_batched_tokens": 16384, "memory_fraction": 0.85}
-    elif model == "deepseek-r1" and asked["tp"] < _LARGEST_NODE:
+    elif run.model == "deepseek-r1" and run.tp < _LARGEST_NODE:
         found = {"max_batched_tokens": 8192, "memory_fraction": 0.95}
         scheduling = {"receive_interval": 10}
     return found | {"scheduling": scheduling}
 
 
-def _trtllm(hardware: str, model: str, precision: str, asked: Mapping[str, Any]) -> Settings:
+def _trtllm(run: Run) -> Settings:
     """``70b_*_trt*.sh``, ``dsr1_*_trt*.sh`` and ``gptoss_*_trt*.sh``."""
-    isl, osl, users = (int(asked[name]) for name in ("isl", "osl", "concurrency"))
-    short = (isl, osl) == (1024, 1024)
-    if model == "gpt-oss-120b":
+    is_fp8_on_blackwell = (run.hardware, run.precision) == ("b200", "fp8")
+    if run.model == "gpt-oss-120b":
         found: Settings = {"max_batched_tokens": 20000, "memory_fraction": 0.85}
-        return found if hardware == "b200" else found | {"kv_precision": None}
-    if model == "llama-3.1-70b":
-        tokens = 16384 if (hardware, precision) == ("b200", "fp8") else isl + osl + 200
+        return found if run.hardware == "b200" else found | {"kv_precision": None}
+    if run.model == "llama-3.1-70b":
+        tokens = 16384 if is_fp8_on_blackwell else run.isl + run.osl + 200
         found = {"max_batched_tokens": tokens}
-        if short and asked["tp"] < _LARGEST_NODE:
+        if run.is_short and run.tp < _LARGEST_NODE:
             found["scheduling"] = {"gather_steps": 20, "gather_share": 0.9}
         return found
-    found = {"max_batched_tokens": max(8192, (users + isl + 127) // 64 * 64)}
-    if (hardware, precision) == ("b200", "fp8") and short and 64 <= users < 256:
+    found = {"max_batched_tokens": max(8192, (run.users + run.isl + 127) // 64 * 64)}
+    if is_fp8_on_blackwell and run.is_short and 64 <= run.users < 256:
         found["scheduling"] = {"gather_steps": 40, "gather_share": 0.8}
     return found
 
 
-def _vllm(hardware: str, model: str, precision: str, asked: Mapping[str, Any]) -> Settings:
+def _vllm(run: Run) -> Settings:
     """``70b_*.sh`` and ``gptoss_*.sh``.
 
     The scripts of Llama store the cache in fp8 throughout. Those measured on H100 cannot have:
     their requests queue for as long as a cache of 16 bits makes them.
     """
-    sequences = 512 if hardware == "b200" else int(asked["concurrency"])
+    sequences = 512 if run.hardware == "b200" else run.users
     found: Settings = {"max_batched_tokens": 8192, "max_sequences": sequences}
-    if model == "llama-3.1-70b" and hardware == "h200-sxm":
+    if run.model == "llama-3.1-70b" and run.hardware == "h200-sxm":
         found["kv_precision"] = "fp8"
     return found
 

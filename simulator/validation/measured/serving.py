@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import settings_of
+from simulator.validation.measured.inferencex import Run, settings_of
 from simulator.validation.measured.point import Point
 
 _SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
@@ -71,13 +71,13 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     if _OTHER_CLIENT.search(source):
         settings = _other_settings(row)
     else:
-        settings = settings_of(row["backend"], hardware, model, row["precision"], asked)
+        lengths, users = (asked["isl"], asked["osl"]), asked["concurrency"]
+        run = Run(row["backend"], hardware, model, row["precision"], tp, *lengths, users)
+        settings = settings_of(run)
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
             value = float(row[column]) / 1e3
-            yield Point(
-                hardware, model, "serve", quantity, value, asked, source, settings=settings
-            )
+            yield Point(hardware, model, "serve", quantity, value, asked, source, settings=settings)
 
 
 _LARGEST_NODE = 8

@@ -1,0 +1,59 @@
+"""Serving points are asked as they were run, without moving between fitting and scoring."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simulator.validation.measured.serving import serving_points
+
+ROW = {
+    "silicon_data_source": "2026-04-06.csv; silicon_concurrency=16",
+    "backend": "trtllm", "backend_version": "1.1.0", "model_path": "meta-llama/Llama-3.1-70B",
+    "system": "b200_sxm", "precision": "fp4", "mode": "agg", "isl": "1024", "osl": "1024",
+    "gemm_quant_mode": "nvfp4", "moe_quant_mode": "nvfp4", "batch_size": "16", "tp_size": "2",
+    "attention_dp_size": "1", "moe_ep_size": "1", "silicon_ttft_ms": "300", "silicon_tpot_ms": "12",
+}  # fmt: skip
+
+
+def asked(tmp_path: Path, **changes: str) -> dict[str, object]:
+    file = tmp_path / "points.csv"
+    with file.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(ROW))
+        writer.writeheader()
+        writer.writerow(ROW | changes)
+    points = list(serving_points(file))
+    assert {p.quantity for p in points} == {"ttft_s", "tpot_s"}
+    return points[0].asked
+
+
+def test_tensorrt_llm_gathers_short_prompts_of_llama(tmp_path):
+    assert asked(tmp_path)["scheduling"] == {"gather_steps": 20, "gather_share": 0.9}
+    assert "scheduling" not in asked(tmp_path, isl="8192")
+    assert "scheduling" not in asked(tmp_path, tp_size="8")
+
+
+@pytest.mark.parametrize(("users", "interval"), [("8", 10), ("64", 30)])
+def test_sglang_on_blackwell_looks_seldom(tmp_path, users, interval):
+    source = f"2026-04-06.csv; silicon_concurrency={users}"
+    changes = {"backend": "sglang", "model_path": "deepseek-ai/DeepSeek-R1", "tp_size": "8"}
+    found = asked(tmp_path, **changes, batch_size=users, silicon_data_source=source)
+    assert found["scheduling"] == {"receive_interval": interval}
+    hopper = asked(tmp_path, **changes, system="h200_sxm")
+    assert "scheduling" not in hopper
+
+
+def test_an_older_engine_has_a_profile_of_its_own(tmp_path):
+    elsewhere = "data/auto-gap-analysis/x.csv; silicon_concurrency=16"
+    found = asked(tmp_path, backend_version="1.0.0rc3", silicon_data_source=elsewhere)
+    assert found["engine"] == "trtllm-1.0"
+    assert "scheduling" not in found
+
+
+def test_settings_do_not_decide_what_is_scored(tmp_path):
+    asked(tmp_path)
+    for point in serving_points(tmp_path / "points.csv"):
+        bare = replace(point, settings={})
+        assert bare.asked != point.asked
+        assert (bare.key, bare.is_score_row) == (point.key, point.is_score_row)
