@@ -93,6 +93,19 @@ def test_overlap_of_one_adds_memory_and_compute():
     assert both == pytest.approx(compute + memory, rel=1e-6)
 
 
+def test_each_group_reads_operands_of_its_own():
+    measured = time_s(4096, 128, 8, groups=64, calibration=IDEAL, peak_flops=1e20)
+    one_group = sum(matmul_bytes(4096, 128, 8))
+    assert measured == pytest.approx(64 * one_group / BANDWIDTH, rel=1e-6)
+
+
+def test_groups_fill_waves_together():
+    # A hundred units compute 25 products of one tile in one wave, 125 in two.
+    known = {"calibration": IDEAL, "family": ONE_TILE, "bandwidth_bytes_per_s": 1e20}
+    one, two = (time_s(128, 128, 65_536, groups=count, **known) for count in (25, 125))
+    assert two == pytest.approx(2 * one, rel=1e-9)
+
+
 def test_writes_pay_their_own_bandwidth():
     halved = replace(IDEAL, write_fraction=0.5)
     read, written = matmul_bytes(8192, 8192, 64)

@@ -143,6 +143,20 @@ def test_query_rows_of_a_scorers_table_are_one_sequence(shared_data):
     assert all(not op.picks for op in rows.operators)
 
 
+@pytest.mark.parametrize("system", ["h100_sxm", "h200_sxm", "b200_sxm"])
+def test_products_of_each_head_with_the_latent_space(shared_data, system):
+    family = FAMILIES["batched"]
+    tables = read_family(family, shared_data / "kernels" / system / VLLM, system)
+    device, conditions, _ = fit_family(family, tables, device_of(system))
+    kept = {name: [g.where(g.score) for g in groups] for name, groups in tables.items()}
+    said = np.concatenate(
+        [predict_modules_s(groups, device, conditions[name]) for name, groups in kept.items()]
+    )
+    measured = np.concatenate([g.measured_s for groups in kept.values() for g in groups])
+    assert np.mean(np.abs(said / measured - 1)) < 0.2
+    assert np.sum(np.abs(said - measured)) < 0.15 * measured.sum()
+
+
 def test_a_table_is_fitted_with_its_whole_family(shared_data):
     path = shared_data / "kernels" / "h200_sxm" / VLLM / "mhc_module_perf.parquet"
     found = calibrate([path], "h200-sxm")

@@ -94,11 +94,14 @@ def matmul_time_s(
     activation_bits: float = 16.0,
     weight_bits: float = 16.0,
     output_bits: float = 16.0,
+    groups: ArrayLike = 1.0,
     cached_bytes: ArrayLike = 0.0,
     cache_bytes: float = inf,
     burst: bool = False,
 ) -> FloatArray:
     """Seconds of ``m x n x k`` products; arrays broadcast, the result has their shape.
+
+    One kernel computes ``groups`` of them, each with operands of its own.
 
     ``peak_flops`` is the dense data sheet peak of the datatype the units compute in, over all
     ``units`` (SMs, matrix units, cores). Bits count scales: 4.5 for 4-bit weights with a 8-bit
@@ -107,10 +110,10 @@ def matmul_time_s(
     each wave of tiles. ``burst`` predicts short measurements that end before
     power management reacts; an engine under load is not a burst. An empty product takes no time.
     """
-    shape = np.broadcast_shapes(np.shape(m), np.shape(n), np.shape(k), np.shape(cached_bytes))
-    rows, columns, depth, cached = (
-        np.broadcast_to(np.asarray(x, np.float64), shape).reshape(-1)
-        for x in (m, n, k, cached_bytes)
+    arguments = (m, n, k, groups, cached_bytes)
+    shape = np.broadcast_shapes(*(np.shape(x) for x in arguments))
+    rows, columns, depth, count, cached = (
+        np.broadcast_to(np.asarray(x, np.float64), shape).reshape(-1) for x in arguments
     )
     work = _Work(
         unit_flops=peak_flops / units,
@@ -129,7 +132,8 @@ def matmul_time_s(
     time_s = np.empty(rows.shape)
     for first in range(0, rows.size, _CHUNK_ROWS):
         part = slice(first, first + _CHUNK_ROWS)
-        time_s[part] = _best_time_s(rows[part], columns[part], depth[part], cached[part], work)
+        products = _Products(rows[part], columns[part], depth[part], count[part])
+        time_s[part] = _best_time_s(products, cached[part], work)
     return time_s.reshape(shape)
 
 
@@ -195,36 +199,50 @@ class _Work:
     burst: bool
 
 
-def _best_time_s(
-    m: FloatArray, n: FloatArray, k: FloatArray, cached: FloatArray, work: _Work
-) -> FloatArray:
-    """Time of the fastest tile and split for each product; all arrays are one-dimensional."""
+@dataclass(frozen=True, slots=True)
+class _Products:
+    """``groups`` products of m x n x k each; all arrays are one-dimensional."""
+
+    m: FloatArray
+    n: FloatArray
+    k: FloatArray
+    groups: FloatArray
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Whether there is nothing to compute."""
+        return (self.m <= 0) | (self.n <= 0) | (self.k <= 0) | (self.groups <= 0)
+
+
+def _best_time_s(products: _Products, cached: FloatArray, work: _Work) -> FloatArray:
+    """Time of the fastest tile and split for each product."""
     tiles = work.family.tiles
     tile_m, tile_n, above, up_to = (
         np.array(column, np.float64)[:, None]
         for column in zip(*((t.m, t.n, t.above_rows, t.up_to_rows) for t in tiles), strict=True)
     )
-    compute_s = _compute_time_s(m, n, k, tile_m, tile_n, work)
+    compute_s = _compute_time_s(products, tile_m, tile_n, work)
     if work.burst:
         compute_s = _throttled_s(compute_s, work.calibration)
-    read = m * k * work.activation_bytes + n * k * work.weight_bytes
+    m, n, k, groups = products.m, products.n, products.k, products.groups
+    read = groups * (m * k * work.activation_bytes + n * k * work.weight_bytes)
     cached = np.minimum(cached, read)
-    again = _read_again_bytes(m, n, k, tile_m, tile_n, work)
-    written = m * n * work.output_bytes / work.calibration.write_fraction
+    again = groups * _read_again_bytes(m, n, k, tile_m, tile_n, work)
+    written = groups * m * n * work.output_bytes / work.calibration.write_fraction
     memory_s = (read - cached + written + again) / work.bandwidth
     memory_s = memory_s + cached / max(work.bandwidth, work.units * work.feed)
     busy_s = overlapped(memory_s, compute_s, work.calibration.overlap)
     busy_s = np.where((m > above) & (m <= up_to), busy_s, np.inf).min(axis=0)
-    empty = (m <= 0) | (n <= 0) | (k <= 0)
-    return np.where(empty, 0.0, work.calibration.start_s + busy_s)
+    return np.where(products.empty, 0.0, work.calibration.start_s + busy_s)
 
 
 def _compute_time_s(
-    m: FloatArray, n: FloatArray, k: FloatArray, tile_m: FloatArray, tile_n: FloatArray, work: _Work
+    products: _Products, tile_m: FloatArray, tile_n: FloatArray, work: _Work
 ) -> FloatArray:
     """Time the busiest unit takes (tiles x products), at the best split of k for each tile."""
     calibration = work.calibration
-    tiles = np.ceil(m / tile_m) * np.ceil(n / tile_n)
+    m, n, k = products.m, products.n, products.k
+    tiles = products.groups * np.ceil(m / tile_m) * np.ceil(n / tile_n)
     used_m, used_n = np.minimum(m, tile_m), np.minimum(n, tile_n)
     peak_share = calibration.peak_fraction
     if work.burst and calibration.burst_fraction is not None:

@@ -19,11 +19,11 @@ def _matmul(op: Matmul, shape: StepShape, device: Device) -> list[Load]:
     rows = rows_of(op, shape)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
-    # Grouped products (one per head) run as one kernel: as many tiles as all groups have.
     time_s = matmul_time_s(
         rows,
-        op.n * op.groups,
+        op.n,
         op.k,
+        groups=op.groups,
         peak_flops=arithmetic.peak_flops,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         units=int(device.units),
@@ -34,20 +34,18 @@ def _matmul(op: Matmul, shape: StepShape, device: Device) -> list[Load]:
     )
     read, written = matmul_bytes(
         rows,
-        op.n * op.groups,
+        op.n,
         op.k,
         activation_bits=activation_bits,
         weight_bits=op.precision.weight_bits,
     )
-    if op.groups > 1:
-        read = read + rows * op.k * (op.groups - 1) * activation_bits / 8
     one = load(
         law=law,
         time_s=time_s,
         datatype=arithmetic.datatype,
         peak_flops=arithmetic.peak_flops,
         flops=2.0 * rows * op.n * op.groups * op.k,
-        memory_bytes=np.where(rows > 0, read + written, 0.0),
+        memory_bytes=np.where(rows > 0, op.groups * (read + written), 0.0),
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),
     )

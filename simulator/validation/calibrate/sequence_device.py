@@ -13,6 +13,7 @@ from simulator.validation.calibrate.least_squares import Fit, Parameter
 from simulator.validation.calibrate.sequence import Condition, fit_modules, with_constants
 from simulator.validation.calibrate.sequence_tables import (
     ModuleRows,
+    read_batched_rows,
     read_module_rows,
     read_scorer_rows,
     read_stream_rows,
@@ -51,6 +52,7 @@ _NARROW = ("attention.gather.fp8", "attention.gather.blocks.fp8")
 
 FAMILIES = {
     "mla": Family(("mla_generation_module", "mla_context_module"), {}, {}),
+    "batched": Family(("mla_bmm",), {}, {}),
     "dsa": Family(
         ("dsa_generation_module", "dsa_context_module"),
         {
@@ -158,6 +160,7 @@ def fit_scan(
 _READERS = {
     "dsv4_paged_mqa_logits_module": read_scorer_rows,
     "mhc_module": read_stream_rows,
+    "mla_bmm": read_batched_rows,
 }
 
 

@@ -5,7 +5,8 @@ row in milliseconds: ``mla_``, ``dsa_``, ``dsv4_csa_``, ``dsv4_hca_`` and ``msa_
 ``context_module`` or ``generation_module``. They time one layer's attention with its projections,
 norms, rope and cache writes, run by vLLM. Beside them stand tables of single kernels:
 ``dsv4_hca_attn_module`` (the core alone), ``dsv4_paged_mqa_logits_module`` (the scorer alone),
-``mhc_module`` (the residual streams of a layer), ``gdn`` and ``kda`` (a recurrence).
+``mhc_module`` (the residual streams of a layer), ``mla_bmm`` (the products of each head with the
+latent space), ``gdn`` and ``kda`` (a recurrence).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from simulator.graph.attention.delta_rule import GatedDeltaNet, KimiDeltaAttenti
 from simulator.graph.attention.grouped_query import SharedKeyAttention
 from simulator.graph.attention.latent import SharedLatentAttention
 from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
-from simulator.graph.operator import AttentionCore, Indexer, Operator, Recurrence
+from simulator.graph.operator import AttentionCore, Indexer, Matmul, Operator, Recurrence
 from simulator.graph.residual import HyperConnections
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
@@ -145,6 +146,29 @@ def read_scorer_rows(path: Path, device: str) -> list[ModuleRows]:
     return found
 
 
+def read_batched_rows(path: Path, device: str) -> list[ModuleRows]:
+    """The rows of an ``mla_bmm`` table: one product for each head, up to the latent or down.
+
+    Raises:
+        InputError: pyarrow is missing, or the file is no such table.
+    """
+    table = read_table(path, device)
+    latent = next(
+        op for op in _operators("mla", "deepseek-ai/DeepSeek-V3", "bfloat16", "bfloat16", 128)
+        if op.name == "attention.key_up"
+    )  # fmt: skip
+    assert isinstance(latent, Matmul)
+    found = []
+    for label, rows in _groups(table, ("bmm_dtype", "op_name", "num_heads")):
+        _, name, heads = label
+        up = replace(latent, groups=int(heads))
+        product = up if name == "mla_gen_pre" else replace(up, n=up.k, k=up.n)
+        shape = StepShape.prefill(1.0, table["num_tokens"][rows].astype(np.float64))
+        measured_s, score = table["measured_s"][rows], table["score"][rows]
+        found.append(ModuleRows((product,), shape, measured_s, score, "|".join(map(str, label))))
+    return found
+
+
 def read_stream_rows(path: Path, device: str) -> list[ModuleRows]:
     """The rows of an ``mhc_module`` table: what surrounds both parts of a layer.
 
@@ -211,7 +235,8 @@ def _groups(
 ) -> Iterator[tuple[tuple[Any, ...], NDArray[np.intp]]]:
     members: dict[tuple[Any, ...], list[int]] = {}
     for i, key in enumerate(zip(*(table[name] for name in names), strict=True)):
-        if key[0] in MODELS:
+        # Some tables name models that nobody serves.
+        if names[0] != "model" or key[0] in MODELS:
             members.setdefault(key, []).append(i)
     for key, rows in members.items():
         yield key, np.array(rows)
