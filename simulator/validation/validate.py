@@ -143,6 +143,9 @@ def serve_points(
     reasons: Counter[str] = Counter()
     answers: dict[str, Any] = {}
     for i, point in enumerate(points):
+        if point.unasked:
+            reasons[point.unasked] += 1
+            continue
         key = str((point.hardware, point.model, sorted(point.asked.items(), key=str)))
         try:
             if key not in answers:

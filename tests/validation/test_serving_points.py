@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.validation.measured.serving import serving_points
+from simulator.validation.validate import serve_points
 
 ROW = {
     "silicon_data_source": "2026-04-06.csv; silicon_concurrency=16",
@@ -57,3 +58,15 @@ def test_settings_do_not_decide_what_is_scored(tmp_path):
         bare = replace(point, settings={})
         assert bare.asked != point.asked
         assert (bare.key, bare.is_score_row) == (point.key, point.is_score_row)
+
+
+def test_drafted_answers_are_told_not_predicted(tmp_path):
+    fp4 = {"model_path": "deepseek-ai/DeepSeek-R1", "tp_size": "8"}
+    asked(tmp_path, **fp4, backend_version="1.2.0rc6.post3")
+    points = list(serving_points(tmp_path / "points.csv"))
+    assert all("drafted" in p.unasked for p in points)
+    samples, reasons = serve_points(points)
+    assert samples == []
+    assert reasons == {points[0].unasked: 2}
+    asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
+    assert not any(p.unasked for p in serving_points(tmp_path / "points.csv"))

@@ -1,8 +1,8 @@
 """How InferenceX sets its servers, by engine, device, model and load.
 
-Facts from the launch scripts in ``benchmarks/`` of github:SemiAnalysisAI/InferenceX (Apache-2.0):
-limits, cache format, and how long newcomers are left waiting. The tables of its results do not
-say these, and TTFT hangs on them.
+Facts from the launch scripts in ``benchmarks/`` and the configurations and their change log in
+github:SemiAnalysisAI/InferenceX (Apache-2.0): limits, cache format, how long newcomers are left
+waiting, and which runs draft. The tables of its results do not say these.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LARGEST_NODE = 8
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the table says of a run: ``precision`` of the weights, ``users`` in flight, ``tp``."""
+    """What the table says of a run: ``precision`` of weights, ``users`` in flight, ``version``."""
 
     engine: str
     hardware: str
@@ -25,6 +25,7 @@ class Run:
     isl: int
     osl: int
     users: int
+    version: str = ""
 
     @property
     def is_short(self) -> bool:
@@ -36,6 +37,22 @@ def settings_of(run: Run) -> Settings:
     """What a run of InferenceX was set to beside what its table says; empty where not known."""
     recipe = _RECIPES.get(run.engine)
     return {} if recipe is None else recipe(run)
+
+
+def is_drafted(run: Run) -> bool:
+    """Whether answers were drafted (MTP): only configurations that draft have such points.
+
+    DeepSeek in 4 bits on TensorRT-LLM 1.2.0rc6.post3 (``dsr1-fp4-b200-trt-mtp``; without drafting
+    it is post2), and on B200 in 8 bits on SGLang 0.5.9 what ``dsr1-fp8-b200-sglang`` stops short
+    of: more than 64 users of eight devices, or more than four with long prompts.
+    """
+    if not run.model.startswith("deepseek"):
+        return False
+    if run.engine == "trtllm":
+        return run.version == "1.2.0rc6.post3"
+    if (run.engine, run.version, run.hardware, run.precision) != ("sglang", "0.5.9", "b200", "fp8"):
+        return False
+    return run.tp == _LARGEST_NODE and run.users > (64 if run.isl < 8192 else 4)
 
 
 def _sglang(run: Run) -> Settings:

@@ -22,6 +22,7 @@ class Point:
             to the split rule.
         settings: more arguments: how the run was set up. They are not part of what was measured,
             so that learning of one leaves the split into fitted and scored rows as it was.
+        unasked: why no question to ``predict`` would be that of the run; empty where one is.
     """
 
     hardware: str
@@ -33,6 +34,7 @@ class Point:
     source: str = ""
     fitted: bool | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    unasked: str = ""
 
     @property
     def asked(self) -> dict[str, Any]:

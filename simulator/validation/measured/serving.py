@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import Run, settings_of
+from simulator.validation.measured.inferencex import Run, is_drafted, settings_of
 from simulator.validation.measured.point import Point
 
 _SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
@@ -68,16 +68,21 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     if replicas > 1:
         asked["devices"] = tp * replicas
     source = row["silicon_data_source"]
+    unasked = ""
     if _OTHER_CLIENT.search(source):
         settings = _other_settings(row)
     else:
-        lengths, users = (asked["isl"], asked["osl"]), asked["concurrency"]
-        run = Run(row["backend"], hardware, model, row["precision"], tp, *lengths, users)
-        settings = settings_of(run)
+        load = asked["isl"], asked["osl"], asked["concurrency"]
+        version = row["backend_version"]
+        run = Run(row["backend"], hardware, model, row["precision"], tp, *load, version)
+        settings, unasked = settings_of(run), _DRAFTED if is_drafted(run) else ""
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
             value = float(row[column]) / 1e3
-            yield Point(hardware, model, "serve", quantity, value, asked, source, settings=settings)
+            yield Point(
+                hardware, model, "serve", quantity, value, asked, source,
+                settings=settings, unasked=unasked,
+            )  # fmt: skip
 
 
 _LARGEST_NODE = 8
@@ -97,6 +102,7 @@ def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 _AIPERF_PROMPTS = 100
+_DRAFTED = "its answers were drafted (multi-token prediction), which nothing predicts yet"
 
 
 def _cache(row: Mapping[str, str]) -> str | None:
