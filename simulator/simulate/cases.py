@@ -28,7 +28,7 @@ _INTEGERS = frozenset(
         "tp", "pp", "ep", "dp", "cp", "dcp", "devices",
         "max_sequences", "max_batched_tokens", "max_context",
         "batch", "context", "isl", "osl", "concurrency", "requests", "seed",
-        "distinct_prompts",
+        "distinct_prompts", "captured_tokens",
     }
 )  # fmt: skip
 _NUMBERS = frozenset({"rate", "memory_fraction", "length_spread"})

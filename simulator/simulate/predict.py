@@ -21,7 +21,8 @@ from simulator.units import humane
 PHASES = ("decode", "prefill", "serve")
 DEPLOYMENT_FLAGS = (
     "engine", "precision", "kv_precision", "tp", "pp", "ep", "dp", "cp", "dcp", "devices",
-    "max_sequences", "max_batched_tokens", "max_context", "memory_fraction",
+    "max_sequences", "max_batched_tokens", "max_context", "captured_tokens",
+    "memory_fraction",
 )  # fmt: skip
 SERVE_REQUESTS_PER_USER = 10
 """How many requests each user of a closed loop sends, as public benchmarks do."""

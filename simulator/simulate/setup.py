@@ -95,6 +95,8 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     device = resolve(hardware, engine).served_by(deployment.engine)
     model = catalogue.model(model_name)
     profile = catalogue.engine_profile(deployment.engine)
+    if deployment.captured_tokens is not None:
+        profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
     precision = deployment.precision or model.weight_precision
     precision = profile.precisions.get(precision, precision)
     kv_precision = deployment.kv_precision or own_cache_format(model)

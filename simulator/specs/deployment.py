@@ -56,6 +56,8 @@ class Deployment(Spec):
         two_batch_overlap: half batches that compute and communicate in turns.
         prefill, decode: pools with layouts of their own for prompts and for answers, between
             which caches are sent; both or neither.
+        captured_tokens: largest step that replays a captured graph, 0 for none (vLLM's
+            ``max_cudagraph_capture_size``).
         offload: weights, tables and cache that lie off the device.
     """
 
@@ -80,6 +82,7 @@ class Deployment(Spec):
     max_batched_tokens: Degree | None = None
     max_context: Degree | None = None
     memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    captured_tokens: Annotated[int, Field(ge=0)] | None = None
     kv_block_tokens: Degree | None = None
     kv_blocks: Degree | None = None
     chunked_prefill: bool | None = None

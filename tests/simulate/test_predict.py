@@ -134,3 +134,14 @@ def test_repeated_prompts_keep_their_lengths():
     )
     for repeated, own in zip((fixed, spread), both, strict=True):
         assert repeated.total_tokens_per_s == pytest.approx(own.total_tokens_per_s, rel=0.05)
+
+
+def test_a_captured_step_is_not_launched_kernel_by_kernel():
+    asked = {"phase": "prefill", "batch": 1, "context": 1024}
+    launched, captured = (
+        predict("b200", "gpt-oss-120b", captured_tokens=most, **asked) for most in (512, 2048)
+    )
+    assert captured.step_time_s < 0.8 * launched.step_time_s
+    assert captured.step_time_s == predict(
+        "b200", "gpt-oss-120b", captured_tokens=4096, **asked
+    ).step_time_s  # fmt: skip

@@ -45,6 +45,11 @@ def test_sglang_on_blackwell_looks_seldom(tmp_path, users, interval):
     assert "scheduling" not in hopper
 
 
+def test_vllm_captures_long_steps_of_gpt_oss(tmp_path):
+    changes = {"backend": "vllm", "model_path": "openai/gpt-oss-120b", "system": "h200_sxm"}
+    assert asked(tmp_path, **changes)["captured_tokens"] == 2048
+
+
 def test_an_older_engine_has_a_profile_of_its_own(tmp_path):
     elsewhere = "data/auto-gap-analysis/x.csv; silicon_concurrency=16"
     found = asked(tmp_path, backend_version="1.0.0rc3", silicon_data_source=elsewhere)

@@ -99,7 +99,9 @@ def _vllm(run: Run) -> Settings:
     """
     sequences = 512 if run.hardware == "b200" else run.users
     found: Settings = {"max_batched_tokens": 8192, "max_sequences": sequences}
-    if run.model == "llama-3.1-70b" and run.hardware == "h200-sxm":
+    if run.model == "gpt-oss-120b":
+        found["captured_tokens"] = 2048
+    elif run.hardware == "h200-sxm":
         found["kv_precision"] = "fp8"
     return found
 
