@@ -9,9 +9,26 @@ from dataclasses import dataclass
 
 from simulator.serving.request import Request
 
-Rule = Callable[[int, int, int], int]
-"""(decode steps since the last prompt when the first newcomer was seen, tokens of newcomers and
-batch, token budget) → decode steps since the last prompt after which newcomers come in."""
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a rule looks at.
+
+    Args:
+        since: decode steps since the last prompt when the first newcomer was seen.
+        requests: newcomers.
+        tokens: of the newcomers' prompts and of the batch.
+        budget: tokens that a step takes.
+    """
+
+    since: int
+    requests: int
+    tokens: int
+    budget: int
+
+
+Rule = Callable[[Outside], int]
+"""Decode steps since the last prompt after which the newcomers come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +37,8 @@ class LookEvery:
 
     steps: int
 
-    def __call__(self, seen: int, _tokens: int, _budget: int) -> int:
-        return -(-seen // self.steps) * self.steps
+    def __call__(self, outside: Outside) -> int:
+        return _multiple(outside.since, self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +51,33 @@ class Gather:
     steps: int
     share: float
 
-    def __call__(self, seen: int, tokens: int, budget: int) -> int:
-        return seen if tokens >= self.share * budget else seen + self.steps
+    def __call__(self, outside: Outside) -> int:
+        is_worth_it = outside.tokens >= self.share * outside.budget
+        return outside.since + (0 if is_worth_it else self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class EveryRank:
+    """Wait until every data-parallel rank has a newcomer, or for a look every ``steps``.
+
+    TensorRT-LLM's ``attention_dp_config`` with ``enable_balance`` and ``timeout_iters``: no rank
+    should decode beside another's prompt. A newcomer takes the place of one that has left, on
+    whichever rank that was: all ranks have one after ``ranks`` times the ``ranks``-th harmonic
+    number of newcomers, the mean of the coupon collector's problem.
+    """
+
+    steps: int
+    ranks: int
+
+    def __call__(self, outside: Outside) -> int:
+        enough = self.ranks * sum(1 / n for n in range(1, self.ranks + 1))
+        if outside.requests >= enough:
+            return outside.since
+        return _multiple(outside.since, self.steps)
+
+
+def _multiple(steps: int, of: int) -> int:
+    return -(-steps // of) * of
 
 
 class Door:
@@ -68,7 +110,8 @@ class Door:
         return max(0, self._opens(sequences) - self._done) if self.outside and sequences else 0
 
     def _opens(self, sequences: int) -> int:
-        return self._rule(self._seen, self._tokens + sequences, self._budget)
+        tokens = self._tokens + sequences
+        return self._rule(Outside(self._seen, len(self.outside), tokens, self._budget))
 
     def passed(self, steps: int) -> None:
         """``steps`` decode steps are over; 0 stands for a step with prompts."""

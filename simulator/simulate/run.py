@@ -91,6 +91,15 @@ def _check_lengths(table: RequestTable, setup: Setup) -> None:
             field="workload",
             remedy="shorten the requests, or give the cache more memory (precision, tp)",
         )
+    shortest = int(np.min(table.input_tokens))
+    budget = setup.limits.max_batched_tokens // setup.deployment.dp
+    if shortest > budget and not setup.limits.chunked_prefill:
+        raise InputError(
+            f"every prompt is longer ({shortest} tokens or more) than the {budget} that a step "
+            f"of {setup.profile.title} takes, and it does not spread prompts over steps",
+            field="max_batched_tokens",
+            remedy=f"max_batched_tokens of {shortest} or more, or chunked_prefill true",
+        )
 
 
 def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure
-from simulator.serving.door import Gather, LookEvery, Rule
+from simulator.serving.door import EveryRank, Gather, LookEvery, Rule
 from simulator.serving.limits import EngineLimits
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -43,16 +43,18 @@ def with_scheduling(
         output_reserve=profile.output_reserve if reserve is None else reserve,
         watermark_blocks=int(chosen.watermark * limits.kv_blocks),
         schedule_ahead=chosen.asynchronous,
-        admission=_admission(chosen),
+        admission=_admission(chosen, deployment.dp),
         swap_s_per_block=swap_s,
     )
 
 
-def _admission(chosen: Scheduling) -> Rule | None:
+def _admission(chosen: Scheduling, ranks: int) -> Rule | None:
     if chosen.receive_interval:
         return LookEvery(chosen.receive_interval)
     if chosen.gather_steps:
         return Gather(chosen.gather_steps, chosen.gather_share)
+    if chosen.balance_steps and ranks > 1:
+        return EveryRank(chosen.balance_steps, ranks)
     return None
 
 

@@ -42,6 +42,9 @@ class Scheduling(Spec):
         gather_steps, gather_share: prompts wait so many decode steps unless they fill this share
             of the token budget (TensorRT-LLM's ``batch_wait_timeout_iters`` and
             ``batch_wait_max_tokens_ratio``).
+        balance_steps: with data-parallel attention, prompts wait until there is one for every
+            rank, or for a look every so many decode steps (``timeout_iters`` of TensorRT-LLM's
+            ``attention_dp_config`` with ``enable_balance``).
         preemption: what a shortage of memory throws out is computed again, or swapped to the
             host over its link.
         router: which replica a request goes to.
@@ -56,12 +59,15 @@ class Scheduling(Spec):
     receive_interval: Annotated[int, Field(ge=0)] = 0
     gather_steps: Annotated[int, Field(ge=0)] = 0
     gather_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    balance_steps: Annotated[int, Field(ge=0)] = 0
     preemption: Literal["recompute", "swap"] = "recompute"
     router: RouterName = "least-loaded"
     failures: tuple[FailureOf, ...] = ()
 
     @model_validator(mode="after")
     def _one_reason_to_wait(self) -> "Scheduling":
-        if self.receive_interval and self.gather_steps:
-            raise ValueError("receive_interval and gather_steps are two engines' ways: give one")
+        ways = ("receive_interval", "gather_steps", "balance_steps")
+        given = [name for name in ways if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are different ways to wait: give one")
         return self

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 
 from simulator.errors import InputError
 from simulator.serving.cluster import serve
-from simulator.serving.door import Gather, LookEvery
+from simulator.serving.door import EveryRank, Gather, LookEvery
 from simulator.serving.policies import COMPOSITIONS, ORDERINGS
 from simulator.serving.request import FINISHED, REJECTED
 
@@ -28,7 +28,9 @@ ENGINES = st.fixed_dictionaries(
         "watermark_blocks": st.sampled_from([0, 3]),
         "whole_prompt_fits": st.booleans(),
         "schedule_ahead": st.booleans(),
-        "admission": st.sampled_from([None, None, LookEvery(4), LookEvery(30), Gather(9, 0.5)]),
+        "admission": st.sampled_from(
+            [None, None, LookEvery(4), LookEvery(30), Gather(9, 0.5), EveryRank(20, 4)]
+        ),
         "swap_s_per_block": st.sampled_from([None, 1e-4]),
         "request_overhead_s": st.sampled_from([0.0, 3e-3]),
         "chunked_prefill": st.booleans(),

@@ -4,7 +4,7 @@ import pytest
 from closed_form_clock import ClosedFormClock, serve_watched, settings, table
 
 from simulator.serving.cluster import Failure
-from simulator.serving.door import Gather, LookEvery
+from simulator.serving.door import EveryRank, Gather, LookEvery
 
 CLOCK = ClosedFormClock()
 PROMPT = 100
@@ -37,7 +37,20 @@ def test_prompts_that_fill_a_step_are_not_kept_waiting():
     assert second_starts(Gather(7, 0.5), arrival_s, prompt=300) == pytest.approx(after(3))
 
 
-@pytest.mark.parametrize("rule", [LookEvery(10), Gather(7, 0.5)])
+@pytest.mark.parametrize(("ranks", "opens_after"), [(1, 3), (2, 10)])
+def test_a_lone_prompt_waits_for_prompts_on_the_other_ranks(ranks, opens_after):
+    arrival_s = (after(2) + after(3)) / 2
+    assert second_starts(EveryRank(10, ranks), arrival_s) == pytest.approx(after(opens_after))
+
+
+def test_ranks_all_have_a_prompt_after_as_many_as_a_coupon_collector_needs():
+    begun = (after(2) + after(3)) / 2
+    requests = table([0.0, *[begun] * 3], [PROMPT] * 4, [200, 5, 5, 5])
+    started = serve_watched(requests, settings(admission=EveryRank(10, 2))).records.started_s
+    assert started[1:] == pytest.approx(after(3))
+
+
+@pytest.mark.parametrize("rule", [LookEvery(10), Gather(7, 0.5), EveryRank(10, 4)])
 def test_who_comes_while_nobody_decodes_is_served_at_once(rule):
     assert second_starts(rule, 100.0) == 100.0
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from simulator.serving.door import Gather, LookEvery
+from simulator.serving.door import EveryRank, Gather, LookEvery
 from simulator.simulate.run import cluster_settings, simulate
 from simulator.simulate.setup import resolve_setup
 from simulator.specs.deployment import Deployment
@@ -55,6 +55,10 @@ def test_newcomers_wait_as_the_engine_was_told(scenario):
     assert admission(gather_steps=20, gather_share=0.9) == Gather(20, 0.9)
     with pytest.raises(ValidationError, match="give one"):
         admission(receive_interval=30, gather_steps=20)
+    # Without data-parallel ranks there is nothing to balance.
+    assert admission(balance_steps=60) is None
+    ranks = settings_of(scenario, scheduling={"balance_steps": 60}, dp=4, devices=4)
+    assert ranks.limits.admission == EveryRank(60, 4)
 
 
 def test_a_simulation_survives_a_failure(scenario):

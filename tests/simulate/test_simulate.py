@@ -85,6 +85,24 @@ def test_requests_that_can_never_be_served_are_refused_before_anything_runs(scen
         simulate(scenario.model_copy(update={"workload": workload}))
 
 
+def test_prompts_longer_than_a_step_are_refused_where_they_are_not_spread(scenario):
+    workload = scenario.workload.model_copy(
+        update={"input_tokens": Uniform(kind="uniform", low=9_000, high=9_500), "requests": 5}
+    )
+
+    def run(**chosen):
+        deployment = scenario.deployment.model_copy(update={"engine": "trtllm", **chosen})
+        return simulate(
+            scenario.model_copy(update={"workload": workload, "deployment": deployment})
+        )
+
+    with pytest.raises(InputError, match="every prompt is longer") as caught:
+        run()
+    assert "chunked_prefill" in str(caught.value.remedy)
+    for chosen in ({"chunked_prefill": True}, {"max_batched_tokens": 10_000}):
+        assert run(**chosen).metrics.finished == 5
+
+
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [

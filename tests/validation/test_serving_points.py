@@ -75,3 +75,35 @@ def test_drafted_answers_are_told_not_predicted(tmp_path):
     assert reasons == {points[0].unasked: 2}
     asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
     assert not any(p.unasked for p in serving_points(tmp_path / "points.csv"))
+
+
+@pytest.mark.parametrize(
+    ("version", "users", "tp", "isl", "layout"),
+    [
+        ("", "64", "8", "8192", {"tp": 1, "dp": 8, "ep": 8}),
+        ("", "64", "8", "1024", {"tp": 8, "dp": None, "ep": 8}),
+        ("", "8", "8", "1024", {"tp": 8, "dp": None, "ep": 1}),
+        ("1.2.0rc6.post2", "64", "8", "8192", {"tp": 8, "dp": None, "ep": 1}),
+    ],
+)
+def test_first_runs_of_deepseek_spread_experts_and_sequences(
+    tmp_path, version, users, tp, isl, layout
+):
+    source = f"2026-04-06.csv; silicon_concurrency={users}"
+    changes = {"model_path": "deepseek-ai/DeepSeek-R1", "backend_version": version}
+    found = asked(
+        tmp_path, **changes, batch_size=users, tp_size=tp, isl=isl, silicon_data_source=source
+    )
+    assert {name: found.get(name) for name in layout} == layout
+    assert ("scheduling" in found) == (layout["dp"] is not None)
+    budget = int(users) + int(isl) + 127
+    assert found["max_batched_tokens"] == max(budget // 64 * 64, 8192 if version else 0)
+
+
+def test_what_was_measured_when_drafting_came_is_told(tmp_path):
+    changes = {"model_path": "deepseek-ai/DeepSeek-R1", "backend_version": "1.1.0rc2.post2"}
+    for day, drafted in (("2025-12-15", False), ("2026-01-14", True)):
+        source = f"2026-04-06.csv; silicon_concurrency=16; measured={day}T00:00:00Z"
+        asked(tmp_path, **changes, silicon_data_source=source)
+        points = serving_points(tmp_path / "points.csv")
+        assert {bool(p.unasked) for p in points} == {drafted}

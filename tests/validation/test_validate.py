@@ -34,6 +34,26 @@ def test_own_table_is_large_and_cited() -> None:
     assert {p.hardware.partition(":")[0] for p in points} <= known
 
 
+def test_rows_keep_how_they_were_run(tmp_path: Path) -> None:
+    points = [p for p in published_points(PUBLISHED) if p.phase == "serve"]
+    assert any("scheduling" in p.settings for p in points)
+    assert any(p.unasked for p in points)
+    again = tmp_path / "again.csv"
+    write_points(points, again)
+    assert list(published_points(again)) == points
+
+
+@pytest.mark.parametrize("settings", ["[1]", "{"])
+def test_settings_that_are_no_object_are_named_with_their_row(tmp_path: Path, settings) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text(
+        "hardware,model,phase,quantity,value,settings,source\n"
+        f'h100-sxm,llama-3.1-8b,serve,ttft_s,1,"{settings}",somebody\n'
+    )
+    with pytest.raises(InputError, match="row 2"):
+        list(published_points(path))
+
+
 def test_rows_of_calibration_and_scoring_are_apart(small: Path) -> None:
     found = validate([small])
     points = list(published_points(small))

@@ -15,7 +15,10 @@ _LARGEST_NODE = 8
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the table says of a run: ``precision`` of weights, ``users`` in flight, ``version``."""
+    """What the table says of a run.
+
+    ``precision`` of weights, ``users`` in flight, ``version`` of the engine, the day ``measured``.
+    """
 
     engine: str
     hardware: str
@@ -26,6 +29,7 @@ class Run:
     osl: int
     users: int
     version: str = ""
+    measured: str = ""
 
     @property
     def is_short(self) -> bool:
@@ -43,13 +47,15 @@ def is_drafted(run: Run) -> bool:
     """Whether answers were drafted (MTP): only configurations that draft have such points.
 
     DeepSeek in 4 bits on TensorRT-LLM 1.2.0rc6.post3 (``dsr1-fp4-b200-trt-mtp``; without drafting
-    it is post2), and on B200 in 8 bits on SGLang 0.5.9 what ``dsr1-fp8-b200-sglang`` stops short
+    it is post2) and before that what was measured on 2026-01-14, when these configurations came;
+    and on B200 in 8 bits on SGLang 0.5.9 what ``dsr1-fp8-b200-sglang`` stops short
     of: more than 64 users of eight devices, or more than four with long prompts.
     """
     if not run.model.startswith("deepseek"):
         return False
     if run.engine == "trtllm":
-        return run.version == "1.2.0rc6.post3"
+        came = run.version == "1.1.0rc2.post2" and run.measured == "2026-01-14"
+        return came or run.version == "1.2.0rc6.post3"
     if (run.engine, run.version, run.hardware, run.precision) != ("sglang", "0.5.9", "b200", "fp8"):
         return False
     return run.tp == _LARGEST_NODE and run.users > (64 if run.isl < 8192 else 4)
@@ -67,6 +73,9 @@ def _sglang(run: Run) -> Settings:
     found: Settings = {"max_batched_tokens": 32768, "memory_fraction": 0.82}
     if run.precision == "fp4":
         found = {"max_batched_tokens": 16384, "memory_fraction": 0.85}
+        # ``dsr1-fp4-b200-sglang`` as of November 2025; the table does not say so.
+        if not run.version and run.model.startswith("deepseek"):
+            found["ep"] = run.tp
     elif run.model == "deepseek-r1" and run.tp < _LARGEST_NODE:
         found = {"max_batched_tokens": 8192, "memory_fraction": 0.95}
         scheduling = {"receive_interval": 10}
@@ -85,10 +94,43 @@ def _trtllm(run: Run) -> Settings:
         if run.is_short and run.tp < _LARGEST_NODE:
             found["scheduling"] = {"gather_steps": 20, "gather_share": 0.9}
         return found
-    found = {"max_batched_tokens": max(8192, (run.users + run.isl + 127) // 64 * 64)}
+    tokens = (run.users + run.isl + 127) // 64 * 64
+    found = {"memory_fraction": 0.8 if run.hardware == "b200" else 0.75}
+    # Every checkpoint of DeepSeek in 8 bits has a scale a block.
+    if run.precision == "fp8":
+        found["precision"] = "fp8_block"
+    if run.version in _FIRST_TRTLLM:
+        return found | {"max_batched_tokens": tokens} | _first_layout(run)
+    found["max_batched_tokens"] = max(8192, tokens)
     if is_fp8_on_blackwell and run.is_short and 64 <= run.users < 256:
         found["scheduling"] = {"gather_steps": 40, "gather_share": 0.8}
     return found
+
+
+_FIRST_TRTLLM = ("", "1.1.0rc2.post2")
+
+
+def _first_layout(run: Run) -> Settings:
+    """``dsr1-*-trt`` in ``nvidia-master.yaml`` as of November 2025.
+
+    Experts and sequences were spread over the devices for many users; the table of results does
+    not say so.
+    """
+    is_long = run.isl == 8192
+    if run.precision == "fp8":
+        spreads_experts = True
+        spreads_sequences = run.users >= 64 and (is_long == (run.hardware != "b200"))
+        spreads_sequences &= run.osl == 1024
+    else:
+        whole_up_to = 32
+        if run.tp == _LARGEST_NODE and not is_long:
+            whole_up_to = 8 if run.is_short else 16
+        spreads_experts = run.users > whole_up_to or (is_long and run.tp < _LARGEST_NODE)
+        spreads_sequences = run.users >= (64 if is_long else 256)
+    if spreads_sequences:
+        spread = {"tp": 1, "dp": run.tp, "ep": run.tp}
+        return spread | {"scheduling": {"balance_steps": 60}}
+    return {"ep": run.tp} if spreads_experts else {}
 
 
 def _vllm(run: Run) -> Settings:

@@ -1,10 +1,12 @@
 """The project's own table: one published figure a row, in the words of ``predict``.
 
 Its columns are the flags of ``roofsim predict`` beside the measured quantity, so that anybody
-can add rows, or keep a table of their own in the same form.
+can add rows, or keep a table of their own in the same form. What has no flag stands in
+``settings``, a JSON object; ``unasked`` says why a row cannot be predicted.
 """
 
 import csv
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ _WHOLES = (
 )  # fmt: skip
 _NUMBERS = ("length_spread",)
 COLUMNS = (
-    "hardware", "model", "phase", "quantity", "value", *_TEXTS, *_WHOLES, *_NUMBERS, "source",
+    "hardware", "model", "phase", "quantity", "value", *_TEXTS, *_WHOLES, *_NUMBERS, "settings",
+    "unasked", "source",
 )  # fmt: skip
 
 
@@ -32,7 +35,7 @@ def published_points(path: Path) -> Iterator[Point]:
     """Every row as a point.
 
     Raises:
-        InputError: a number is not one; names the row.
+        InputError: a number is not one, or settings are no JSON object; names the row.
     """
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
@@ -41,12 +44,20 @@ def published_points(path: Path) -> Iterator[Point]:
                 asked |= {n: int(row[n]) for n in _WHOLES if row.get(n)}
                 asked |= {n: float(row[n]) for n in _NUMBERS if row.get(n)}
                 value = float(row["value"])
+                settings = _settings(row.get("settings"))
             except ValueError as error:
                 raise InputError(str(error), file=path, field=f"row {number}") from None
             yield Point(
                 row["hardware"], row["model"], row["phase"], row["quantity"], value, asked,
-                row["source"],
+                row["source"], settings=settings, unasked=row.get("unasked") or "",
             )  # fmt: skip
+
+
+def _settings(text: str | None) -> dict[str, Any]:
+    found = json.loads(text) if text else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"settings are not a JSON object: {text}")
+    return found
 
 
 def write_points(points: Iterable[Point], path: Path) -> None:
@@ -56,8 +67,9 @@ def write_points(points: Iterable[Point], path: Path) -> None:
         writer.writeheader()
         for p in points:
             asked = {k: v for k, v in p.question.items() if v is not None}
+            settings = json.dumps(dict(p.settings)) if p.settings else ""
             row = {"hardware": p.hardware, "model": p.model, "phase": p.phase}
             writer.writerow(
                 {**row, "quantity": p.quantity, "value": f"{p.value:.4g}", **asked,
-                 "source": p.source}
+                 "settings": settings, "unasked": p.unasked, "source": p.source}
             )  # fmt: skip

@@ -26,6 +26,7 @@ _MODELS = {
     "gpt-oss-120b": "gpt-oss-120b",
 }
 _OTHER_CLIENT = re.compile(r"auto-gap-analysis")
+_MEASURED = re.compile(r"measured=(\d{4}-\d\d-\d\d)")
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
 LENGTH_SPREAD = 0.2
 """Lengths are drawn from (1 - spread) upwards."""
@@ -73,8 +74,9 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
         settings = _other_settings(row)
     else:
         load = asked["isl"], asked["osl"], asked["concurrency"]
-        version = row["backend_version"]
-        run = Run(row["backend"], hardware, model, row["precision"], tp, *load, version)
+        day = _MEASURED.search(source)
+        version = row["backend_version"], day.group(1) if day else ""
+        run = Run(row["backend"], hardware, model, row["precision"], tp, *load, *version)
         settings, unasked = settings_of(run), _DRAFTED if is_drafted(run) else ""
     for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
         if row[column]:
@@ -92,16 +94,21 @@ def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
     """What is known of runs that were not InferenceX's.
 
     Llama 3.1 8B on vLLM answers faster than its prompts can be computed. Its client repeats the
-    hundred prompts that AIPerf draws by default, and vLLM keeps their prefixes.
+    hundred prompts that AIPerf draws by default, and vLLM keeps their prefixes. TensorRT-LLM
+    served prompts of more than a step's tokens, which it refuses unless that limit is raised.
     """
-    if row["backend"] == "trtllm" and row["backend_version"].startswith("1.0."):
-        return {"engine": "trtllm-1.0"}
+    if row["backend"] == "trtllm":
+        if row["backend_version"].startswith("1.0."):
+            return {"engine": "trtllm-1.0"}
+        prompt = _whole(row["isl"])
+        return {"max_batched_tokens": prompt} if prompt > _STEP_TOKENS else {}
     if row["backend"] == "vllm" and "Llama-3.1-8B" in row["model_path"]:
         return {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
     return {}
 
 
 _AIPERF_PROMPTS = 100
+_STEP_TOKENS = 8192
 _DRAFTED = "its answers were drafted (multi-token prediction), which nothing predicts yet"
 
 
