@@ -134,7 +134,10 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
             "overloaded: the queue grew throughout, so latencies depend on the run's length"
         )
     if metrics.rejected:
-        notes.append(f"{metrics.rejected} requests were longer than the cache or context allows")
+        bounds = "the cache or context allows"
+        if not setup.limits.chunked_prefill:
+            bounds += ", or their prompts longer than a step takes (chunked_prefill spreads them)"
+        notes.append(f"{metrics.rejected} requests were longer than {bounds}")
     if price is None:
         notes.append(
             f"nobody has published a price of {setup.hardware.name}; "

@@ -105,7 +105,7 @@ def _lists(records: Records) -> dict[str, Any]:
         "start_times": records.arrival_s.tolist(),
         "queue_times": np.nan_to_num(records.queue_s).tolist(),
         "generated_texts": [""] * len(tpot),
-        "errors": ["longer than the cache or context" if lost else "" for lost in rejected],
+        "errors": ["longer than this deployment takes" if lost else "" for lost in rejected],
     }
 
 

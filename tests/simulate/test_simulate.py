@@ -101,6 +101,9 @@ def test_prompts_longer_than_a_step_are_refused_where_they_are_not_spread(scenar
     assert "chunked_prefill" in str(caught.value.remedy)
     for chosen in ({"chunked_prefill": True}, {"max_batched_tokens": 10_000}):
         assert run(**chosen).metrics.finished == 5
+    some = run(max_batched_tokens=9_250)
+    assert 0 < some.metrics.rejected < 5
+    assert any("chunked_prefill" in note for note in some.notes)
 
 
 @pytest.mark.parametrize(
