@@ -18,6 +18,7 @@ class EngineLimits:
         kv_blocks, kv_block_tokens: the paged cache.
         max_context: longest prompt plus answer.
         chunked_prefill: whether a prompt may be spread over steps.
+        ranks: data-parallel ranks that share these limits evenly; a sequence stays on one.
         request_overhead_s: from arrival to the scheduler, and back with the first token.
         prefix_caching: freed blocks keep their text until they are handed out again: for prompts
             that begin alike, and for sequences that were thrown out.
@@ -41,6 +42,7 @@ class EngineLimits:
     kv_block_tokens: int
     max_context: int
     chunked_prefill: bool = True
+    ranks: int = 1
     request_overhead_s: float = 0.0
     prefix_caching: bool = False
     whole_prompt_fits: bool = True
@@ -50,3 +52,13 @@ class EngineLimits:
     swap_s_per_block: float | None = None
     admission: "Rule | None" = None
     lower_tiers: "CacheTiers | None" = None
+
+    @property
+    def longest_request(self) -> int:
+        """Tokens of the longest prompt plus answer that can be served at all."""
+        return min(self.max_context, self.kv_blocks // self.ranks * self.kv_block_tokens)
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt that can be served at all."""
+        return self.max_context if self.chunked_prefill else self.max_batched_tokens // self.ranks

@@ -29,8 +29,8 @@ class Scheduler:
         "_composition",
         "_counters",
         "_limits",
-        "_most_prompt_tokens",
-        "_most_tokens",
+        "_longest_prompt",
+        "_longest_request",
         "_someone_left",
         "_victim_key",
         "batch",
@@ -58,10 +58,8 @@ class Scheduler:
         self._limits = limits
         self._composition = composition
         self._counters = counters
-        self._most_tokens = min(limits.max_context, limits.kv_blocks * limits.kv_block_tokens)
-        self._most_prompt_tokens = limits.max_context
-        if not limits.chunked_prefill:
-            self._most_prompt_tokens = limits.max_batched_tokens
+        self._longest_request = limits.longest_request
+        self._longest_prompt = limits.longest_prompt
         self._victim_key = ordering.key if ordering.largest_key_leaves else None
         self._committed = 0
         self._someone_left = False
@@ -96,7 +94,7 @@ class Scheduler:
     def never_fits(self, request: Request, *, answers: bool = True) -> bool:
         """Whether no state of this replica could serve ``request``, or its prompt alone."""
         total = request.input_tokens + (request.output_tokens if answers else 0)
-        return total > self._most_tokens or request.input_tokens > self._most_prompt_tokens
+        return total > self._longest_request or request.input_tokens > self._longest_prompt
 
     def may_admit(self, request: Request, now: float) -> bool:
         """Whether a run of decode steps must end early for a request that just came."""

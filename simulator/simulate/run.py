@@ -83,7 +83,7 @@ def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
 def _check_lengths(table: RequestTable, setup: Setup) -> None:
     """Refuse a workload of which nothing can ever be served."""
     longest = int(np.min(table.input_tokens + table.output_tokens))
-    most = min(setup.limits.max_context, setup.kv_capacity_tokens)
+    most = setup.limits.longest_request
     if longest > most:
         raise InputError(
             f"every request is longer ({longest} tokens or more) than the {most} that "
@@ -92,10 +92,10 @@ def _check_lengths(table: RequestTable, setup: Setup) -> None:
             remedy="shorten the requests, or give the cache more memory (precision, tp)",
         )
     shortest = int(np.min(table.input_tokens))
-    budget = setup.limits.max_batched_tokens // setup.deployment.dp
-    if shortest > budget and not setup.limits.chunked_prefill:
+    if shortest > setup.limits.longest_prompt:
         raise InputError(
-            f"every prompt is longer ({shortest} tokens or more) than the {budget} that a step "
+            f"every prompt is longer ({shortest} tokens or more) than the "
+            f"{setup.limits.longest_prompt} that a step "
             f"of {setup.profile.title} takes, and it does not spread prompts over steps",
             field="max_batched_tokens",
             remedy=f"max_batched_tokens of {shortest} or more, or chunked_prefill true",

@@ -165,6 +165,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
             if deployment.chunked_prefill is None
             else deployment.chunked_prefill
         ),
+        ranks=deployment.dp,
         request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
     )
     limits = with_scheduling(limits, deployment, profile, hardware, graph.kv_bytes_per_token)

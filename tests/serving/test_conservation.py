@@ -93,6 +93,21 @@ def test_runs_of_steps_equal_single_steps(seed, options):
     assert sum(c.events for c in swift.counters) <= sum(c.events for c in exact.counters)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "rejected"),
+    [
+        ({"kv_blocks": 40, "kv_block_tokens": 16}, False),
+        ({"kv_blocks": 40, "kv_block_tokens": 16, "ranks": 2}, True),
+        ({"max_batched_tokens": 600, "chunked_prefill": False}, False),
+        ({"max_batched_tokens": 600, "chunked_prefill": False, "ranks": 2}, True),
+    ],
+)
+def test_a_request_stays_on_one_rank(bounds, rejected):
+    long_and_short = table([0.0, 0.0], [500, 100], [5, 5])
+    found = serve_watched(long_and_short, settings(**bounds)).records
+    assert found.status.tolist() == [REJECTED if rejected else FINISHED, FINISHED]
+
+
 def test_a_request_that_can_never_fit_is_rejected_and_the_others_served():
     requests = table([0, 0, 0], [100, 20_000, 100], 10)
     records = serve_watched(requests, settings()).records
