@@ -13,11 +13,10 @@ at its mean context.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from simulator.roofline.compute.arrays import FloatArray, floats
 from simulator.roofline.compute.overlap import overlapped
-
-FloatArray = NDArray[np.float64]
 
 # How well key tiles on their way hide behind the work on earlier ones, in the norm
 # (a^p + b^p)^(1/p) of two overlapping times: 1 is not at all, infinity is perfectly.
@@ -113,10 +112,6 @@ class DecodeCalibration:
     latency_s: float
 
 
-def _floats(*values: ArrayLike) -> list[FloatArray]:
-    return [np.asarray(v, dtype=np.float64) for v in values]
-
-
 def _padded(size: FloatArray, granule: float) -> FloatArray:
     padded: FloatArray = np.ceil(size / granule) * granule
     return padded
@@ -154,11 +149,11 @@ def prefill_attention_time_s(
     list scheduling (SIAM J. Appl. Math. 17, 1969) with a measured constant. Moving queries,
     outputs and KV is not hidden behind it: an item loads before and stores after it multiplies.
     """
-    b, new, past, heads, groups_of, key_dim = _floats(
+    b, new, past, heads, groups_of, key_dim = floats(
         batch, query_tokens, past_tokens, query_heads, kv_heads, head_dim
     )
-    out_dim = key_dim if value_dim is None else _floats(value_dim)[0]
-    kv_size, act_size, window = _floats(
+    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    kv_size, act_size, window = floats(
         kv_bytes_per_value, activation_bytes_per_value, window_tokens
     )
     keys = kernel.tile_keys
@@ -199,7 +194,7 @@ def prefill_attention_time_s(
     moved = b * new * heads * dims_moved * act_size
     moved = moved + b * groups_of * (past + new) * dims_moved * kv_size
     if causal:
-        row = groups_of * dims_moved if stored_dims is None else _floats(stored_dims)[0]
+        row = groups_of * dims_moved if stored_dims is None else floats(stored_dims)[0]
         stored = b * new * row * (act_size + kv_size)
         moved = moved + calibration.cache_write_factor * stored
     move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
@@ -216,7 +211,7 @@ def cached_fraction(moved_bytes: ArrayLike, cache_bytes: ArrayLike) -> FloatArra
     than the cache holds over and over evicts each line before its reuse. Measured on H100,
     H200 and B200, whose decode times jump between 32 MiB and 64 MiB (64 and 128 on B200).
     """
-    moved, cache = _floats(moved_bytes, cache_bytes)
+    moved, cache = floats(moved_bytes, cache_bytes)
     share: FloatArray = np.clip((1.05 * cache - moved) / (0.35 * np.maximum(cache, 1.0)), 0.0, 1.0)
     return share
 
@@ -250,11 +245,11 @@ def decode_attention_time_s(
     A unit spends per item a fixed start and end, and then per key tile the longer of streaming
     and multiplying; that loop overlaps with the traffic of all units through memory.
     """
-    b, context, heads, groups_of, key_dim = _floats(
+    b, context, heads, groups_of, key_dim = floats(
         batch, context_tokens, query_heads, kv_heads, head_dim
     )
-    out_dim = key_dim if value_dim is None else _floats(value_dim)[0]
-    kv_size, act_size, window, cache = _floats(
+    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    kv_size, act_size, window, cache = floats(
         kv_bytes_per_value, activation_bytes_per_value, window_tokens, cache_bytes
     )
     windowed = context > window
@@ -320,7 +315,7 @@ def mla_decode_time_s(
     All heads share one KV head: keys are the latent and the rotary part, values the latent
     (DeepSeek-V2, arXiv:2405.04434). The absorbing products around it are matrix products.
     """
-    latent, rope = _floats(latent_dim, rope_dim)
+    latent, rope = floats(latent_dim, rope_dim)
     return decode_attention_time_s(
         rates,
         kernel,

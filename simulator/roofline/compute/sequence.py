@@ -11,11 +11,11 @@ where there is no work.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from simulator.roofline.compute.arrays import FloatArray, floats
 from simulator.roofline.compute.attention import DeviceRates
-
-FloatArray = NDArray[np.float64]
+from simulator.roofline.compute.overlap import overlapped
 
 _OVERLAP_EXPONENT = 3.0
 """How well moving hides behind multiplying: (a^p + b^p)^(1/p)."""
@@ -129,19 +129,6 @@ class RecurrentScanCalibration:
     latency_s: float
 
 
-def _floats(*values: ArrayLike) -> list[FloatArray]:
-    return [np.asarray(v, dtype=np.float64) for v in values]
-
-
-def _overlapped(first: FloatArray, second: FloatArray) -> FloatArray:
-    """(first^p + second^p)^(1/p), scaled by the larger so that nothing underflows."""
-    larger = np.maximum(np.maximum(first, second), 1e-300)
-    smaller = np.minimum(first, second)
-    p = _OVERLAP_EXPONENT
-    norm: FloatArray = larger * (1.0 + (smaller / larger) ** p) ** (1.0 / p)
-    return norm
-
-
 def indexer_time_s(
     rates: DeviceRates,
     calibration: IndexerCalibration,
@@ -157,10 +144,10 @@ def indexer_time_s(
     hide behind the products. Picking takes each of the query ``rows`` some time of its own, and
     the ``compared`` pairs of scores theirs.
     """
-    count, work, keys, scores = _floats(rows, flops, key_bytes, score_bytes)
+    count, work, keys, scores = floats(rows, flops, key_bytes, score_bytes)
     multiply_s = work / (rates.peak_flops * calibration.matrix_fraction)
     bandwidth = rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction
-    busy_s = _overlapped(multiply_s, keys / bandwidth) + scores / bandwidth
+    busy_s = overlapped(multiply_s, keys / bandwidth, _OVERLAP_EXPONENT) + scores / bandwidth
     busy_s = busy_s + count * calibration.row_s
     busy_s = busy_s + np.asarray(compared, np.float64) * calibration.rank_s
     return np.where(work > 0.0, calibration.latency_s + busy_s, 0.0)
@@ -173,7 +160,7 @@ by a histogram (vLLM's ``top_k_per_row``)."""
 
 def comparisons(rows: ArrayLike, first: ArrayLike, last: ArrayLike) -> FloatArray:
     """Comparisons in ``rows`` rows whose entries grow evenly from ``first`` to ``last``."""
-    count, low, high = _floats(rows, first, last)
+    count, low, high = floats(rows, first, last)
     spread = np.maximum(high - low, 1e-6)
     upper, lower = np.minimum(low + spread, RANKED_ENTRIES), np.minimum(low, RANKED_ENTRIES)
     total: FloatArray = count * (upper**3 - lower**3) / (3.0 * spread)
@@ -201,7 +188,7 @@ def gather_attention_time_s(
     the kernel's tile, and each tile loads its entries itself. ``launches`` follow each other.
     ``starts`` is False for a list that joins another one in the same items.
     """
-    count, seen, heads, shared, width, size = _floats(
+    count, seen, heads, shared, width, size = floats(
         rows, pairs, query_heads, kv_heads, dims, bytes_per_entry
     )
     group = heads / shared
@@ -218,7 +205,7 @@ def gather_attention_time_s(
         work_s = work_s + np.maximum(rounds, 1.0) * calibration.item_s
     loaded = np.where(kernel.keys_stay, 0.0, seen * size * tiles / shared)
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
-    busy_s = _overlapped(work_s, load_s)
+    busy_s = overlapped(work_s, load_s, _OVERLAP_EXPONENT)
     if kernel.joined_heads:
         busy_s = busy_s + _join_time_s(rates, kernel, items, entries, heads * count, width / 2.0)
     latency_s = np.asarray(launches, np.float64) * calibration.latency_s if starts else 0.0
@@ -263,7 +250,7 @@ def recurrent_step_time_s(
 
     ``state_bytes`` of all sequences are read and written once, ``row_bytes`` beside them.
     """
-    states, others, launches = _floats(state_bytes, row_bytes, kernels)
+    states, others, launches = floats(state_bytes, row_bytes, kernels)
     moved = 2.0 * states + others
     move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
     return np.where(moved > 0.0, launches * calibration.latency_s + move_s, 0.0)
@@ -285,7 +272,7 @@ def recurrent_scan_time_s(
     chunks follow each other, so a prompt alone uses as many units as it has chains however long
     it is, and chains beyond the units wait for the next round.
     """
-    count, length, state, flops, size, launches = _floats(
+    count, length, state, flops, size, launches = floats(
         sequences, tokens, state_bytes, flops_per_row, bytes_per_row, kernels
     )
     chains = count * state / CHAIN_STATE_BYTES
@@ -296,5 +283,5 @@ def recurrent_scan_time_s(
     work_s = rounds * (calibration.item_s + chunks * chunk_s)
     moved = count * (2.0 * state + length * size)
     move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
-    total_s = launches * calibration.latency_s + _overlapped(work_s, move_s)
+    total_s = launches * calibration.latency_s + overlapped(work_s, move_s, _OVERLAP_EXPONENT)
     return np.where(count * length > 0.0, total_s, 0.0)
