@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from simulator.graph.step_shape import StepShape
 from simulator.specs.scenario import Scenario
 
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -20,6 +21,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the measured data is not part of the project and not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def mixed_step() -> tuple[StepShape, list[StepShape]]:
+    """A step of both phases, and its decode and its prefill as steps of their own."""
+    together = StepShape.of(
+        decode_sequences=7,
+        decode_context=2000,
+        prefill_sequences=2,
+        prefill_tokens=500,
+        prefill_past=300,
+    )
+    return together, [StepShape.decode(7, 2000), StepShape.prefill(2, 500, 300)]
 
 
 @pytest.fixture

@@ -216,19 +216,17 @@ def test_catalogue_lists_shows_and_checks(tmp_path):
     assert roofsim("catalogue", "check", "./my-chip.yaml", cwd=tmp_path).returncode == 0
 
 
-_COLUMNS = "hardware,model,phase,quantity,value,engine,precision,batch,context,source\n"
+def table_of(folder: Path, rows: list[str]) -> Path:
+    """A table of measurements of one's own."""
+    table = folder / "mine.csv"
+    columns = "hardware,model,phase,quantity,value,engine,precision,batch,context,source"
+    table.write_text("\n".join([columns, *rows, ""]), encoding="utf-8")
+    return table
 
 
 def test_validate_scores_a_table_of_ones_own(tmp_path):
-    table = tmp_path / "mine.csv"
-    table.write_text(
-        _COLUMNS
-        + "".join(
-            f"h100-sxm,llama-3.1-8b,decode,step_time_s,0.007,vllm,bf16,{batch},1000,mine\n"
-            for batch in range(1, 17)
-        ),
-        encoding="utf-8",
-    )
+    row = "h100-sxm,llama-3.1-8b,decode,step_time_s,0.007,vllm,bf16,{},1000,mine"
+    table = table_of(tmp_path, [row.format(batch) for batch in range(1, 17)])
     done = roofsim("validate", "--data", table, "--json", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -238,15 +236,8 @@ def test_validate_scores_a_table_of_ones_own(tmp_path):
 
 
 def test_calibrate_prints_a_section_that_the_hardware_file_takes(tmp_path):
-    table = tmp_path / "mine.csv"
-    table.write_text(
-        _COLUMNS
-        + "".join(
-            f"apple-m4-pro,llama-3.1-8b,decode,step_time_s,{i / 1e3},llamacpp,bf16,1,{i},x\n"
-            for i in range(99, 115)
-        ),
-        encoding="utf-8",
-    )
+    row = "apple-m4-pro,llama-3.1-8b,decode,step_time_s,{},llamacpp,bf16,1,{},x"
+    table = table_of(tmp_path, [row.format(i / 1e3, i) for i in range(99, 115)])
     done = roofsim("calibrate", table, "--device", "apple-m4-pro")
     assert done.returncode == 0, done.stderr
     assert "measured_with" in done.stdout

@@ -60,19 +60,11 @@ def test_a_prompt_in_two_halves_does_the_same_work(name):
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
-def test_a_mixed_step_is_its_decode_and_its_prefill(name):
+def test_a_mixed_step_is_its_decode_and_its_prefill(name, mixed_step):
     graph = build(catalogue.model(name))
-    decode = StepShape.decode(7, 2000)
-    prefill = StepShape.prefill(2, 500, 300)
-    mixed = StepShape.of(
-        decode_sequences=7,
-        decode_context=2000,
-        prefill_sequences=2,
-        prefill_tokens=500,
-        prefill_past=300,
-    )
+    mixed, phases = mixed_step
     for op in graph.operators:
-        apart = float(flops(op, decode) + flops(op, prefill))
+        apart = sum(float(flops(op, shape)) for shape in phases)
         assert float(flops(op, mixed)) == pytest.approx(apart)
 
 

@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from simulator.errors import InputError
 from simulator.report import columns, write
 from simulator.serving.request import REJECTED
+
+NOBODY = 65534
 
 REQUEST_COLUMNS = (
     "request_id,arrival_s,input_tokens,output_tokens,cached_tokens,ttft_s,tpot_s,e2e_s,queue_s,"
@@ -105,12 +110,29 @@ def test_a_folder_that_cannot_be_is_refused_at_once(result, tmp_path, below):
         write.write_report(result, folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused_at_once(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match=re.escape(str(tmp_path))):
-        write.check_writable(tmp_path / "report")
-    tmp_path.chmod(0o700)
+@contextmanager
+def an_ordinary_user():
+    """Root may write everywhere; whoever tests as root becomes nobody for a moment."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_a_read_only_folder_is_refused_at_once():
+    # Not below pytest's own folder, which nobody else may enter.
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        with an_ordinary_user():
+            assert list(folder.iterdir()) == []
+            with pytest.raises(InputError, match=re.escape(name)):
+                write.check_writable(folder / "report")
+        folder.chmod(0o700)
+        write.check_writable(folder / "report")
 
 
 def test_checking_leaves_no_trace(tmp_path):

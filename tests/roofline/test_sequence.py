@@ -256,23 +256,13 @@ def test_no_operator_beats_its_roof(name, hardware):
 
 
 @pytest.mark.parametrize("name", SPARSE_OR_RECURRENT)
-def test_a_mixed_step_is_its_decode_and_its_prefill(name):
+def test_a_mixed_step_is_its_decode_and_its_prefill(name, mixed_step):
     model = step_model(name)
-    decode = StepShape.decode(7.0, 2000.0)
-    prefill = StepShape.prefill(2.0, 500.0, 300.0)
-    mixed = StepShape.of(
-        decode_sequences=7,
-        decode_context=2000,
-        prefill_sequences=2,
-        prefill_tokens=500,
-        prefill_past=300,
-    )
+    mixed, phases = mixed_step
     for op in model.graph.operators:
         if op.driver == "context":
             apart = sum(
-                float(part.time_s)
-                for shape in (decode, prefill)
-                for part in cost(op, shape, model.device)
+                float(part.time_s) for shape in phases for part in cost(op, shape, model.device)
             )
             together = sum(float(part.time_s) for part in cost(op, mixed, model.device))
             assert together == pytest.approx(apart)
