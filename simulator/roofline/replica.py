@@ -7,13 +7,18 @@ micro-batches at the same time; with two-batch overlap each rank's share is halv
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from simulator.graph.operator import AttentionCore, Experts, Indexer, LatentCore, Operator
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.load import FloatArray
+
+NumberT = TypeVar("NumberT", FloatArray, float)
+Choose = Callable[[Any, Any], Any]
+"""The smaller or the larger of two: numpy's function for arrays, the builtin for floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +84,19 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
 
 
 def turns_of(
-    sequences: Any,  # noqa: ANN401 (float or array)
+    sequences: NumberT,
     layout: Layout,
-    smaller: Callable[[Any, Any], Any],
-    larger: Callable[[Any, Any], Any],
-    floor: Callable[[Any], Any],
-) -> tuple[Any, Any]:
+    smaller: Choose,
+    larger: Choose,
+    floor: Callable[[NumberT], NumberT],
+) -> tuple[NumberT, NumberT | float]:
     """Micro-batches and halves of a step of ``sequences``; a sequence is never split.
 
     The functions are numpy's for arrays, the builtins for plain floats.
     """
-    per_rank = larger(sequences / layout.dp, 1.0)
-    passes = smaller(float(layout.pp), floor(per_rank))
-    halves = 1.0
+    per_rank: NumberT = larger(sequences / layout.dp, 1.0)
+    passes: NumberT = smaller(float(layout.pp), floor(per_rank))
+    halves: NumberT | float = 1.0
     if layout.two_batch_overlap:
         halves = larger(1.0, smaller(2.0, floor(per_rank / passes)))
     return passes, halves

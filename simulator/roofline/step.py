@@ -10,10 +10,9 @@ the mean device's. Power is idle plus the energy of the work, held at the device
 calibrated times already contain the clock that the limit leaves.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,16 +22,20 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.costing import cost
 from simulator.roofline.device import Device
 from simulator.roofline.load import FloatArray, Load
-from simulator.roofline.replica import ONE_TURN, RankStep, Turns, placed, rank_step
+from simulator.roofline.replica import (
+    ONE_TURN,
+    Choose,
+    NumberT,
+    RankStep,
+    Turns,
+    placed,
+    rank_step,
+)
 from simulator.roofline.under_engine import share_of, under_engine
 from simulator.specs.engine_profile import EngineProfile
 
 if TYPE_CHECKING:
     from simulator.roofline.offload import OffloadPlan
-
-NumberT = TypeVar("NumberT", FloatArray, float)
-Choose = Callable[[Any, Any], Any]
-
 
 Totals = tuple[NumberT, NumberT, NumberT, NumberT]
 """Loads of several operators summed: seconds, joules of the work at full clock, launches, and the
@@ -213,7 +216,7 @@ class StepModel:
         """
         busy_s, work_j, kernels, link_s = totals
         halves = turns.halves
-        pass_s: Any = busy_s  # float or array
+        pass_s = busy_s
         if self._hides_messages:
             pass_s = self._busy(busy_s, link_s, turns, smaller)
         uncaptured = tokens > self._captured_tokens
@@ -236,20 +239,22 @@ class StepModel:
         drawn_j = self._idle_w * time_s + drawn_j
         return time_s, smaller(drawn_j, self._limit_w * time_s)
 
-    def _paced(self, pass_s: Any, turns: Turns, larger: Choose) -> Any:  # noqa: ANN401 (float or array)
+    def _paced(self, pass_s: NumberT, turns: Turns, larger: Choose) -> NumberT:
         """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
-        return larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
+        paced_s: NumberT = larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
+        return paced_s
 
-    def _busy(self, busy_s: Any, link_s: Any, turns: Turns, smaller: Choose) -> Any:  # noqa: ANN401 (float or array)
+    def _busy(self, busy_s: NumberT, link_s: NumberT, turns: Turns, smaller: Choose) -> NumberT:
         """Time of one micro-batch, less what is hidden of its messages behind its compute.
 
         An engine hides a fraction; two halves that take turns hide all but what does not fit.
         """
         if not self._hides_messages:
             return busy_s
-        hideable = smaller(link_s, busy_s - link_s)
+        hideable: NumberT = smaller(link_s, busy_s - link_s)
         hidden = self._overlap + (turns.halves > 1) * (1.0 - self._overlap)
-        return turns.halves * (busy_s - hidden * hideable)
+        exposed_s: NumberT = turns.halves * (busy_s - hidden * hideable)
+        return exposed_s
 
     def _padded(self, shape: StepShape) -> StepShape:
         """Decode steps that replay a captured graph run at its size, the next one up."""

@@ -8,7 +8,7 @@ documents) and whatever is wrong with a text is left to that reader.
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.events import (
@@ -24,6 +24,9 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 from ruamel.yaml.nodes import ScalarNode
+
+EventT = TypeVar("EventT", bound=Event)
+_Content = ScalarEvent | MappingStartEvent | SequenceStartEvent
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(\.[0-9]+)?(e[-+][0-9]+)?")
 _MERGE = "tag:yaml.org,2002:merge"
@@ -50,34 +53,31 @@ def read_plain(text: str) -> object:
     return content
 
 
-def _expect(events: Iterator[Event], kind: type[Event]) -> Any:  # noqa: ANN401 (untyped library)
+def _expect(events: Iterator[Event], kind: type[EventT]) -> EventT:
     event = next(events)
-    if type(event) is not kind:
+    if not isinstance(event, kind):
         raise NotPlainError
     return event
 
 
-def _value(event: Any, events: Iterator[Event], scalar: Callable[[str], object]) -> object:  # noqa: ANN401 (untyped library)
+def _value(event: Event, events: Iterator[Event], scalar: Callable[[str], object]) -> object:
     """What begins with ``event``; takes the events that belong to it."""
-    if event.anchor is not None or event.tag is not None:
+    if not isinstance(event, _Content) or event.anchor is not None or event.tag is not None:
         raise NotPlainError
-    kind = type(event)
-    if kind is ScalarEvent:
+    if isinstance(event, ScalarEvent):
         return scalar(event.value) if event.implicit[0] else event.value
-    if kind is MappingStartEvent:
-        found: dict[Any, object] = {}
-        while type(event := next(events)) is not MappingEndEvent:
+    if isinstance(event, MappingStartEvent):
+        found: dict[object, object] = {}
+        while not isinstance(event := next(events), MappingEndEvent):
             key = _value(event, events, scalar)
             if isinstance(key, dict | list) or key in found:
                 raise NotPlainError
             found[key] = _value(next(events), events, scalar)
         return found
-    if kind is SequenceStartEvent:
-        items = []
-        while type(event := next(events)) is not SequenceEndEvent:
-            items.append(_value(event, events, scalar))
-        return items
-    raise NotPlainError
+    items = []
+    while not isinstance(event := next(events), SequenceEndEvent):
+        items.append(_value(event, events, scalar))
+    return items
 
 
 @cache

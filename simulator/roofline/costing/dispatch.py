@@ -9,8 +9,8 @@ from simulator.roofline.load import FloatArray, Load
 
 
 @singledispatch
-def cost(op: Operator, shape: StepShape, device: Device) -> list[Load]:  # noqa: ARG001 (for the laws)
-    """Loads of all instances of ``op`` in the steps of ``shape`` on ``device``.
+def cost(op: Operator, _shape: StepShape, _device: Device) -> list[Load]:
+    """Loads of all instances of ``op`` in the steps of a shape on a device.
 
     Raises:
         InputError: the device lacks a datatype or a link that the operator needs.
