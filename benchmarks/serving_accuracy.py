@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from simulator.serving.cluster import Outcome, serve
-from simulator.serving.request import RequestTable
+from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.run import cluster_settings
 from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Scenario

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.serving.request import Request
+from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 
@@ -51,7 +51,7 @@ def test_an_attention_kind_is_one_class(tmp_path):
 
 
 def test_a_policy_is_one_function(monkeypatch, scenario):
-    from simulator.serving import policies
+    from simulator.serving.policies import ordering as policies
 
     names = {"Request": Request}
     exec(example("policy"), names)

@@ -10,7 +10,7 @@ from simulator.files import whole_file
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
-    from simulator.roofline.step import OperatorReport
+    from simulator.roofline.step.step import OperatorReport
     from simulator.simulate.prediction import Prediction
 
 _SHOWN = (

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import resolve
-from simulator.roofline.step import StepModel
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.step import StepModel
 from simulator.specs import catalogue
 
 FloatArray = NDArray[np.float64]

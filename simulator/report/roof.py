@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from simulator.roofline.device import Device, resolve
+from simulator.roofline.device.device import Device, resolve
 from simulator.simulate.setup import split_engine
 from simulator.specs import catalogue
 

@@ -23,7 +23,7 @@ from simulator.report.measures import (
     show,
     times,
 )
-from simulator.serving.metrics import Distribution
+from simulator.serving.outcome.metrics import Distribution
 from simulator.simulate.result import SimulationResult
 from simulator.units import humane, percent, significant
 

@@ -8,17 +8,17 @@ from typing import Literal
 import simpy
 
 from simulator.errors import InputError
-from simulator.serving.alarm import Alarm
-from simulator.serving.engine import UNBOUNDED, Engine
-from simulator.serving.handover import Links, Transfer
-from simulator.serving.limits import EngineLimits
-from simulator.serving.policies import Composition, Ordering
-from simulator.serving.recorder import Recorder
-from simulator.serving.request import REJECTED, Counters, Records, Request, RequestTable
-from simulator.serving.routing import Router
-from simulator.serving.sources import ClosedLoop, OpenStream, Source
-from simulator.serving.step_clock import StepClock
-from simulator.serving.timeline import StepEvent, Timeline
+from simulator.serving.outcome.recorder import Recorder
+from simulator.serving.outcome.timeline import StepEvent, Timeline
+from simulator.serving.policies.ordering import Composition, Ordering
+from simulator.serving.policies.routing import Router
+from simulator.serving.replica.engine import UNBOUNDED, Engine
+from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.replica.step_clock import StepClock
+from simulator.serving.traffic.alarm import Alarm
+from simulator.serving.traffic.handover import Links, Transfer
+from simulator.serving.traffic.request import REJECTED, Counters, Records, Request, RequestTable
+from simulator.serving.traffic.sources import ClosedLoop, OpenStream, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from simulator.errors import InputError
 from simulator.memory.kvtiers import cache_bytes_by_tier
 from simulator.memory.placement import layers_of
 from simulator.memory.tiers import memory_system
-from simulator.roofline.kv_transfer import channel
-from simulator.roofline.offload import JOULES_PER_LINK_BYTE
-from simulator.serving.limits import EngineLimits
-from simulator.serving.lower_tiers import CacheTiers, LowerTier
+from simulator.roofline.off_device.offload import JOULES_PER_LINK_BYTE
+from simulator.roofline.off_device.transfers import channel
+from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
 from simulator.simulate.setup import Setup
 
 

@@ -9,7 +9,7 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import memory_budget
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.model import Model

@@ -2,8 +2,8 @@
 
 from simulator.errors import InputError
 from simulator.graph.build import build
-from simulator.roofline.device import Device
-from simulator.roofline.sram import Machine, spread
+from simulator.roofline.device.device import Device
+from simulator.roofline.step.sram import Machine, spread
 from simulator.specs.deployment import Deployment
 from simulator.specs.model import Model
 

@@ -9,14 +9,14 @@ import numpy as np
 from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.build import build
-from simulator.roofline.collective.calibration import Link
-from simulator.roofline.collective.laws import send_receive_s
+from simulator.roofline.laws.collective.constants import Link
+from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
-from simulator.serving.handover import Transfer
-from simulator.serving.limits import EngineLimits
-from simulator.serving.policies import COMPOSITIONS, ordering
-from simulator.serving.request import Counters
-from simulator.serving.routing import router
+from simulator.serving.policies.ordering import COMPOSITIONS, ordering
+from simulator.serving.policies.routing import router
+from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.traffic.handover import Transfer
+from simulator.serving.traffic.request import Counters
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup

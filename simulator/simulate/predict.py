@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step import OperatorReport
+from simulator.roofline.step.step import OperatorReport
 from simulator.simulate.prediction import Prediction, with_cost
 from simulator.simulate.representative import sample_of
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from simulator.economics.cost import DevicePrice, TokenCost
-from simulator.roofline.step import OperatorReport
-from simulator.serving.metrics import Limits, ServingMetrics
-from simulator.serving.request import FloatArray, Records
+from simulator.roofline.step.step import OperatorReport
+from simulator.serving.outcome.metrics import Limits, ServingMetrics
+from simulator.serving.traffic.request import FloatArray, Records
 from simulator.specs.quantity import Z_80
 
 

@@ -8,11 +8,11 @@ from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
-from simulator.serving.metrics import Limits, ServingMetrics, measure
-from simulator.serving.policies import COMPOSITIONS, ordering
-from simulator.serving.request import RequestTable
-from simulator.serving.routing import router
-from simulator.serving.synthetic import draw_requests
+from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
+from simulator.serving.policies.ordering import COMPOSITIONS, ordering
+from simulator.serving.policies.routing import router
+from simulator.serving.traffic.request import RequestTable
+from simulator.serving.traffic.synthetic import draw_requests
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup

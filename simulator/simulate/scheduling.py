@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure
-from simulator.serving.door import EveryRank, Gather, LookEvery, Rule
-from simulator.serving.limits import EngineLimits
+from simulator.serving.replica.door import EveryRank, Gather, LookEvery, Rule
+from simulator.serving.replica.limits import EngineLimits
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware

@@ -10,10 +10,10 @@ from simulator.errors import InputError
 from simulator.graph.build import Graph, build, own_cache_format
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
-from simulator.roofline.device import Device, resolve
-from simulator.roofline.step import StepModel
-from simulator.roofline.step_table import StepTable
-from simulator.serving.limits import EngineLimits
+from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.table import StepTable
+from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
 from simulator.simulate.scheduling import with_scheduling
 from simulator.specs import catalogue
@@ -25,8 +25,8 @@ from simulator.units import humane
 
 if TYPE_CHECKING:
     # Imported where they are used: most deployments are no such machine and offload nothing.
-    from simulator.roofline.offload import OffloadPlan
-    from simulator.roofline.sram import Machine
+    from simulator.roofline.off_device.offload import OffloadPlan
+    from simulator.roofline.step.sram import Machine
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Setup:
     def step_model(self) -> StepModel:
         """The cost of any step."""
         if self.machine is not None:
-            from simulator.roofline.sram import SramStepModel
+            from simulator.roofline.step.sram import SramStepModel
 
             return SramStepModel(self.graph, self.device, self.profile, self.machine)
         return StepModel(self.graph, self.device, self.profile, self.offload)
@@ -116,7 +116,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         check_links(model, device, layout)
     graph = build(model, layout, precision, kv_precision)
     if deployment.offload is not None or graph.table_bytes:
-        from simulator.roofline.offload import offload
+        from simulator.roofline.off_device.offload import offload
 
         away = offload(graph, hardware, device, deployment.offload)
         graph, device, plan = away.graph, away.device, away.plan

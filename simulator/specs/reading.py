@@ -48,25 +48,19 @@ def _parse_json(text: str, path: Path) -> object:
 
 
 def _parse_yaml(text: str, path: Path) -> object:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from yaml import MarkedYAMLError, YAMLError
 
-    from simulator.specs.plain_yaml import NotPlainError, read_plain
+    from simulator.specs.yaml_text import DuplicateKeyError, read_yaml
 
     try:
-        try:
-            return read_plain(text)
-        except NotPlainError:
-            return YAML(typ="safe").load(text)
-    except DuplicateKeyError as error:
-        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}"
-        problem = str(error.problem).split(" with value")[0]
-        raise InputError(problem, file=path, field=line, remedy="delete one of the two") from None
+        return read_yaml(text)
     except MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}"
-        raise InputError(f"not valid YAML: {error.problem}", file=path, field=line) from None
-    except YAMLError as error:
+        twice = isinstance(error, DuplicateKeyError)
+        problem = f"the key {error.problem}" if twice else f"not valid YAML: {error.problem}"
+        remedy = "delete one of the two" if twice else None
+        raise InputError(problem, file=path, field=line, remedy=remedy) from None
+    except (YAMLError, ValueError, OverflowError) as error:
         raise InputError(f"not valid YAML: {error}", file=path) from None
 
 

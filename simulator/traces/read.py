@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.serving.request import NO_ROW, RequestTable
+from simulator.serving.traffic.request import NO_ROW, RequestTable
 from simulator.specs.workload import Trace
 from simulator.traces import csv_formats, json_formats
 from simulator.traces.folder import folder_rows

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.serving.metrics import ServingMetrics
-from simulator.serving.request import REJECTED, FloatArray, Records
-from simulator.serving.timeline import Timeline
+from simulator.serving.outcome.metrics import ServingMetrics
+from simulator.serving.outcome.timeline import Timeline
+from simulator.serving.traffic.request import REJECTED, FloatArray, Records
 
 PERCENTILES = (50, 90, 95, 99)
 

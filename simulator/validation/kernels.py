@@ -13,15 +13,16 @@ from typing import TypeVar
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.roofline.compute.attention import (
+from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.laws.attention.formula import (
     DecodeCalibration,
     DeviceRates,
     PrefillCalibration,
 )
-from simulator.roofline.compute.attention_kernels import KERNELS
-from simulator.roofline.compute.grouped import GroupedCalibration
-from simulator.roofline.compute.kernel_families import FAMILIES
-from simulator.roofline.compute.quantise import (
+from simulator.roofline.laws.attention.kernels import KERNELS
+from simulator.roofline.laws.experts.formula import GroupedCalibration
+from simulator.roofline.laws.matmul.kernels import FAMILIES
+from simulator.roofline.laws.quantise.formula import (
     PER_GROUP_16,
     PER_GROUP_128,
     PER_TENSOR,
@@ -29,7 +30,6 @@ from simulator.roofline.compute.quantise import (
     ElementwiseCalibration,
     QuantiseScheme,
 )
-from simulator.roofline.device import Device, resolve
 from simulator.specs import catalogue
 from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import class_only
+from simulator.roofline.device.device import class_only
 from simulator.simulate.predict import deployment_of, predict
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.setup import resolve_setup

@@ -4,8 +4,8 @@ import pytest
 
 from simulator.graph.build import build, build_vision
 from simulator.graph.vision import image_step
-from simulator.roofline.device import resolve
-from simulator.roofline.step import StepModel
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.step import StepModel
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 

@@ -17,7 +17,7 @@ from simulator.report.charts.timeline import rates, timeline
 from simulator.report.measures import MEASURES
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
-from simulator.serving.request import REJECTED
+from simulator.serving.traffic.request import REJECTED
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_nothing_finished_still_draws(result):
         finished_s=nan,
         status=np.full_like(result.records.status, REJECTED),
     )
-    from simulator.serving.metrics import Distribution
+    from simulator.serving.outcome.metrics import Distribution
 
     none = Distribution.of(nan)
     metrics = replace(result.metrics, ttft_s=none, tpot_s=none, e2e_s=none)

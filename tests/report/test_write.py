@@ -14,7 +14,7 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.report import columns, write
-from simulator.serving.request import REJECTED
+from simulator.serving.traffic.request import REJECTED
 
 NOBODY = 65534
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.compute.attention import (
+from simulator.roofline.laws.attention.formula import (
     AttentionKernel,
     DecodeCalibration,
     DeviceRates,
@@ -18,7 +18,7 @@ from simulator.roofline.compute.attention import (
     mla_prefill_time_s,
     prefill_attention_time_s,
 )
-from simulator.roofline.compute.attention_kernels import KERNELS
+from simulator.roofline.laws.attention.kernels import KERNELS
 
 RATES = DeviceRates(units=100, peak_flops=1e15, bandwidth_bytes_per_s=4e12)
 IDEAL_PREFILL = PrefillCalibration(

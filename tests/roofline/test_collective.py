@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.collective import (
+from simulator.roofline.laws.collective import (
     ANY,
     NCCL,
     VLLM_HOPPER,
@@ -29,9 +29,9 @@ from simulator.roofline.collective import (
     reduce_scatter_s,
     send_receive_s,
 )
-from simulator.roofline.collective.experts import distinct_destinations
-from simulator.roofline.collective.fabric import extents, geometry
-from simulator.roofline.collective.laws import (
+from simulator.roofline.laws.collective.experts import distinct_destinations
+from simulator.roofline.laws.collective.fabric import extents, geometry
+from simulator.roofline.laws.collective.formula import (
     in_network_all_reduce_s,
     one_shot_all_reduce_s,
     ring_all_gather_s,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.compute.experts import (
+from simulator.roofline.laws.experts.distinct import (
     ExpertLoads,
     busiest_rank_imbalance,
     distinct_experts,

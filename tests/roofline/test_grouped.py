@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.compute.experts import (
+from simulator.roofline.laws.experts.distinct import (
     ExpertLoads,
     expert_loads,
     selection_probability,
 )
-from simulator.roofline.compute.grouped import (
+from simulator.roofline.laws.experts.formula import (
     KERNEL_FAMILIES,
     MUL_MAT_Q_ID,
     TRITON,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.memory.tiers import memory_system
-from simulator.roofline.device import resolve
-from simulator.roofline.kv_transfer import beside_layers_s, load_s, reload
+from simulator.roofline.device.device import resolve
+from simulator.roofline.off_device.transfers import beside_layers_s, load_s, reload
 from simulator.specs import catalogue
 from simulator.specs.offload import CacheOffload, Offload
 

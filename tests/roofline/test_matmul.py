@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.compute.kernel_families import (
-    CUBLAS,
-    FAMILIES,
-    SYSTOLIC_256,
-    KernelFamily,
-    Tile,
-)
-from simulator.roofline.compute.matmul import (
+from simulator.roofline.laws.matmul.formula import (
     MatmulCalibration,
     k_block,
     matmul_bytes,
     matmul_time_s,
     resident_share,
+)
+from simulator.roofline.laws.matmul.kernels import (
+    CUBLAS,
+    FAMILIES,
+    SYSTOLIC_256,
+    KernelFamily,
+    Tile,
 )
 
 PEAK = 1e15

@@ -11,12 +11,12 @@ from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
 from simulator.memory.engram import table_saving_usd, with_table
 from simulator.memory.tiers import memory_system
-from simulator.roofline.device import resolve
-from simulator.roofline.engram import free_until_tokens, table_penalty
-from simulator.roofline.exposure import FetchedRows
-from simulator.roofline.host_path import host_path
-from simulator.roofline.offload import offload
-from simulator.roofline.step import StepModel
+from simulator.roofline.device.device import resolve
+from simulator.roofline.off_device.engram import free_until_tokens, table_penalty
+from simulator.roofline.off_device.exposure import FetchedRows
+from simulator.roofline.off_device.host_path import host_path
+from simulator.roofline.off_device.offload import offload
+from simulator.roofline.step.step import StepModel
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 from simulator.specs.model import Model

@@ -6,9 +6,9 @@ import pytest
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.attention_ffn import split_step
-from simulator.roofline.device import resolve
-from simulator.roofline.step import StepModel
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.attention_ffn import split_step
+from simulator.roofline.step.step import StepModel
 from simulator.specs import catalogue
 
 DEVICE = resolve(catalogue.hardware("gb200-nvl72"))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import resolve
-from simulator.roofline.replica import rank_step
-from simulator.roofline.step import StepModel
-from simulator.roofline.step_table import StepTable
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.ranks import rank_step
+from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue
 
 LLAMA, DEEPSEEK = catalogue.model("llama-3.1-70b"), catalogue.model("deepseek-v3")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.power import (
+from simulator.roofline.device.power import (
     PowerCalibration,
     PowerShares,
     Work,

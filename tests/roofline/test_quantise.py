@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.compute.kernel_families import FAMILIES
-from simulator.roofline.compute.quantise import (
+from simulator.roofline.laws.matmul.kernels import FAMILIES
+from simulator.roofline.laws.quantise.formula import (
     PER_GROUP_16,
     PER_TENSOR,
     PER_TOKEN,

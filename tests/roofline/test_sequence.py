@@ -11,9 +11,12 @@ from simulator.graph.build import build
 from simulator.graph.operator import AttentionCore, Elementwise, Indexer, LatentCore, Recurrence
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.compute.attention import DeviceRates
-from simulator.roofline.compute.quantise import ElementwiseCalibration
-from simulator.roofline.compute.sequence import (
+from simulator.roofline.device.device import resolve
+from simulator.roofline.laws.attention.formula import DeviceRates
+from simulator.roofline.laws.costing import cost
+from simulator.roofline.laws.quantise.formula import ElementwiseCalibration
+from simulator.roofline.laws.sequence.cost import scan_law
+from simulator.roofline.laws.sequence.formula import (
     GATHER_KERNELS,
     GatherCalibration,
     IndexerCalibration,
@@ -25,11 +28,8 @@ from simulator.roofline.compute.sequence import (
     recurrent_scan_time_s,
     recurrent_step_time_s,
 )
-from simulator.roofline.costing import cost
-from simulator.roofline.costing.sequence import scan_law
-from simulator.roofline.device import resolve
-from simulator.roofline.step import StepModel
-from simulator.roofline.step_table import StepTable
+from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue
 from simulator.validation.calibrate.sequence import with_constants
 

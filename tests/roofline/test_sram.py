@@ -6,8 +6,8 @@ import pytest
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import resolve
-from simulator.roofline.sram import SramStepModel, spread
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 

@@ -5,9 +5,9 @@ import pytest
 
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import resolve
-from simulator.roofline.step import StepModel
-from simulator.roofline.under_engine import under_engine
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Quantity

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.traffic import (
+from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
     GatherCalibration,

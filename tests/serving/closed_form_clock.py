@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.serving.cluster import Cluster, ClusterSettings, Outcome
-from simulator.serving.limits import EngineLimits
-from simulator.serving.policies import COMPOSITIONS, ordering
-from simulator.serving.request import RequestTable
-from simulator.serving.routing import router
+from simulator.serving.policies.ordering import COMPOSITIONS, ordering
+from simulator.serving.policies.routing import router
+from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.traffic.request import RequestTable
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure, Pool, Transfer, serve
-from simulator.serving.policies import mixed
-from simulator.serving.request import FINISHED, REJECTED
-from simulator.serving.routing import ROUTERS, router
+from simulator.serving.policies.ordering import mixed
+from simulator.serving.policies.routing import ROUTERS, router
+from simulator.serving.traffic.request import FINISHED, REJECTED
 
 CLOCK = ClosedFormClock()
 

@@ -4,7 +4,7 @@ import pytest
 from closed_form_clock import ClosedFormClock, serve_watched, settings, table
 
 from simulator.serving.cluster import Failure
-from simulator.serving.door import EveryRank, Gather, LookEvery
+from simulator.serving.replica.door import EveryRank, Gather, LookEvery
 
 CLOCK = ClosedFormClock()
 PROMPT = 100

@@ -10,9 +10,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from test_prefix_caching import shared_table
 
-from simulator.roofline.kv_transfer import Channel, beside_layers_s
+from simulator.roofline.off_device.transfers import Channel, beside_layers_s
 from simulator.serving.cluster import Failure, serve
-from simulator.serving.lower_tiers import CacheTiers, LowerTier
+from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
 from simulator.specs.workload import Trace
 from simulator.traces.read import read_trace
 

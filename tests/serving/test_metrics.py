@@ -5,9 +5,9 @@ import pytest
 from closed_form_clock import ClosedFormClock, random_table, settings, table
 
 from simulator.serving.cluster import serve
-from simulator.serving.metrics import Limits, is_overloaded, measure
-from simulator.serving.request import FINISHED, REJECTED, Counters, Records
-from simulator.serving.statistics import batch_means, percentiles
+from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
+from simulator.serving.outcome.statistics import batch_means, percentiles
+from simulator.serving.traffic.request import FINISHED, REJECTED, Counters, Records
 
 CLOCK = ClosedFormClock()
 

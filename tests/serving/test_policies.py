@@ -6,7 +6,7 @@ from closed_form_clock import ClosedFormClock, serve_watched, settings, table
 
 from simulator.errors import InputError
 from simulator.serving.cluster import serve
-from simulator.serving.policies import ordering
+from simulator.serving.policies.ordering import ordering
 
 CLOCK = ClosedFormClock()
 

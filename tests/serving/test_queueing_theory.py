@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from simulator.serving.cluster import serve
-from simulator.serving.statistics import batch_means
+from simulator.serving.outcome.statistics import batch_means
 
 PROMPTS_ONLY = ClosedFormClock(step_s=0, sequence_s=0, context_s=0, token_s=1e-3, past_s=0)
 """A prompt of n tokens takes n ms."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simulator.serving.arrivals import draw_arrivals, draw_lengths, weibull_shape
 from simulator.serving.cluster import serve
-from simulator.serving.synthetic import draw_requests
+from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths, weibull_shape
+from simulator.serving.traffic.synthetic import draw_requests
 from simulator.specs.workload import Arrivals, Length, Synthetic
 
 COUNT = 20_000

@@ -7,7 +7,7 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.memory.tiers import memory_system
-from simulator.roofline.kv_transfer import load_s
+from simulator.roofline.off_device.transfers import load_s
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.run import simulate
 from simulator.simulate.setup import resolve_setup

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.device import resolve
+from simulator.roofline.device.device import resolve
 from simulator.simulate.layouts import layouts_for
 from simulator.simulate.predict import predict
 from simulator.simulate.representative import MOST_SIMULATED, sample_of

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from simulator.serving.door import EveryRank, Gather, LookEvery
+from simulator.serving.replica.door import EveryRank, Gather, LookEvery
 from simulator.simulate.run import cluster_settings, simulate
 from simulator.simulate.setup import resolve_setup
 from simulator.specs.deployment import Deployment

@@ -37,7 +37,7 @@ def test_a_minimal_chip_is_one_file(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "field", "says"),
     [
-        ("power: {limit: 400 W}", "power: {limit: 400 W}\nname: again", "line", "duplicate"),
+        ("power: {limit: 400 W}", "power: {limit: 400 W}\nname: again", "line", "twice"),
         ("vendor: Me", "vendr: Me", "vendr", "did you mean vendor"),
         ("2 TB/s", "2 TFLOP/s", "memory.main.bandwidth", "unknown unit"),
         ("400 W", "-400 W", "power.limit", "more than zero|zero or more"),

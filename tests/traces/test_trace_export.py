@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
 from closed_form_clock import ClosedFormClock, random_table, settings
 
 from simulator.serving.cluster import serve
-from simulator.serving.metrics import Limits, measure
+from simulator.serving.outcome.metrics import Limits, measure
 from simulator.specs.deployment import Deployment
 from simulator.specs.workload import Trace
 from simulator.traces.inferencex import inferencex

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.compute.attention import DecodeCalibration, DeviceRates, PrefillCalibration
-from simulator.roofline.compute.attention_kernels import KERNELS
+from simulator.roofline.laws.attention.formula import (
+    DecodeCalibration,
+    DeviceRates,
+    PrefillCalibration,
+)
+from simulator.roofline.laws.attention.kernels import KERNELS
 from simulator.validation.calibrate.attention import (
     fit_decode,
     fit_prefill,

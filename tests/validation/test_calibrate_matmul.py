@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.compute.kernel_families import CUBLAS, KernelFamily, Tile
-from simulator.roofline.compute.matmul import MatmulCalibration
-from simulator.roofline.compute.quantise import STATIC, ElementwiseCalibration
+from simulator.roofline.laws.matmul.formula import MatmulCalibration
+from simulator.roofline.laws.matmul.kernels import CUBLAS, KernelFamily, Tile
+from simulator.roofline.laws.quantise.formula import STATIC, ElementwiseCalibration
 from simulator.validation.calibrate.matmul import (
     Condition,
     DeviceFacts,

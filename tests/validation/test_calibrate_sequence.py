@@ -7,7 +7,7 @@ import pytest
 
 from simulator.graph.operator import Elementwise, Indexer
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import resolve
+from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.validation.calibrate.run import calibrate
 from simulator.validation.calibrate.sequence import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.roofline.device import resolve
+from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.validation.calibrate.section import section_of_rates
 from simulator.validation.calibrate.steps import (

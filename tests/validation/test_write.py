@@ -1,9 +1,9 @@
 """A calibration section as text, put into files that people wrote."""
 
 import pytest
-from ruamel.yaml import YAML
 
 from simulator.specs.hardware import Calibration
+from simulator.specs.yaml_text import read_yaml
 from simulator.validation.calibrate.write import calibration_yaml, place
 
 HARDWARE = """\
@@ -36,7 +36,7 @@ def section(fraction: float) -> Calibration:
 
 
 def parsed(text: str) -> dict:
-    return YAML(typ="safe").load(text)
+    return read_yaml(text)
 
 
 def test_text_reads_back_as_the_same_section() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 
 from simulator.report import style
 from simulator.report.measures import seconds
-from simulator.serving.metrics import Distribution
-from simulator.serving.request import FloatArray
+from simulator.serving.outcome.metrics import Distribution
+from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.result import SimulationResult
 from simulator.units import humane
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.report import style
 from simulator.report.roof import Roof
-from simulator.serving.request import FloatArray
+from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.result import SimulationResult
 from simulator.units import humane, significant
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.compute.attention import (
+from simulator.roofline.laws.attention.formula import (
     AttentionKernel,
     DecodeCalibration,
     DeviceRates,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.collective import (
+from simulator.roofline.laws.collective import (
     NCCL,
     AllReduceMenu,
     Fabric,
@@ -27,7 +27,7 @@ from simulator.roofline.collective import (
     all_to_all_s,
     reduce_scatter_s,
 )
-from simulator.roofline.collective.fabric import FloatArray
+from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.compute import grouped
-from simulator.roofline.compute.experts import ExpertLoads
-from simulator.roofline.compute.grouped import (
+from simulator.roofline.laws.experts import formula as grouped
+from simulator.roofline.laws.experts.distinct import ExpertLoads
+from simulator.roofline.laws.experts.formula import (
     GroupedCalibration,
     GroupedKernelFamily,
     fused_moe_time_s,

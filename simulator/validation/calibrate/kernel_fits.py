@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.roofline.compute.attention import DeviceRates
-from simulator.roofline.compute.attention_kernels import KERNELS
-from simulator.roofline.compute.grouped import GroupedCalibration
-from simulator.roofline.compute.kernel_families import FAMILIES as MATMUL_FAMILIES
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
+from simulator.roofline.laws.attention.formula import DeviceRates
+from simulator.roofline.laws.attention.kernels import KERNELS
+from simulator.roofline.laws.experts.formula import GroupedCalibration
+from simulator.roofline.laws.matmul.kernels import FAMILIES as MATMUL_FAMILIES
 from simulator.validation.calibrate.attention import (
     fit_decode,
     fit_prefill,

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.roofline.compute.kernel_families import KernelFamily
-from simulator.roofline.compute.matmul import MatmulCalibration, matmul_time_s
-from simulator.roofline.compute.quantise import (
+from simulator.roofline.laws.matmul.formula import MatmulCalibration, matmul_time_s
+from simulator.roofline.laws.matmul.kernels import KernelFamily
+from simulator.roofline.laws.quantise.formula import (
     ElementwiseCalibration,
     QuantiseScheme,
     quantise_time_s,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.roofline.power import (
+from simulator.roofline.device.power import (
     FloatArray,
     PowerResult,
     PowerShares,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.roofline.device import Device, resolve
+from simulator.roofline.device.device import Device, resolve
 from simulator.specs import catalogue
 from simulator.specs.hardware import Calibration
 from simulator.validation.calibrate.kernel_fits import fit_kernel_table

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
 from simulator.specs.hardware import Calibration
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.least_squares import Fit

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.graph.operator import Elementwise, Operator
-from simulator.roofline.costing import cost
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
+from simulator.roofline.laws.costing import cost
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.calibrate.sequence_tables import ModuleRows
 

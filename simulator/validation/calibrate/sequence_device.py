@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
 from simulator.validation.calibrate.least_squares import Fit, Parameter
 from simulator.validation.calibrate.sequence import Condition, fit_modules, with_constants
 from simulator.validation.calibrate.sequence_tables import (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device import Device
+from simulator.roofline.device.device import Device
 from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time

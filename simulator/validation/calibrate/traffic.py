@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.traffic import (
+from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
     FloatArray,

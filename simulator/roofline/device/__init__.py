@@ -1,0 +1,1 @@
+"""A device: its data sheet, the book of its laws, its power."""

@@ -1,0 +1,369 @@
+"""What one attention kernel costs: prefill, decode, encoder, and latent (MLA) attention.
+
+The laws count what a tiled attention kernel does and share it over the device's compute units.
+They know nothing of a vendor: a device is its number of units, its dense peak and its memory
+bandwidth (`DeviceRates`), a kernel family is the tile it works in (`AttentionKernel`), and what
+only a measurement can tell are the few numbers of `PrefillCalibration` and `DecodeCalibration`.
+
+All functions are pure: they broadcast NumPy arrays (or floats) and return float64 seconds, 0
+for an empty batch. Token counts may be fractional, so a batch of unequal sequences can be costed
+at its mean context.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simulator.roofline.laws.arrays import FloatArray, floats
+from simulator.roofline.laws.overlap import overlapped
+
+# How well key tiles on their way hide behind the work on earlier ones, in the norm
+# (a^p + b^p)^(1/p) of two overlapping times: 1 is not at all, infinity is perfectly.
+_LOAD_OVERLAP_EXPONENT = 6.0
+# The same for softmax beside the matrix products of one tile.
+_SOFTMAX_OVERLAP_EXPONENT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRates:
+    """A device as attention sees it, at data-sheet (dense) rates.
+
+    ``units`` are the places that hold one work item each: streaming multiprocessors, cores.
+    ``peak_flops`` is for the datatype of the two matrix products.
+    """
+
+    units: float
+    peak_flops: float
+    bandwidth_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionKernel:
+    """Facts of a kernel family, read from its source: how it cuts attention into work items.
+
+    ``tile_rows`` x ``tile_keys`` is the score tile of one inner step; ``wide_tile_rows`` are its
+    rows for head dimensions above 128, which need the registers. ``packs_groups``: the query
+    heads that share a KV head fill one tile together. ``max_splits``: into how many parts a
+    context may be cut; ``splits_ungrouped``: whether also when every query head has its own KV
+    head; ``regroups_queries``: whether grouped queries of a batch are copied into tile order
+    first. ``head_dim_granule``: head dimensions are padded up to a multiple of it.
+    """
+
+    tile_rows: float = 128.0
+    tile_keys: float = 128.0
+    wide_tile_rows: float = 128.0
+    packs_groups: bool = True
+    max_splits: float = 32.0
+    splits_ungrouped: bool = True
+    regroups_queries: bool = False
+    head_dim_granule: float = 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillCalibration:
+    """What is measured about a device's prefill (and encoder) attention kernel.
+
+    ``matrix_fraction``: of the peak, while multiplying. ``softmax_head_dims``: cost of one
+    exponential in head dimensions' worth of peak multiplications. ``bandwidth_fraction``: of
+    the data sheet, for queries, outputs and KV. ``cache_write_factor``: traffic of storing new
+    keys and values (a separate, scattered kernel; includes quantisation) over the ideal, and
+    ``store_token_s``: what that kernel spends per token however short its row. ``item_s``:
+    start and end of one work item. ``imbalance``: share of the longest item that the last units
+    to finish leave the others waiting. ``sustained_fraction``: clock under an engine's
+    continuous load over that of a benchmark's few short kernels (1 where a power model slows
+    the clock instead). ``latency_s``: launch to first result.
+    """
+
+    matrix_fraction: float
+    softmax_head_dims: float
+    bandwidth_fraction: float
+    cache_write_factor: float
+    store_token_s: float
+    item_s: float
+    imbalance: float
+    sustained_fraction: float
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeCalibration:
+    """What is measured about a device's decode attention kernel.
+
+    ``bandwidth_fraction``: of the data sheet, on long reads. ``ramp_bytes``: bytes by which
+    filling the memory pipeline costs as much as reading them. ``cache_speedup``: last-level
+    cache over data-sheet memory bandwidth. ``unit_share``: what one unit alone can stream, over
+    its equal share of the bandwidth. ``matrix_fraction``: of the peak, per padded score tile.
+    ``item_s``: start and end of one work item. ``sequence_s``: scheduling, per sequence of the
+    batch. ``extra_pass_s``: a small kernel beside the main one (merging split contexts,
+    regrouping queries). ``window_item_factor``: items of a sliding window (masked at both ends)
+    over plain ones. ``latency_s``: launch to first result.
+    """
+
+    bandwidth_fraction: float
+    ramp_bytes: float
+    cache_speedup: float
+    unit_share: float
+    matrix_fraction: float
+    item_s: float
+    sequence_s: float
+    extra_pass_s: float
+    window_item_factor: float
+    latency_s: float
+
+
+def _padded(size: FloatArray, granule: float) -> FloatArray:
+    padded: FloatArray = np.ceil(size / granule) * granule
+    return padded
+
+
+def prefill_attention_time_s(
+    rates: DeviceRates,
+    kernel: AttentionKernel,
+    calibration: PrefillCalibration,
+    batch: ArrayLike,
+    query_tokens: ArrayLike,
+    past_tokens: ArrayLike,
+    query_heads: ArrayLike,
+    kv_heads: ArrayLike,
+    head_dim: ArrayLike,
+    *,
+    value_dim: ArrayLike | None = None,
+    kv_bytes_per_value: ArrayLike = 2.0,
+    activation_bytes_per_value: ArrayLike = 2.0,
+    stored_dims: ArrayLike | None = None,
+    window_tokens: ArrayLike = np.inf,
+    causal: bool = True,
+) -> FloatArray:
+    """Seconds for ``query_tokens`` new tokens in each of ``batch`` sequences to attend.
+
+    Each sequence already holds ``past_tokens`` in the KV cache (a chunk of a longer prompt).
+    ``head_dim`` is that of queries and keys, ``value_dim`` that of values (the same if not
+    given). ``stored_dims`` values a token go to the cache (all of its keys and values if not
+    given). ``window_tokens`` limits how far a token looks back. With ``causal=False`` every
+    token sees all others (encoders, which also write no cache).
+
+    Work is cut into items of ``tile_rows`` query rows of one head; item i visits only the key
+    tiles it may see, which is the causal halving. The device runs ``units`` items at a time:
+    total work over units, plus ``imbalance`` of the longest item, which is Graham's bound for
+    list scheduling (SIAM J. Appl. Math. 17, 1969) with a measured constant. Moving queries,
+    outputs and KV is not hidden behind it: an item loads before and stores after it multiplies.
+    """
+    b, new, past, heads, groups_of, key_dim = floats(
+        batch, query_tokens, past_tokens, query_heads, kv_heads, head_dim
+    )
+    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    kv_size, act_size, window = floats(
+        kv_bytes_per_value, activation_bytes_per_value, window_tokens
+    )
+    keys = kernel.tile_keys
+    rows = np.where(key_dim > 128.0, kernel.wide_tile_rows, kernel.tile_rows)
+    group = heads / groups_of
+    if kernel.packs_groups:
+        items = b * groups_of * np.ceil(new * group / rows)
+        tokens_per_item = np.maximum(rows / group, 1.0)
+    else:
+        items = b * heads * np.ceil(new / rows)
+        tokens_per_item = rows
+
+    longest = np.ceil((past + new) / keys)
+    if causal:
+        # An item sees the past, all earlier items' tokens and, on the diagonal, whole tiles.
+        diagonal = np.maximum(tokens_per_item, keys)
+        seen = past + (_padded(new, keys) + diagonal) / 2.0
+        mean_tiles = np.minimum(longest, seen / keys)
+    else:
+        mean_tiles = longest
+    in_window = np.ceil((window + tokens_per_item) / keys)
+    longest = np.minimum(longest, in_window)
+    mean_tiles = np.minimum(mean_tiles, in_window)
+
+    peak_per_unit = rates.peak_flops / rates.units * calibration.sustained_fraction
+    dims = _padded(key_dim, kernel.head_dim_granule) + _padded(out_dim, kernel.head_dim_granule)
+    flops_per_dim = 2.0 * rows * keys / peak_per_unit
+    multiply_s = flops_per_dim * dims / calibration.matrix_fraction
+    softmax_s = flops_per_dim * 2.0 * calibration.softmax_head_dims
+    tile_s = overlapped(multiply_s, softmax_s, _SOFTMAX_OVERLAP_EXPONENT)
+
+    rounds = items / rates.units
+    waiting = calibration.imbalance
+    work_s = (rounds * mean_tiles + waiting * longest) * tile_s
+    work_s += (rounds + waiting) * calibration.item_s
+
+    dims_moved = key_dim + out_dim
+    moved = b * new * heads * dims_moved * act_size
+    moved = moved + b * groups_of * (past + new) * dims_moved * kv_size
+    if causal:
+        row = groups_of * dims_moved if stored_dims is None else floats(stored_dims)[0]
+        stored = b * new * row * (act_size + kv_size)
+        moved = moved + calibration.cache_write_factor * stored
+    move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
+    if causal:
+        move_s = move_s + b * new * calibration.store_token_s
+    total_s = calibration.latency_s + work_s + move_s
+    return np.where(b * new > 0.0, total_s, 0.0)
+
+
+def cached_fraction(moved_bytes: ArrayLike, cache_bytes: ArrayLike) -> FloatArray:
+    """Share of a buffer that a benchmark's repetitions find in the last-level cache.
+
+    All of it while it fills at most 0.7 of the cache, nothing beyond 1.05 of it: reading more
+    than the cache holds over and over evicts each line before its reuse. Measured on H100,
+    H200 and B200, whose decode times jump between 32 MiB and 64 MiB (64 and 128 on B200).
+    """
+    moved, cache = floats(moved_bytes, cache_bytes)
+    share: FloatArray = np.clip((1.05 * cache - moved) / (0.35 * np.maximum(cache, 1.0)), 0.0, 1.0)
+    return share
+
+
+def decode_attention_time_s(
+    rates: DeviceRates,
+    kernel: AttentionKernel,
+    calibration: DecodeCalibration,
+    batch: ArrayLike,
+    context_tokens: ArrayLike,
+    query_heads: ArrayLike,
+    kv_heads: ArrayLike,
+    head_dim: ArrayLike,
+    *,
+    value_dim: ArrayLike | None = None,
+    values_within_keys: bool = False,
+    kv_bytes_per_value: ArrayLike = 2.0,
+    activation_bytes_per_value: ArrayLike = 2.0,
+    window_tokens: ArrayLike = np.inf,
+    cache_bytes: ArrayLike = 0.0,
+) -> FloatArray:
+    """Seconds for one new token in each of ``batch`` sequences to attend to its context.
+
+    ``context_tokens`` counts the tokens read, the new one included; for unequal sequences it
+    is their mean. ``values_within_keys``: values are a slice of the keys and not read again
+    (MLA). ``cache_bytes`` is a condition of a measurement: the last-level cache in which a
+    repeated kernel finds its KV again. In an engine other layers flush it: leave it 0.
+
+    Work is cut into items of one sequence and KV head (``tile_rows`` query heads each). When
+    there are fewer items than units, contexts are split and a combine pass merges the parts.
+    A unit spends per item a fixed start and end, and then per key tile the longer of streaming
+    and multiplying; that loop overlaps with the traffic of all units through memory.
+    """
+    b, context, heads, groups_of, key_dim = floats(
+        batch, context_tokens, query_heads, kv_heads, head_dim
+    )
+    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    kv_size, act_size, window, cache = floats(
+        kv_bytes_per_value, activation_bytes_per_value, window_tokens, cache_bytes
+    )
+    windowed = context > window
+    read = np.minimum(context, window)
+    group = heads / groups_of
+    # Unpacked kernels waste rows, not reads: the heads of a group still share what they load.
+    items = b * groups_of * np.ceil(group / kernel.tile_rows)
+    tiles = np.maximum(read / kernel.tile_keys, 1.0) + windowed
+
+    parts = rates.units / np.maximum(items, 1e-9)
+    splits = np.clip(parts, 1.0, np.minimum(tiles, kernel.max_splits))
+    if not kernel.splits_ungrouped:
+        splits = np.where(group > 1.0, splits, 1.0)
+    rounds = np.ceil(items * splits / rates.units - 1e-9)
+
+    stored_dims = key_dim if values_within_keys else key_dim + out_dim
+    tile_bytes = kernel.tile_keys * stored_dims * kv_size
+    unit_bandwidth = calibration.unit_share * rates.bandwidth_bytes_per_s / rates.units
+    dims = _padded(key_dim, kernel.head_dim_granule) + _padded(out_dim, kernel.head_dim_granule)
+    tile_flops = 2.0 * kernel.tile_rows * kernel.tile_keys * dims
+    unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
+    tile_s = np.maximum(tile_bytes / unit_bandwidth, tile_flops / unit_flops)
+    loop_s = rounds * tiles / splits * tile_s
+    item_s = calibration.item_s * np.where(windowed, calibration.window_item_factor, 1.0)
+
+    moved = b * groups_of * read * stored_dims * kv_size
+    moved = moved + b * heads * (key_dim + out_dim) * act_size
+    ramp = calibration.ramp_bytes
+    cold_bandwidth = rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction
+    cold_s = (moved + moved * ramp / (moved + ramp + 1.0)) / cold_bandwidth
+    cached_s = moved / (rates.bandwidth_bytes_per_s * calibration.cache_speedup)
+    found = cached_fraction(moved, cache)
+    read_s = found * cached_s + (1.0 - found) * cold_s
+
+    passes = np.maximum(np.clip(splits - 1.0, 0.0, 1.0), windowed)
+    if kernel.regroups_queries:
+        passes = passes + ((b > 1.0) & (groups_of > 1.0) & (group > 1.0))
+    total_s = (
+        calibration.latency_s
+        + calibration.sequence_s * b
+        + calibration.extra_pass_s * passes
+        + rounds * item_s
+        + overlapped(read_s, loop_s, _LOAD_OVERLAP_EXPONENT)
+    )
+    return np.where(b > 0.0, total_s, 0.0)
+
+
+def mla_decode_time_s(
+    rates: DeviceRates,
+    kernel: AttentionKernel,
+    calibration: DecodeCalibration,
+    batch: ArrayLike,
+    context_tokens: ArrayLike,
+    query_heads: ArrayLike,
+    *,
+    latent_dim: ArrayLike = 512.0,
+    rope_dim: ArrayLike = 64.0,
+    kv_bytes_per_value: ArrayLike = 2.0,
+    cache_bytes: ArrayLike = 0.0,
+) -> FloatArray:
+    """Seconds of latent attention's decode core, with the up-projections absorbed.
+
+    All heads share one KV head: keys are the latent and the rotary part, values the latent
+    (DeepSeek-V2, arXiv:2405.04434). The absorbing products around it are matrix products.
+    """
+    latent, rope = floats(latent_dim, rope_dim)
+    return decode_attention_time_s(
+        rates,
+        kernel,
+        calibration,
+        batch,
+        context_tokens,
+        query_heads,
+        1.0,
+        latent + rope,
+        value_dim=latent,
+        values_within_keys=True,
+        kv_bytes_per_value=kv_bytes_per_value,
+        cache_bytes=cache_bytes,
+    )
+
+
+def mla_prefill_time_s(
+    rates: DeviceRates,
+    kernel: AttentionKernel,
+    calibration: PrefillCalibration,
+    batch: ArrayLike,
+    query_tokens: ArrayLike,
+    past_tokens: ArrayLike,
+    query_heads: ArrayLike,
+    *,
+    key_dim: ArrayLike = 192.0,
+    value_dim: ArrayLike = 128.0,
+    stored_dims: ArrayLike = 576.0,
+    kv_bytes_per_value: ArrayLike = 2.0,
+) -> FloatArray:
+    """Seconds of latent attention's prefill core on expanded keys and values.
+
+    Every head has its own keys (content and rotary part) and values, read as activations;
+    expanding the latent of new and past tokens into them is a matrix product beside it. Only
+    the latent and rotary part, ``stored_dims`` values, go to the cache.
+    ``kv_bytes_per_value`` is that of the expanded keys and values.
+    """
+    return prefill_attention_time_s(
+        rates,
+        kernel,
+        calibration,
+        batch,
+        query_tokens,
+        past_tokens,
+        query_heads,
+        query_heads,
+        key_dim,
+        value_dim=value_dim,
+        stored_dims=stored_dims,
+        kv_bytes_per_value=kv_bytes_per_value,
+    )

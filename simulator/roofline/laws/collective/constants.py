@@ -1,0 +1,55 @@
+"""Measured constants of one kind of link: a few times in seconds, the rest fractions of peak."""
+
+from dataclasses import dataclass
+
+from simulator.roofline.laws.collective.fabric import Fabric
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One way of moving a message: start-up, cost of each step, share of the link it reaches.
+
+    Communication libraries keep several for the same algorithm: flags inside the data for short
+    messages (low step, small fraction), separate flags and large chunks for long ones.
+    """
+
+    base_s: float
+    step_s: float
+    bandwidth_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCalibration:
+    """What measurements on a link say beyond its data sheet.
+
+    ``ring_*`` serve all-reduce, all-gather, reduce-scatter and trees; ``exchange_*`` all-to-all
+    and send/receive. A device also copies its own shard from input to output; that runs at
+    ``*_own_shard_fraction`` of the link's bandwidth. ``one_shot`` and ``two_shot`` are kernels
+    that read the peers' memory directly; ``staged`` reduces through a registered buffer, to and
+    from which the tensor is copied at ``staging_fraction`` of the link. ``in_network`` is the
+    library's reduction inside the switch.
+    """
+
+    ring_short: Protocol
+    ring_long: Protocol
+    ring_own_shard_fraction: float
+    exchange_short: Protocol
+    exchange_long: Protocol
+    exchange_own_shard_fraction: float
+    one_shot: Protocol
+    two_shot: Protocol
+    staged: Protocol
+    staging_fraction: float
+    in_network: Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A fabric with the calibration that holds on it; the argument of every law.
+
+    ``technology`` is what people call it; engines choose kernels by it.
+    """
+
+    fabric: Fabric
+    calibration: LinkCalibration
+    technology: str = ""

@@ -1,0 +1,1 @@
+"""Products of many experts in one launch."""

@@ -1,0 +1,1 @@
+"""Quantising activations before a product."""

@@ -1,0 +1,1 @@
+"""Recurrences, indexers, elementwise work and norms along a sequence."""

@@ -1,0 +1,1 @@
+"""One engine step: operators summed under a serving engine, on every rank."""

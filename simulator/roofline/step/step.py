@@ -1,0 +1,351 @@
+"""One engine step: the operators of a graph on a device, under a serving engine's overheads.
+
+    device time = Σ operators
+    step time   = max(device time, launches × launch time) + engine overhead
+
+Steps larger than the engine's captured graphs are launched kernel by kernel; smaller ones with
+prompts replay pieces of a graph and launch attention between them. A step is asked of a whole
+replica; see ``replica`` for what a device gets of it. Time here is the fullest device's, energy
+the mean device's. Power is idle plus the energy of the work, held at the device's limit; the
+calibrated times already contain the clock that the limit leaves.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.graph.build import Graph
+from simulator.graph.operator import AttentionCore, LatentCore, Operator
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.device.device import Device
+from simulator.roofline.laws.costing import cost
+from simulator.roofline.laws.load import FloatArray, Load
+from simulator.roofline.step.ranks import (
+    ONE_TURN,
+    Choose,
+    NumberT,
+    RankStep,
+    Turns,
+    placed,
+    rank_step,
+)
+from simulator.roofline.step.under_engine import share_of, under_engine
+from simulator.specs.engine_profile import EngineProfile
+
+if TYPE_CHECKING:
+    from simulator.roofline.off_device.offload import OffloadPlan
+
+Totals = tuple[NumberT, NumberT, NumberT, NumberT]
+"""Loads of several operators summed: seconds, joules of the work at full clock, launches, and the
+part of the seconds that is spent in messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """Seconds, joules and watts of one device in each step; bytes and FLOPs it moved and did."""
+
+    time_s: FloatArray
+    device_time_s: FloatArray
+    energy_j: FloatArray
+    power_w: FloatArray
+    flops: FloatArray
+    memory_bytes: FloatArray
+    link_bytes: FloatArray
+    relative_sigma: FloatArray
+    bound: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """One operator in one step: its time, what binds it, and how near the roof it runs."""
+
+    name: str
+    law: str
+    count: int
+    time_s: float
+    share: float
+    bound: str
+    speed_of_light_s: float
+    share_of_speed_of_light: float
+    flops: float
+    memory_bytes: float
+    energy_j: float
+    source: str
+
+
+class StepModel:
+    """The cost of any step of one graph on one device under one engine."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        device: Device,
+        profile: EngineProfile,
+        offload: "OffloadPlan | None" = None,
+    ) -> None:
+        self.graph = graph
+        self.offload = offload
+        self.device = under_engine(device, profile)
+        self.profile = profile
+        self._launch_s = float(profile.kernel_launch)
+        self._gap_s = share_of(profile.kernel_gap, device, absent=0.0)
+        attentions = sum(op.count for op in graph.operators if op.driver == "context")
+        self._piecewise_launches = attentions * profile.attention_launches
+        layers = sum(count for _, count in graph.layer_groups)
+        self._prompt_start_s = layers * float(profile.prompt_layer_start)
+        self._step_overhead_s = float(profile.step_overhead)
+        self._sequence_overhead_s = float(profile.sequence_overhead)
+        self._overlap = float(profile.communication_overlap)
+        self._hides_messages = graph.layout.two_batch_overlap or self._overlap > 0
+        # Constants that ``combine`` would look up anew for each of a million steps.
+        self._is_whole = graph.layout.is_whole
+        self._captured_tokens = profile.captured_tokens
+        power = self.device.power
+        self._idle_w, self._active_w, self._limit_w = power.idle_w, power.active_w, power.limit_w
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Fallbacks that every prediction of this model rests on."""
+        shape = StepShape.of(decode_sequences=1, decode_context=1)
+        found = dict.fromkeys(
+            note for op in self.graph.operators for part in cost(op, shape, self.device)
+            for note in part.notes
+        )  # fmt: skip
+        if not self.device.calibrated - {"power"}:
+            found[
+                f"{self.device.name} has no calibration of its own; "
+                f"class defaults of {self.device.device_class} are used"
+            ] = None
+        found |= dict.fromkeys(self.offload.notes if self.offload else ())
+        return tuple(found)
+
+    def rank_step(self, shape: StepShape) -> RankStep:
+        """What the fullest device gets of each step, at the sizes that the engine runs."""
+        step = rank_step(shape, self.graph.layout)
+        mine = self._padded(step.shape)
+        meeting = mine if step.meeting is step.shape else self._padded(step.meeting)
+        return replace(step, shape=mine, meeting=meeting)
+
+    def loads(self, shape: StepShape) -> list[tuple[Operator, list[Load]]]:
+        """Loads of one micro-batch on the fullest device, operator by operator."""
+        step = self.rank_step(shape)
+        return [(op, self.costs(op, step)) for op in self.graph.operators]
+
+    def costs(self, op: Operator, step: RankStep) -> list[Load]:
+        """Loads of one operator in one micro-batch."""
+        layout = self.graph.layout
+        return [part for o, s in placed(op, step, layout) for part in cost(o, s, self.device)]
+
+    def evaluate(self, shape: StepShape) -> StepCost:
+        """Cost of each step of ``shape`` (numbers or arrays)."""
+        parts = [part for _, found in self.loads(shape) for part in found]
+        totals = self.totals(parts, shape)
+        mine = rank_step(shape, self.graph.layout)
+        time_s, energy_j = self._timed(totals, mine)
+        busy_s, _, _, link_s = totals
+        exposed_s = self._busy(busy_s, link_s, mine.turns, np.minimum)
+        device_s = self._paced(exposed_s, mine.turns, np.maximum)
+        rounds = device_s / np.maximum(busy_s, 1e-30)
+        flops = sum((f for p in parts for f in p.flops.values()), start=np.zeros(()))
+        memory = sum((p.memory_bytes for p in parts), start=np.zeros(()))
+        link = sum((p.link_bytes for p in parts), start=np.zeros(()))
+        bound = self._bound(parts, time_s, rounds)
+        if self.offload is not None:
+            link = link + self.offload.link_bytes(mine.shape.tokens)
+            waited = self.offload.exposed_s(device_s, mine.shape.tokens) > time_s / 2
+            bound = np.where(waited, "link", bound)
+        like = np.broadcast_to
+        # Loads are of one micro-batch through all stages; a device runs one stage of each.
+        turns = mine.turns.passes * mine.turns.halves / self.graph.layout.pp
+        return StepCost(
+            time_s=time_s,
+            device_time_s=device_s,
+            energy_j=energy_j,
+            power_w=energy_j / time_s,
+            flops=like(flops * turns, time_s.shape),
+            memory_bytes=like(memory * turns, time_s.shape),
+            link_bytes=like(link * turns, time_s.shape),
+            relative_sigma=self._sigma(parts, time_s, rounds),
+            bound=bound,
+        )
+
+    def times(self, shape: StepShape) -> tuple[FloatArray, FloatArray]:
+        """Seconds and joules of ``evaluate`` alone, in half its time."""
+        parts = [part for _, found in self.loads(shape) for part in found]
+        return self._timed(self.totals(parts, shape), rank_step(shape, self.graph.layout))
+
+    def _timed(self, totals: Totals[FloatArray], mine: RankStep) -> tuple[FloatArray, FloatArray]:
+        shape = mine.shape
+        return self.combine(
+            totals, shape.tokens, shape.sequences, shape.prefill_sequences, turns=mine.turns
+        )
+
+    def totals(self, parts: list[Load], shape: StepShape) -> Totals[FloatArray]:
+        """Time, energy of the work at full clock, and launches of ``parts``."""
+        power = self.device.power
+        zero = np.zeros(np.broadcast(shape.tokens).shape)
+        busy, work, kernels, link = zero, zero, zero, zero
+        for part in parts:
+            busy = busy + part.time_s
+            if part.law == "link":
+                link = link + part.time_s
+            kernels = kernels + part.kernels
+            work = work + part.memory_bytes * power.joules_per_hbm_byte
+            work = work + part.link_bytes * power.joules_per_link_byte
+            for datatype, flops in part.flops.items():
+                work = work + flops * power.joules_per_flop[datatype]
+        return busy, work, kernels, link
+
+    def combine(
+        self,
+        totals: Totals[NumberT],
+        tokens: NumberT,
+        sequences: NumberT,
+        prompts: NumberT,
+        larger: Choose = np.maximum,
+        smaller: Choose = np.minimum,
+        turns: Turns = ONE_TURN,
+    ) -> tuple[NumberT, NumberT]:
+        """Step time and energy of one device from its operators' totals in one micro-batch.
+
+        ``larger`` and ``smaller`` are numpy's for arrays; the builtins serve plain floats, for
+        which numpy is slow. A token passes all stages one after another; with enough
+        micro-batches the slowest stage never waits, and sets the pace.
+        """
+        busy_s, work_j, kernels, link_s = totals
+        halves = turns.halves
+        pass_s = busy_s
+        if self._hides_messages:
+            pass_s = self._busy(busy_s, link_s, turns, smaller)
+        uncaptured = tokens > self._captured_tokens
+        pieces = (prompts > 0) * self._piecewise_launches
+        launches = uncaptured * kernels + (1 - uncaptured) * pieces
+        pass_s = larger(pass_s, launches * halves * self._launch_s)
+        host_s = self._step_overhead_s + sequences * self._sequence_overhead_s
+        host_s = host_s + kernels * halves * self._gap_s
+        host_s = host_s + (prompts > 0) * self._prompt_start_s
+        if self.offload is not None:
+            pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)
+        time_s = pass_s + host_s
+        drawn_j: Any = self._active_w * busy_s + work_j
+        if not self._is_whole:
+            time_s = larger(time_s, self._paced(pass_s, turns, larger))
+            # Of a pass through all stages a device does its own stage's part.
+            drawn_j = drawn_j * (turns.passes * halves * turns.fill / self.graph.layout.pp)
+        if self.offload is not None:
+            drawn_j = drawn_j + self.offload.energy_j(tokens)
+        drawn_j = self._idle_w * time_s + drawn_j
+        return time_s, smaller(drawn_j, self._limit_w * time_s)
+
+    def _paced(self, pass_s: NumberT, turns: Turns, larger: Choose) -> NumberT:
+        """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
+        paced_s: NumberT = larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
+        return paced_s
+
+    def _busy(self, busy_s: NumberT, link_s: NumberT, turns: Turns, smaller: Choose) -> NumberT:
+        """Time of one micro-batch, less what is hidden of its messages behind its compute.
+
+        An engine hides a fraction; two halves that take turns hide all but what does not fit.
+        """
+        if not self._hides_messages:
+            return busy_s
+        hideable: NumberT = smaller(link_s, busy_s - link_s)
+        hidden = self._overlap + (turns.halves > 1) * (1.0 - self._overlap)
+        exposed_s: NumberT = turns.halves * (busy_s - hidden * hideable)
+        return exposed_s
+
+    def _padded(self, shape: StepShape) -> StepShape:
+        """Decode steps that replay a captured graph run at its size, the next one up."""
+        captured = self.profile.captured_tokens
+        if not captured:
+            return shape
+        decode_only = shape.prefill_sequences <= 0
+        size = capture_size(shape.decode_sequences)
+        fits = decode_only & (shape.decode_sequences > 0) & (size <= captured)
+        # Padding rows attend to nothing: the batch grows while its total context stays.
+        batch = np.where(fits, size, shape.decode_sequences)
+        return shape.padded_to(batch)
+
+    def _sigma(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> FloatArray:
+        """Relative error of the step: shares of time times each law's error, and the engine's.
+
+        Operators of one law err together; different laws err independently.
+        """
+        by_law: dict[str, FloatArray] = {}
+        for part in parts:
+            by_law[part.law] = by_law.get(part.law, np.zeros(())) + part.time_s * rounds
+        busy = sum(by_law.values(), start=np.zeros(()))
+        variance = (np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)) ** 2
+        for law, seconds in by_law.items():
+            variance = variance + (seconds / time_s * self.device.residual(law)) ** 2
+        prompts = self.device.residuals.get("prompts", 0.0)
+        if prompts:
+            bound = sum(np.where(p.bound == "compute", p.time_s, 0.0) for p in parts)
+            variance = variance + (bound / time_s * prompts) ** 2
+        variance = variance + float(self.profile.unlike) ** 2
+        return np.sqrt(np.broadcast_to(variance, time_s.shape))
+
+    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
+        """What takes most of each step: compute, memory, link, latency, or the engine's host."""
+        kinds = ("compute", "memory", "link", "latency")
+        spent = {kind: np.zeros(time_s.shape) for kind in kinds}
+        for part in parts:
+            bound = np.broadcast_to(part.bound, time_s.shape)
+            seconds = np.broadcast_to(part.time_s * rounds, time_s.shape)
+            for kind in kinds:
+                spent[kind] = spent[kind] + np.where(bound == kind, seconds, 0.0)
+        host = np.maximum(time_s - sum(spent.values()), 0.0)
+        stacked = np.stack([*spent.values(), host])
+        names: np.ndarray = np.asarray((*kinds, "host"))
+        return np.asarray(names[np.argmax(stacked, axis=0)])
+
+    def report(self, shape: StepShape) -> list[OperatorReport]:
+        """Every operator of one step, the slowest first."""
+        rows = []
+        total_s = float(self.times(shape)[0])
+        for op, parts in self.loads(shape):
+            for part in parts:
+                seconds = float(part.time_s)
+                if seconds <= 0:
+                    continue
+                _, work_j, _, _ = self.totals([part], shape)
+                rows.append(
+                    OperatorReport(
+                        name=_part_name(op, part),
+                        law=part.law,
+                        count=op.count,
+                        time_s=seconds,
+                        share=seconds / total_s,
+                        bound=str(part.bound),
+                        speed_of_light_s=float(part.roof_s),
+                        share_of_speed_of_light=float(part.roof_s) / seconds,
+                        flops=float(sum(float(f) for f in part.flops.values())),
+                        memory_bytes=float(part.memory_bytes),
+                        energy_j=float(work_j),
+                        source=self._source(part.law),
+                    )
+                )
+        return sorted(rows, key=lambda r: -r.time_s)
+
+    def _source(self, law: str) -> str:
+        return self.device.origin(law)
+
+
+def _part_name(op: Operator, part: Load) -> str:
+    if isinstance(op, AttentionCore | LatentCore):
+        return f"{op.name} ({part.law.split('.')[1].replace('latent_', '')})"
+    return op.name
+
+
+def capture_size(sequences: FloatArray) -> FloatArray:
+    """Batch size of the captured graph that serves ``sequences``: 1, 2, 4, then multiples of 8.
+
+    vLLM captures 1, 2, 4, every multiple of 8 up to 256 and every 16th above
+    (``vllm/config/compilation.py``).
+    """
+    batch = np.asarray(sequences, dtype=np.float64)
+    small = np.where(batch <= 1, batch, np.where(batch <= 2, 2.0, np.where(batch <= 4, 4.0, 8.0)))
+    large = np.where(batch <= 256, np.ceil(batch / 8) * 8, np.ceil(batch / 16) * 16)
+    return np.where(batch <= 8, small, large)

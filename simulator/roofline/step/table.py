@@ -1,0 +1,293 @@
+"""A step model compiled into tables, so that a simulation pays microseconds for a step.
+
+Everything a step costs is a sum of four parts that hang on few numbers each: products and small
+kernels on the number of tokens, the output head on the number of sampling rows, decode attention
+on batch and mean context, prefill attention on the chunks. Each part is tabulated by the step
+model itself when first asked for; look-ups are plain floats and lists, which are faster than
+numpy for single numbers.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, floor
+from typing import TypeVar
+
+import numpy as np
+
+from simulator.graph.operator import Experts, Operator
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.ranks import ONE_TURN, RankStep, Turns, turns_of
+from simulator.roofline.step.step import StepModel
+
+_KNOT_RATIO = 1.12
+_BATCH_BLOCK = 8
+_TOKEN_BLOCK = 512
+
+ValueT = TypeVar("ValueT")
+
+Part = tuple[float, float, float, float]
+"""Seconds, joules, launches, and the seconds of them that are messages."""
+
+
+Piece = tuple[float, float, float, float, float, float]
+"""Where it starts and ends; seconds and their slope, joules and their slope."""
+
+DecodePiece = tuple[float, float, Part, Part]
+"""Where it starts and its width; the part at its start, and what it gains until its end."""
+
+_NOTHING: Part = (0.0, 0.0, 0.0, 0.0)
+_ENDLESS = 1e18
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Seconds and joules of a decode step against mean context, linear on each of ``pieces``.
+
+    ``starts`` are those of the pieces; the last one never ends.
+    """
+
+    starts: list[float]
+    pieces: list[Piece]
+
+    def run(self, context: float, steps: int) -> tuple[float, float]:
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
+
+        The sum over an arithmetic progression is closed inside each linear piece, so the cost
+        does not depend on ``steps``.
+        """
+        piece = bisect_right(self.starts, context) - 1
+        start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
+        if context + steps - 1 >= end:
+            return self._run_over_pieces(context, steps, piece)
+        ramp = steps * ((steps - 1) / 2 + context - start)
+        return steps * time_s + time_slope * ramp, steps * energy_j + energy_slope * ramp
+
+    def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
+        """``run`` where the steps leave the linear piece in which they start."""
+        seconds = joules = 0.0
+        while steps > 0:
+            start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
+            here = ceil(end - context)
+            if here > steps:
+                here = steps
+            if here > 0:
+                ramp = here * ((here - 1) / 2 + context - start)
+                seconds += here * time_s + time_slope * ramp
+                joules += here * energy_j + energy_slope * ramp
+                context += here
+                steps -= here
+            piece += 1
+        return seconds, joules
+
+
+class _Filling(dict[int, ValueT]):
+    """A table over whole numbers from 1 on, filled block by block when they are asked for."""
+
+    def __init__(self, block: int, fill: Callable[[range], list[ValueT]]) -> None:
+        self._block = block
+        self._fill = fill
+
+    def __missing__(self, number: int) -> ValueT:
+        first = (number - 1) // self._block * self._block + 1
+        numbers = range(first, first + self._block)
+        self.update(zip(numbers, self._fill(numbers), strict=True))
+        return self[number]
+
+
+class StepTable:
+    """Times and energies of single steps and of runs of decode steps, by look-up."""
+
+    def __init__(self, model: StepModel, max_tokens: int, max_context: int) -> None:
+        """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``."""
+        self.model = model
+        self.idle_w = model.device.power.idle_w
+        operators = model.graph.operators
+        self._layout = model.graph.layout
+        self._is_whole = self._layout.is_whole
+        self._by_tokens = [op for op in operators if op.driver == "tokens"]
+        # Under data parallelism experts see the rows of all ranks, everything else its own.
+        self._experts: list[Operator] = []
+        if not self._is_whole:
+            self._experts = [op for op in self._by_tokens if isinstance(op, Experts)]
+            self._by_tokens = [op for op in self._by_tokens if not isinstance(op, Experts)]
+        self._by_logits = [op for op in operators if op.driver == "logits"]
+        self._attention = [op for op in operators if op.driver == "context"]
+        self._knots = _knots(max_context)
+        self._starts = self._knots[:-1]
+        self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
+        self._past_knots = _knots(max_context, ratio=1.5)
+        self._curves = _Filling(_BATCH_BLOCK, self._new_curves)
+        self._token_part = _Filling(_TOKEN_BLOCK, self._token_parts)
+        self._expert_part = _Filling(_TOKEN_BLOCK, self._expert_parts)
+        self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
+        self._decode_part = _Filling(_BATCH_BLOCK, self._decode_parts)
+        self._prefill_part: dict[float, list[list[Part]]] = {}
+        # Requests of one length ask for the same chunk again and again.
+        self._prefill_memo = lru_cache(1 << 16)(self._prefill_at)
+
+    def decode(self, sequences: int) -> Curve:
+        """The curve for ``sequences`` decoding together."""
+        return self._curves[sequences]
+
+    def _new_curves(self, batches: range) -> list[Curve]:
+        shape = StepShape.decode_grid(batches, self._knots)
+        gaps = np.diff(self._knots)
+        ends = [*self._knots[1:-1], _ENDLESS]
+        curves = []
+        for time_s, energy_j in zip(*self.model.times(shape), strict=True):
+            lines = [line for y in (time_s, energy_j) for line in (y[:-1], np.diff(y) / gaps)]
+            pieces = zip(self._starts, ends, *(line.tolist() for line in lines), strict=True)
+            curves.append(Curve(self._starts, list(pieces)))
+        return curves
+
+    def mixed(
+        self,
+        decoding: int,
+        context: float,
+        prompts: int,
+        prompt_tokens: int,
+        past: float,
+        sampling: int,
+    ) -> tuple[float, float]:
+        """Seconds and joules of one step with prompt chunks.
+
+        ``decoding`` sequences at mean ``context``; ``prompts`` chunks of ``prompt_tokens``
+        tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
+        """
+        if not self._is_whole:
+            return self._mixed_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
+        tokens = decoding + prompt_tokens
+        rows = decoding + sampling
+        part = _sum(
+            self._token_part[tokens],
+            self._logit_part[rows] if rows else _NOTHING,
+            self._decode_at(decoding, context) if decoding else _NOTHING,
+            self._prefill_memo(prompts, prompt_tokens / prompts, past),
+        )
+        return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
+
+    def _mixed_in_turns(
+        self,
+        decoding: int,
+        context: float,
+        prompts: int,
+        prompt_tokens: int,
+        past: float,
+        sampling: int,
+    ) -> tuple[float, float]:
+        """``mixed`` for one micro-batch of the fullest rank; see ``replica.rank_step``."""
+        layout = self._layout
+        passes, halves = turns_of(float(decoding + prompts), layout, min, max, floor)
+        rounds = passes * halves
+        chunk = prompt_tokens / prompts / layout.cp
+        mine = ceil(decoding / (layout.batch_ways * rounds))
+        chunks = prompts / (layout.dp * rounds)
+        if not layout.balanced_prefill:
+            chunks = ceil(chunks)
+        ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
+        tokens = mine + max(1, round(chunks * chunk))
+        met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
+        part = self._token_part[tokens]
+        if self._experts:
+            part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
+        before = past + (prompt_tokens / prompts - chunk) / 2
+        part = _sum(
+            part,
+            self._logit_part[mine + ends] if mine + ends else _NOTHING,
+            self._decode_at(mine, context) if mine else _NOTHING,
+            self._prefill_at(chunks, chunk, before),
+        )
+        turns = Turns(passes, halves, met / tokens)
+        return self.model.combine(part, tokens, mine + chunks, chunks, max, min, turns)
+
+    def _token_parts(self, tokens: range) -> list[Part]:
+        return self._sum(self._by_tokens, StepShape.prefill(np.asarray(tokens), 1.0))
+
+    def _expert_parts(self, tokens: range) -> list[Part]:
+        """Experts by whole rows of all ranks; what is costed is the mean rank's."""
+        rows = np.asarray(tokens) / self._layout.batch_ways
+        return self._sum(self._experts, StepShape.prefill(rows, 1.0))
+
+    def _logit_parts(self, rows: range) -> list[Part]:
+        return self._sum(self._by_logits, StepShape.decode(np.asarray(rows), 0.0))
+
+    def _decode_at(self, sequences: int, context: float) -> Part:
+        piece = bisect_right(self._starts, context) - 1
+        start, width, low, rise = self._decode_part[sequences][piece]
+        x = (context - start) / width
+        return (
+            low[0] + rise[0] * x,
+            low[1] + rise[1] * x,
+            low[2] + rise[2] * x,
+            low[3] + rise[3] * x,
+        )
+
+    def _decode_parts(self, batches: range) -> list[list[DecodePiece]]:
+        knots = np.asarray(self._knots)
+        shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
+        flat = np.reshape(self._sum(self._attention, shape), (len(batches), len(knots), 4))
+        widths = np.diff(knots).tolist()
+        found = []
+        for parts in flat:
+            lows, rises = (map(tuple, x.tolist()) for x in (parts[:-1], np.diff(parts, axis=0)))
+            found.append(list(zip(self._starts, widths, lows, rises, strict=True)))
+        return found
+
+    def _prefill_at(self, prompts: float, tokens: float, past: float) -> Part:
+        grid = self._prefill_part.get(prompts)
+        if grid is None:
+            chunk, before = np.asarray(self._chunk_knots), np.asarray(self._past_knots)
+            shape = StepShape.prefill(float(prompts), chunk[:, None], before[None, :])
+            flat = self._sum(self._attention, shape)
+            width = len(self._past_knots)
+            grid = [flat[i : i + width] for i in range(0, len(flat), width)]
+            self._prefill_part[prompts] = grid
+        i, x = _position(self._chunk_knots, tokens)
+        j, y = _position(self._past_knots, past)
+        low = _between(grid[i][j], grid[i][j + 1], y)
+        high = _between(grid[i + 1][j], grid[i + 1][j + 1], y)
+        return _between(low, high, x)
+
+    def _sum(self, operators: list[Operator], shape: StepShape) -> list[Part]:
+        """Totals of ``operators`` at every entry of ``shape`` (of one rank), flattened."""
+        step = RankStep(shape, shape, ONE_TURN)
+        totals = self.model.totals(
+            [p for op in operators for p in self.model.costs(op, step)], shape
+        )
+        size = shape.tokens.shape
+        columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
+        return list(zip(*columns, strict=True))
+
+
+def _sum(one: Part, two: Part, three: Part = _NOTHING, four: Part = _NOTHING) -> Part:
+    return (
+        one[0] + two[0] + three[0] + four[0],
+        one[1] + two[1] + three[1] + four[1],
+        one[2] + two[2] + three[2] + four[2],
+        one[3] + two[3] + three[3] + four[3],
+    )
+
+
+def _position(knots: list[float], value: float) -> tuple[int, float]:
+    i = min(bisect_right(knots, value) - 1, len(knots) - 2)
+    i = max(i, 0)
+    return i, (value - knots[i]) / (knots[i + 1] - knots[i])
+
+
+def _between(low: Part, high: Part, x: float) -> Part:
+    return (
+        low[0] + (high[0] - low[0]) * x,
+        low[1] + (high[1] - low[1]) * x,
+        low[2] + (high[2] - low[2]) * x,
+        low[3] + (high[3] - low[3]) * x,
+    )
+
+
+def _knots(largest: int, ratio: float = _KNOT_RATIO) -> list[float]:
+    """0, 1, 2, … growing by ``ratio``, whole numbers, the last at or above ``largest``."""
+    knots = [0.0, 1.0]
+    while knots[-1] < largest:
+        knots.append(float(max(knots[-1] + 1, round(knots[-1] * ratio))))
+    return knots

@@ -1,0 +1,1 @@
+"""One replica of an engine: its queue, scheduler, cache and clock."""

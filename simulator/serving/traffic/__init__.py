@@ -1,0 +1,1 @@
+"""Who asks, and when: requests, arrivals, where they come from."""
