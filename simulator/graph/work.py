@@ -31,8 +31,8 @@ from simulator.graph.step_shape import StepShape
 
 KindOfBytes = Literal["weights", "cache", "state", "tables", "activations"]
 
-_WIDE_BITS = 16.0
-"""Results are written, and what no unit multiplies in fewer bits is read, in 16 bits."""
+WIDE_BITS = 16.0
+"""Bits of a written result, and of a row that a device cannot multiply in fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,12 @@ class Work:
         return Work(self.flops + other.flops, moved)
 
 
-def work(operator: Operator, step: StepShape) -> Work:
-    """What all instances of an operator do in a step, with activations of 16 bits."""
-    return _of_one(operator, step).times(operator.count)
+def work(operator: Operator, step: StepShape, activation_bits: float | None = None) -> Work:
+    """What all instances of an operator do in a step.
+
+    Products read their rows at ``activation_bits`` a value, as their precision says if None.
+    """
+    return _of_one(operator, step, activation_bits).times(operator.count)
 
 
 def traffic(operators: Iterable[Operator], step: StepShape) -> Mapping[KindOfBytes, FloatArray]:
@@ -69,11 +72,11 @@ def traffic(operators: Iterable[Operator], step: StepShape) -> Mapping[KindOfByt
     return sum((work(op, step) for op in operators), start=Work(np.zeros_like(step.tokens))).moved
 
 
-def _of_one(operator: Operator, step: StepShape) -> Work:
+def _of_one(operator: Operator, step: StepShape, activation_bits: float | None) -> Work:
     if isinstance(operator, Matmul):
-        return matmul_work(operator, step)
+        return matmul_work(operator, step, activation_bits)
     if isinstance(operator, Experts):
-        return experts_work(operator, expert_rows(operator, step))
+        return experts_work(operator, expert_rows(operator, step), activation_bits)
     if isinstance(operator, AttentionCore | LatentCore):
         decode, prefill = core_work(operator, step)
         return decode + prefill
@@ -104,11 +107,11 @@ def rows_of(operator: Matmul | Elementwise | Collective, step: StepShape) -> Flo
     return step.tokens if operator.rows == "tokens" else step.logit_rows
 
 
-def matmul_work(op: Matmul, step: StepShape, activation_bits: float = _WIDE_BITS) -> Work:
-    """One instance, its rows read at ``activation_bits`` a value."""
-    rows = rows_of(op, step)
+def matmul_work(op: Matmul, step: StepShape, activation_bits: float | None = None) -> Work:
+    """One instance; see ``work``."""
+    rows, narrow = rows_of(op, step), activation_bits or op.precision.activation_bits
     used = np.where(rows > 0, op.parameters * op.precision.weight_bits / 8.0, 0.0)
-    moved = rows * op.groups * (op.k * activation_bits + op.n * _WIDE_BITS) / 8.0
+    moved = rows * op.groups * (op.k * narrow + op.n * WIDE_BITS) / 8.0
     return Work(2.0 * rows * op.parameters, {"weights": used, "activations": moved})
 
 
@@ -118,12 +121,13 @@ def expert_rows(op: Experts, step: StepShape) -> ExpertLoads:
     return expert_loads(step.tokens * op.data_parallel, chosen, op.expert_parallel)
 
 
-def experts_work(op: Experts, loads: ExpertLoads, activation_bits: float = _WIDE_BITS) -> Work:
+def experts_work(op: Experts, loads: ExpertLoads, activation_bits: float | None = None) -> Work:
     """One instance: weights of the experts touched, rows in and out of both products."""
     rows, matrices = loads.total_rows(), 3 if op.gated else 2
+    narrow = activation_bits or op.precision.activation_bits
     one_expert = matrices * op.hidden * op.width
-    read = (op.hidden + op.width) * activation_bits
-    written = ((matrices - 1) * op.width + op.hidden) * _WIDE_BITS
+    read = (op.hidden + op.width) * narrow
+    written = ((matrices - 1) * op.width + op.hidden) * WIDE_BITS
     moved: dict[KindOfBytes, FloatArray] = {
         "weights": loads.distinct() * one_expert * op.precision.weight_bits / 8.0,
         "activations": rows * (read + written) / 8.0,

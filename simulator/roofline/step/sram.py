@@ -25,7 +25,7 @@ from simulator.errors import InputError
 from simulator.graph.build import Graph
 from simulator.graph.operator import Collective, Elementwise, Experts, Lookup, Matmul, Operator
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import compute_datatype, work
+from simulator.graph.work import WIDE_BITS, compute_datatype, work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
@@ -138,7 +138,7 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
     datatype = compute_datatype(op)
     peak = _peak(device, datatype)
     flops = work(op, shape).flops / machine.chips
-    moved = work(op, _one_token(shape)).memory_bytes
+    moved = work(op, _one_token(shape), WIDE_BITS).memory_bytes
     whole = machine.chips * device.bandwidth_bytes_per_s * law.memory_fraction
     chain = op.count * depth(op) * law.operation_s + moved * machine.layers / whole
     # One token fills one stage of the pipeline; there are as many stages as layers.
