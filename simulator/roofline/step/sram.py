@@ -134,7 +134,7 @@ class SramStepModel(StepModel):
 def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machine) -> Load:
     """All instances of ``op`` in the steps of ``shape``."""
     law = machine.calibration
-    rows = shape.logit_rows if getattr(op, "rows", "tokens") == "logits" else shape.tokens
+    rows = shape.logit_rows if op.driver == "logits" else shape.tokens
     datatype = compute_datatype(op)
     peak = _peak(device, datatype)
     work = flops(op, shape) / machine.chips
@@ -164,11 +164,11 @@ def depth(op: Operator) -> int:
     except norms, which reduce over a whole row first. Shared experts run beside the routed ones.
     """
     if isinstance(op, Elementwise):
-        return op.kernels if "norm" in op.name else 0
+        return op.kernels if op.role == "norm" else 0
     if isinstance(op, Experts):
         return 3 if op.gated else 2
     if isinstance(op, Matmul):
-        return 0 if op.name.startswith("moe.shared") else 1
+        return 0 if op.role == "shared_expert" else 1
     return 0 if isinstance(op, Collective | Lookup) else 2
 
 

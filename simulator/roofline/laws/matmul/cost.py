@@ -70,6 +70,6 @@ def _elementwise(op: Elementwise, shape: StepShape, device: Device) -> list[Load
         memory_bytes=moved,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         # Compilers join a quantisation to the kernel before it: the host launches one.
-        kernels=0.0 if op.name.endswith(".quantise") else float(op.kernels),
+        kernels=0.0 if op.role == "quantise" else float(op.kernels),
     )
     return [one.times(op.count)]

@@ -13,7 +13,6 @@ from simulator.roofline.laws.attention.formula import DeviceRates
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
 from simulator.roofline.laws.sequence.formula import (
-    CHAIN_STATE_BYTES,
     GATHER_KERNELS,
     GatherCalibration,
     GatherKernel,
@@ -234,11 +233,5 @@ def _recurrence(op: Recurrence, shape: StepShape, device: Device) -> list[Load]:
 
 
 def scan_law(op: Recurrence) -> str:
-    """The law of prompts: kernels whose decay differs by channel are slower in every chunk.
-
-    Such a decay is one more operand as wide as a key, so the rows of a chain carry five
-    vectors in the place of four.
-    """
-    chain_width = 2.0 * (CHAIN_STATE_BYTES / 4.0) ** 0.5
-    by_channel = op.bytes_per_row / op.state_bytes > 4.5 * chain_width / CHAIN_STATE_BYTES
-    return "attention.recurrent_scan" + (".channel_decay" if by_channel else "")
+    """The law of prompts: kernels whose decay differs by channel are slower in every chunk."""
+    return "attention.recurrent_scan" + (".channel_decay" if op.decay == "per_channel" else "")
