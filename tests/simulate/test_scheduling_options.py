@@ -75,7 +75,7 @@ def test_a_simulation_survives_a_failure(scenario):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(InputError, match="unknown router 'least-load'.*\n.*least-loaded"):
+    with pytest.raises(InputError, match=r"unknown router 'least-load'.*\n.*least-loaded"):
         router("least-load")
     with pytest.raises(ValidationError, match="restart must come after"):
         Deployment.model_validate(
