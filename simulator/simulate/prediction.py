@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.cost import NumberT, device_price, token_cost, usd_per_second
+from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.setup import Setup
 from simulator.specs.quantity import Z_80
 from simulator.specs.scenario import Economics
@@ -186,7 +187,7 @@ def errors(setup: Setup, sigma: float | NDArray[np.float64]) -> dict[str, Any]:
 
     A rate errs as the step time does, power by the power law's own error, energy by both.
     """
-    power_sigma = setup.device.residual("power")
+    power_sigma = setup.device.book.residual(POWER.name)
     both = np.hypot(sigma, power_sigma)
     of_energy = float(both) if np.ndim(both) == 0 else both
     return {

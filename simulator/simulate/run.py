@@ -208,7 +208,7 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
-    found += [f"calibration: {text}" for text in dict.fromkeys(setup.device.origins.values())]
+    found += [f"calibration: {text}" for text in setup.device.book.origins]
     if setup.model.source:
         found.append(f"{setup.model.name}: {setup.model.source}")
     found.append(f"{setup.profile.name}: {setup.profile.source}")

@@ -11,7 +11,8 @@ from simulator.graph.step_shape import StepShape
 from simulator.graph.work import WIDE_BITS, experts_work, work
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.experts.formula import TRITON, row_traffic_bytes
+from simulator.roofline.laws.experts.formula import row_traffic_bytes
+from simulator.roofline.laws.experts.kernels import TRITON
 from simulator.specs import catalogue
 
 MODELS = sorted(catalogue.names(catalogue.data_folder("models")))

@@ -12,10 +12,10 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.memory.tiers import memory_system
 from simulator.roofline.device.device import resolve
+from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.host_path import device_gather, host_path
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.off_device.prefetch import prefetched_step_s
-from simulator.roofline.off_device.traffic import gather_time_s
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 from simulator.specs.offload import Offload, WeightOffload

@@ -13,7 +13,7 @@ from simulator.graph.routing import selection_probability, with_copies, zipf_pop
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.collective.choice import crossings, menu_for, spanned
-from simulator.roofline.laws.collective.menu import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
+from simulator.roofline.laws.collective.kernels import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
 from simulator.roofline.laws.costing import cost
 from simulator.specs import catalogue
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulator.roofline.laws.sequence.cost import scan_law
 
 from simulator.graph.build import build
 from simulator.graph.operator import Recurrence
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.sequence.cost import scan_law
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
 from simulator.specs import catalogue

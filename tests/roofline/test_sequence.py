@@ -6,28 +6,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulator.roofline.laws.sequence.cost import scan_law
 
 from simulator.graph.build import build
 from simulator.graph.operator import AttentionCore, Elementwise, Indexer, LatentCore, Recurrence
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.attention.formula import DeviceRates
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.quantise.formula import ElementwiseCalibration
-from simulator.roofline.laws.sequence.cost import scan_law
-from simulator.roofline.laws.sequence.formula import (
-    GATHER_KERNELS,
-    GatherCalibration,
-    IndexerCalibration,
+from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
+from simulator.roofline.laws.indexer.constants import IndexerCalibration
+from simulator.roofline.laws.indexer.formula import comparisons, indexer_time_s
+from simulator.roofline.laws.rates import DeviceRates
+from simulator.roofline.laws.recurrence.constants import (
     RecurrentScanCalibration,
     RecurrentStepCalibration,
-    comparisons,
-    gather_attention_time_s,
-    indexer_time_s,
-    recurrent_scan_time_s,
-    recurrent_step_time_s,
 )
+from simulator.roofline.laws.recurrence.formula import recurrent_scan_time_s, recurrent_step_time_s
+from simulator.roofline.laws.sparse_attention.constants import GatherCalibration
+from simulator.roofline.laws.sparse_attention.formula import gather_attention_time_s
+from simulator.roofline.laws.sparse_attention.kernels import GATHER_KERNELS
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue

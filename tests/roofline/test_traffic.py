@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.roofline.laws.lookup.constants import GatherCalibration
+from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
-    GatherCalibration,
     copy_time_s,
     fair_share_bytes_per_s,
-    gather_time_s,
     shared_finish_times_s,
     slowdown_beside_copy,
     slowdown_beside_gather,
