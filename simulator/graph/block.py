@@ -189,7 +189,11 @@ def quantise(name: str, width: int, context: BlockContext, linear: Precision) ->
     if not linear.quantises_activations:
         return []
     moved = width * (context.activation_bytes + linear.activation_bits / 8)
-    return [Elementwise(f"{name}.quantise", moved, count=context.count)]
+    return [
+        Elementwise(
+            name=f"{name}.quantise", role="quantise", bytes_per_row=moved, count=context.count
+        )
+    ]
 
 
 def divide(count: int, ways: int) -> int:

@@ -214,7 +214,11 @@ def build_draft(
     joined: list[Operator] = []
     if model.draft.joins_embedding:
         linear = _context(model, weights or model.weight_precision, graph.cache).linear
-        joined = [Matmul("draft.join", model.hidden_size, 2 * model.hidden_size, linear)]
+        joined = [
+            Matmul(
+                name="draft.join", n=model.hidden_size, k=2 * model.hidden_size, precision=linear
+            )
+        ]
     heads = [op for op in graph.operators if op.name == "head.logits"]
     shared = _weight_bytes(heads) * (1 if model.tied_embeddings else 2)
     return replace(
@@ -246,7 +250,13 @@ def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> lis
             operators += after_feedforward(context, layout, layer)
     apart = layer.norms - min(layer.norms, 2) * is_fused
     shared = layout.tp if layout.sequence_parallel else 1
-    norms = Elementwise("norm", 2.0 * row * apart / shared, apart, context.count)
+    norms = Elementwise(
+        name="norm",
+        role="norm",
+        bytes_per_row=2.0 * row * apart / shared,
+        kernels=apart,
+        count=context.count,
+    )
     return [*operators, norms] if apart else operators
 
 
@@ -261,15 +271,36 @@ def _head(model: Model, layout: Layout, linear: Precision) -> list[Operator]:
     row = model.hidden_size * 2.0
     stored = precision(linear.head)
     head: list[Operator] = [
-        Elementwise("head.norm", 2 * row, rows="logits"),
-        Matmul("head.logits", model.vocabulary, model.hidden_size, stored, rows="logits"),
+        Elementwise(name="head.norm", role="norm", bytes_per_row=2 * row, rows="logits"),
+        Matmul(
+            name="head.logits",
+            role="head",
+            n=model.vocabulary,
+            k=model.hidden_size,
+            precision=stored,
+            rows="logits",
+        ),
     ]
     if layout.tp > 1:
         moved = 2.0 * model.vocabulary * layout.tp
-        head.append(Collective("head.all_gather", "all_gather", moved, layout.tp, rows="logits"))
+        head.append(
+            Collective(
+                name="head.all_gather",
+                kind="all_gather",
+                bytes_per_row=moved,
+                group=layout.tp,
+                rows="logits",
+            )
+        )
     # The sampler widens the logits to fp32 and passes over them about twice.
     head.append(
-        Elementwise("head.sample", 12.0 * model.vocabulary * layout.tp, kernels=3, rows="logits")
+        Elementwise(
+            name="head.sample",
+            role="sampling",
+            bytes_per_row=12.0 * model.vocabulary * layout.tp,
+            kernels=3,
+            rows="logits",
+        )
     )
     return head
 

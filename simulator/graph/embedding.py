@@ -21,7 +21,7 @@ def lookup_block(part: Part) -> LookupBlock:
 
 def vocabulary_rows(hidden: int) -> Operator:
     """The input embedding: one row read and written a token."""
-    return Elementwise("embedding", 2.0 * 2.0 * hidden)
+    return Elementwise(name="embedding", role="embedding", bytes_per_row=2.0 * 2.0 * hidden)
 
 
 class Engram(LookupBlock):
@@ -57,17 +57,29 @@ class Engram(LookupBlock):
         gated = 5 * self.streams * context.hidden * size
         return [
             Lookup(
-                "engram.rows",
-                self.rows * self.width,
-                TABLE_BYTES,
-                self.rows_per_token,
-                row_values * TABLE_BYTES,
-                self.layer,
-                count,
+                name="engram.rows",
+                parameters=self.rows * self.width,
+                bytes_per_value=TABLE_BYTES,
+                rows_per_token=self.rows_per_token,
+                row_bytes=row_values * TABLE_BYTES,
+                earlier_layers=self.layer,
+                count=count,
             ),
             *quantise("engram.project", self.width, context, context.linear),
-            Matmul("engram.project", projections, self.width, context.linear, count),
-            Elementwise("engram.gate", float(gated), kernels=3, count=count),
+            Matmul(
+                name="engram.project",
+                n=projections,
+                k=self.width,
+                precision=context.linear,
+                count=count,
+            ),
+            Elementwise(
+                name="engram.gate",
+                role="activation",
+                bytes_per_row=float(gated),
+                kernels=3,
+                count=count,
+            ),
         ]
 
     def extra_parameters(self, hidden: int) -> int:
@@ -93,18 +105,32 @@ class PerLayerEmbedding(LookupBlock):
         moved = (2 * width + 3 * hidden) * context.activation_bytes
         return [
             Lookup(
-                "embedding.layer",
-                self.rows * width,
-                TABLE_BYTES,
-                1,
-                width * TABLE_BYTES,
-                self.layer,
-                count,
+                name="embedding.layer",
+                parameters=self.rows * width,
+                bytes_per_value=TABLE_BYTES,
+                rows_per_token=1,
+                row_bytes=width * TABLE_BYTES,
+                earlier_layers=self.layer,
+                count=count,
             ),
-            Matmul("embedding.model_project", width, hidden, context.linear, count),
-            Matmul("embedding.gate", width, hidden, context.linear, count),
-            Matmul("embedding.project", hidden, width, context.linear, count),
-            Elementwise("embedding.add", float(moved), kernels=2, count=count),
+            Matmul(
+                name="embedding.model_project",
+                n=width,
+                k=hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Matmul(name="embedding.gate", n=width, k=hidden, precision=context.linear, count=count),
+            Matmul(
+                name="embedding.project", n=hidden, k=width, precision=context.linear, count=count
+            ),
+            Elementwise(
+                name="embedding.add",
+                role="residual",
+                bytes_per_row=float(moved),
+                kernels=2,
+                count=count,
+            ),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.graph.block import BF16, BlockContext, FeedforwardBlock, divide, quantise
-from simulator.graph.operator import Elementwise, Experts, Matmul, Operator
+from simulator.graph.operator import Elementwise, Experts, Matmul, Operator, ProductRole
 from simulator.specs.model import Part, Size
 
 
@@ -23,16 +23,41 @@ def feedforward_kinds() -> tuple[str, ...]:
     return tuple(sorted(FeedforwardBlock.kinds()))
 
 
-def mlp(name: str, width: int, gated: bool, context: BlockContext) -> list[Operator]:
+def mlp(
+    name: str,
+    width: int,
+    gated: bool,
+    context: BlockContext,
+    role: ProductRole = "projection",
+) -> list[Operator]:
     """Up (with the gate in the same product), activation, down."""
     inputs = (2 if gated else 1) * width
     size = context.activation_bytes
     return [
         *quantise(f"{name}.up", context.hidden, context, context.linear),
-        Matmul(f"{name}.up", inputs, context.hidden, context.linear, context.count),
-        Elementwise(f"{name}.activation", (inputs + width) * size, count=context.count),
+        Matmul(
+            name=f"{name}.up",
+            role=role,
+            n=inputs,
+            k=context.hidden,
+            precision=context.linear,
+            count=context.count,
+        ),
+        Elementwise(
+            name=f"{name}.activation",
+            role="activation",
+            bytes_per_row=(inputs + width) * size,
+            count=context.count,
+        ),
         *quantise(f"{name}.down", width, context, context.linear),
-        Matmul(f"{name}.down", context.hidden, width, context.linear, context.count),
+        Matmul(
+            name=f"{name}.down",
+            role=role,
+            n=context.hidden,
+            k=width,
+            precision=context.linear,
+            count=context.count,
+        ),
     ]
 
 
@@ -64,7 +89,10 @@ class DenseFeedforward(FeedforwardBlock):
         if not self.sub_norm:
             return dense
         moved = 2 * self.width * context.activation_bytes
-        return [*dense, Elementwise("mlp.sub_norm", moved, count=context.count)]
+        return [
+            *dense,
+            Elementwise(name="mlp.sub_norm", role="norm", bytes_per_row=moved, count=context.count),
+        ]
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Block``."""
@@ -126,25 +154,40 @@ class MixtureOfExperts(FeedforwardBlock):
         count = context.count
         width = self.latent or context.hidden
         routed = Experts(
-            "moe.experts",
-            self.experts,
-            self.top_k,
-            width,
-            self.expert_width,
-            self.gated,
-            context.experts,
-            count,
-            self.ranks,
-            self.tokens_from,
-            self.skew,
-            self.redundant,
-            1.0 if self.gathered else 1 - (1 - 1 / self.ranks) ** self.top_k,
+            name="moe.experts",
+            experts=self.experts,
+            top_k=self.top_k,
+            hidden=width,
+            width=self.expert_width,
+            gated=self.gated,
+            precision=context.experts,
+            count=count,
+            expert_parallel=self.ranks,
+            data_parallel=self.tokens_from,
+            skew=self.skew,
+            redundant=self.redundant,
+            arrives=1.0 if self.gathered else 1 - (1 - 1 / self.ranks) ** self.top_k,
         )
         row = context.hidden * context.activation_bytes
-        norms = [Elementwise("moe.norm", 2.0 * row * self.norms, self.norms, count)]
-        shared = mlp("moe.shared", self.shared_width, self.gated, context)
+        norms = [
+            Elementwise(
+                name="moe.norm",
+                role="norm",
+                bytes_per_row=2.0 * row * self.norms,
+                kernels=self.norms,
+                count=count,
+            )
+        ]
+        shared = mlp("moe.shared", self.shared_width, self.gated, context, "shared_expert")
         return [
-            Matmul("moe.router", self.experts, context.hidden, BF16, count),
+            Matmul(
+                name="moe.router",
+                role="router",
+                n=self.experts,
+                k=context.hidden,
+                precision=BF16,
+                count=count,
+            ),
             *(self._projection("moe.latent_down", width, context.hidden, context)),
             routed,
             *(self._projection("moe.latent_up", context.hidden, width, context)),
@@ -157,7 +200,7 @@ class MixtureOfExperts(FeedforwardBlock):
             return []
         return [
             *quantise(name, k, context, context.linear),
-            Matmul(name, n, k, context.linear, context.count),
+            Matmul(name=name, n=n, k=k, precision=context.linear, count=context.count),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -19,12 +19,37 @@ Rows = Literal["tokens", "logits"]
 Driver = Literal["tokens", "logits", "context"]
 """What an operator's cost hangs on: rows of the step, sampling rows, or each sequence's context."""
 
+ProductRole = Literal["projection", "router", "shared_expert", "head"]
+"""What a product is for; shared experts can run beside the routed ones."""
 
-@dataclass(frozen=True, slots=True)
+PassRole = Literal[
+    "embedding",
+    "norm",
+    "quantise",
+    "rope",
+    "cache_write",
+    "mixing",
+    "activation",
+    "residual",
+    "sampling",
+]
+"""What a pass over rows is for.
+
+A norm reduces over its whole row before anything behind it can start; a quantisation converts the
+activations of the product behind it, and compilers join it to the kernel before it; mixing
+combines a token with a few others (short convolutions, pooling, neighbours).
+"""
+
+Decay = Literal["scalar", "per_channel"]
+"""How a recurrence forgets: one factor a head, or one for each of a head's key channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matmul:
     """``rows`` × k times k × n, with weights of ``precision``; ``groups`` independent products."""
 
     name: str
+    role: ProductRole = "projection"
     n: int
     k: int
     precision: Precision
@@ -43,7 +68,7 @@ class Matmul:
         return self.rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experts:
     """The routed experts of a mixture: gate, up and down products over the experts touched.
 
@@ -84,7 +109,7 @@ class Experts:
         return "tokens"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionCore:
     """Scores, softmax and weighted values over the cache, for decoding and prefilling rows.
 
@@ -120,7 +145,7 @@ class AttentionCore:
         return "context"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LatentCore:
     """Latent attention: absorbed (576-wide entries shared by all heads) or expanded per head.
 
@@ -161,7 +186,7 @@ class LatentCore:
         return "context"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexer:
     """A small scorer of every earlier entry, and the choice of the best few (DeepSeek-V3.2).
 
@@ -201,7 +226,7 @@ class Indexer:
         return "context"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recurrence:
     """A fixed state for each sequence, updated token by token (linear attention, state space).
 
@@ -211,6 +236,7 @@ class Recurrence:
     """
 
     name: str
+    decay: Decay
     state_bytes: float
     bytes_per_row: float
     decode_flops_per_row: float
@@ -225,7 +251,7 @@ class Recurrence:
         return "context"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """Rows gathered from a large table whose addresses are known from the tokens alone.
 
@@ -257,7 +283,7 @@ class Lookup:
         return "tokens"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise:
     """Small kernels that only move bytes: norms, rope, cache writes, activations, residuals.
 
@@ -267,6 +293,7 @@ class Elementwise:
     """
 
     name: str
+    role: PassRole
     bytes_per_row: float
     kernels: int = 1
     count: int = 1
@@ -279,7 +306,7 @@ class Elementwise:
         return self.rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collective:
     """A message between the devices of one replica.
 
@@ -308,7 +335,7 @@ ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
 """Every rank gathers all tokens; a token goes once to each rank; or to each expert apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertExchange:
     """Tokens on their way to the ranks of their experts (dispatch) or back (combine).
 

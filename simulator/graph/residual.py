@@ -38,7 +38,15 @@ class PlainResidual(ResidualBlock):
     def operators(self, context: BlockContext) -> list[Operator]:
         """See ``Block``."""
         row = context.hidden * context.activation_bytes
-        return [Elementwise("residual", 2.0 * row * PARTS, kernels=PARTS, count=context.count)]
+        return [
+            Elementwise(
+                name="residual",
+                role="residual",
+                bytes_per_row=2.0 * row * PARTS,
+                kernels=PARTS,
+                count=context.count,
+            )
+        ]
 
 
 class HyperConnections(ResidualBlock):
@@ -80,11 +88,25 @@ class HyperConnections(ResidualBlock):
         mixed = sum(self.elements(context.hidden)) - streams - read_out
         size = context.activation_bytes
         return [
-            Matmul("residual.weights", self.weights, streams, TF32_MIXING, count),
-            Elementwise("residual.read_out", size * read_out, 1, count, row_elements=streams),
+            Matmul(
+                name="residual.weights",
+                n=self.weights,
+                k=streams,
+                precision=TF32_MIXING,
+                count=count,
+            ),
             Elementwise(
-                "residual.mix_back",
-                size * mixed,
+                name="residual.read_out",
+                role="residual",
+                bytes_per_row=size * read_out,
+                kernels=1,
+                count=count,
+                row_elements=streams,
+            ),
+            Elementwise(
+                name="residual.mix_back",
+                role="residual",
+                bytes_per_row=size * mixed,
                 kernels=1 if self.fused else 4,
                 count=count,
                 row_elements=streams,
@@ -117,7 +139,15 @@ class AttentionResidual(ResidualBlock):
         """See ``Block``."""
         row = context.hidden * context.activation_bytes
         moved = PARTS * self.rows_moved * row
-        return [Elementwise("residual.depth", moved, kernels=2 * PARTS, count=context.count)]
+        return [
+            Elementwise(
+                name="residual.depth",
+                role="residual",
+                bytes_per_row=moved,
+                kernels=2 * PARTS,
+                count=context.count,
+            )
+        ]
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Block``: a query and a norm for each part."""

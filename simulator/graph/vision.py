@@ -30,10 +30,20 @@ def encoder_operators(encoder: VisionEncoder, tp: int = 1) -> list[Operator]:
     hidden = encoder.hidden_size
     context = BlockContext(hidden, BF16, BF16, NATIVE_CACHE, encoder.layers)
     row = hidden * context.activation_bytes
-    operators: list[Operator] = [Matmul("vision.patches", hidden, _pixels(encoder), BF16)]
+    operators: list[Operator] = [
+        Matmul(name="vision.patches", n=hidden, k=_pixels(encoder), precision=BF16)
+    ]
     for block in _blocks(encoder):
         operators += block.sharded(tp).operators(context)
-    operators.append(Elementwise("vision.norms", 10.0 * row, kernels=4, count=encoder.layers))
+    operators.append(
+        Elementwise(
+            name="vision.norms",
+            role="norm",
+            bytes_per_row=10.0 * row,
+            kernels=4,
+            count=encoder.layers,
+        )
+    )
     return [*operators, *_mergers(encoder)]
 
 
@@ -74,8 +84,26 @@ def _mergers(encoder: VisionEncoder) -> list[Operator]:
     square = encoder.hidden_size * encoder.merge**2
     count = 1 + encoder.taps
     if encoder.merger == "linear":
-        return [Matmul("vision.merge", encoder.out_size, square, BF16, count, rows="logits")]
+        return [
+            Matmul(
+                name="vision.merge",
+                n=encoder.out_size,
+                k=square,
+                precision=BF16,
+                count=count,
+                rows="logits",
+            )
+        ]
     return [
-        Matmul("vision.merge_up", square, square, BF16, count, rows="logits"),
-        Matmul("vision.merge_down", encoder.out_size, square, BF16, count, rows="logits"),
+        Matmul(
+            name="vision.merge_up", n=square, k=square, precision=BF16, count=count, rows="logits"
+        ),
+        Matmul(
+            name="vision.merge_down",
+            n=encoder.out_size,
+            k=square,
+            precision=BF16,
+            count=count,
+            rows="logits",
+        ),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.serving.traffic.request import STATUSES, Records
+from simulator.serving.outcome.records import STATUSES, Records
 from simulator.simulate.answer import csv_cell
 from simulator.simulate.result import SimulationResult
 

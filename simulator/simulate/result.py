@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from simulator.economics.cost import DevicePrice
 from simulator.roofline.step.step import OperatorReport
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
-from simulator.serving.traffic.request import FloatArray, Records
+from simulator.serving.outcome.records import Records
+from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.answer import Answer
 from simulator.simulate.figures import FIGURES, Figure
 

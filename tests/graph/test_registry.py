@@ -23,7 +23,15 @@ class LookBack(AttentionBlock):
     width: int
 
     def operators(self, context):
-        return [Matmul("attention.mix", context.hidden, self.width, context.linear, context.count)]
+        return [
+            Matmul(
+                name="attention.mix",
+                n=context.hidden,
+                k=self.width,
+                precision=context.linear,
+                count=context.count,
+            )
+        ]
 
     def cache_bytes(self, context_tokens, cache):
         return np.minimum(np.asarray(context_tokens, dtype=np.float64), 1) * self.width * 2.0

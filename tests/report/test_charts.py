@@ -16,7 +16,7 @@ from simulator.report.charts.roofline import device_roofline, roofline
 from simulator.report.charts.timeline import rates, timeline
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
-from simulator.serving.traffic.request import REJECTED
+from simulator.serving.outcome.records import REJECTED
 from simulator.simulate.figures import FIGURE
 
 

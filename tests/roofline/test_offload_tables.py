@@ -29,7 +29,14 @@ PATH = host_path(memory_system(H200), "host", resolve(H200), field="offload")
 def fetched(
     *, row_bytes: float = 320.0, layer: int = 1, rate: str = "h200-sxm", **settings: object
 ):
-    table = Lookup("rows", 50_000_000_000, 2.0, 16, row_bytes, layer)
+    table = Lookup(
+        name="rows",
+        parameters=50_000_000_000,
+        bytes_per_value=2.0,
+        rows_per_token=16,
+        row_bytes=row_bytes,
+        earlier_layers=layer,
+    )
     hardware = catalogue.hardware(rate)
     path = host_path(memory_system(hardware), "host", resolve(hardware), field="offload")
     return FetchedRows((table,), 36, path, TableOffload.model_validate(settings))

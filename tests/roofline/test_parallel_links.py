@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.graph.operator import Collective, ExpertExchange
+from simulator.graph.routing import selection_probability, with_copies, zipf_popularity
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.collective.choice import crossings, menu_for, spanned
 from simulator.roofline.laws.collective.menu import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.experts.distinct import selection_probability, zipf_popularity
-from simulator.roofline.laws.placement import with_copies
 from simulator.specs import catalogue
 
 
@@ -48,8 +47,8 @@ def test_engines_bring_their_own_all_reduce() -> None:
 
 
 def test_a_group_beyond_the_domain_pays_for_the_slower_link() -> None:
-    inside = Collective("x", "all_reduce", 16384.0, 8)
-    across = Collective("x", "all_reduce", 16384.0, 16)
+    inside = Collective(name="x", kind="all_reduce", bytes_per_row=16384.0, group=8)
+    across = Collective(name="x", kind="all_reduce", bytes_per_row=16384.0, group=16)
     assert seconds(across, 4096) > 2 * seconds(inside, 4096)
 
 
@@ -69,12 +68,12 @@ def test_crossings_between_domains(boundaries: int, stride: int, domain: int, ac
 
 
 def test_more_devices_than_the_links_join_are_refused() -> None:
-    op = Collective("x", "all_reduce", 1.0, 8192)
+    op = Collective(name="x", kind="all_reduce", bytes_per_row=1.0, group=8192)
     with pytest.raises(InputError, match="6144"):
         seconds(op, 1, MAIA)
     lonely = resolve(catalogue.hardware("apple-m4"))
     with pytest.raises(InputError, match="no link"):
-        seconds(Collective("x", "all_reduce", 1.0, 2), 1, lonely)
+        seconds(Collective(name="x", kind="all_reduce", bytes_per_row=1.0, group=2), 1, lonely)
 
 
 @given(st.sampled_from(["auto", "all_gather", "normal", "low_latency"]), st.integers(1, 4096))
@@ -98,7 +97,7 @@ def test_a_faster_link_is_never_slower(kind: str, group: int, rows: int, times: 
         return replace(link, fabric=fabric)
 
     faster = replace(H200, scale_up=widened(H200.scale_up), scale_out=widened(H200.scale_out))
-    op = Collective("x", kind, 8192.0, group)
+    op = Collective(name="x", kind=kind, bytes_per_row=8192.0, group=group)
     assert seconds(op, rows, faster) <= seconds(op, rows) * (1 + 1e-9)
 
 
@@ -110,15 +109,19 @@ def test_popular_experts_slow_the_exchange_and_copies_help() -> None:
 
 
 def test_nothing_is_sent_for_no_rows() -> None:
-    for op in (exchange(), Collective("x", "all_reduce", 1.0, 8)):
+    for op in (exchange(), Collective(name="x", kind="all_reduce", bytes_per_row=1.0, group=8)):
         load = cost(op, StepShape.decode(np.array([0.0]), 10), H200)[0]
         assert float(load.time_s[0]) == 0.0
         assert float(load.kernels[0]) == 0.0
 
 
 def test_stages_send_across_nodes_only_where_they_must() -> None:
-    within = Collective("stage.send", "send", 16384.0, 4, 3, stride=2)
-    across = Collective("stage.send", "send", 16384.0, 4, 3, stride=8)
+    within = Collective(
+        name="stage.send", kind="send", bytes_per_row=16384.0, group=4, count=3, stride=2
+    )
+    across = Collective(
+        name="stage.send", kind="send", bytes_per_row=16384.0, group=4, count=3, stride=8
+    )
     assert seconds(across, 4096) > 2 * seconds(within, 4096)
 
 

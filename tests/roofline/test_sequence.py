@@ -157,7 +157,16 @@ def gathered(kernel_law, shape, span):
         {kernel_law: {"matrix_fraction": 0.5, "item_s": 0.0, "gather_speedup": 1e6,
                       "latency_s": 1.0}},
     )  # fmt: skip
-    core = AttentionCore("x", 64, 1, 512, 512, 1.125, span, shared_key_value=True)
+    core = AttentionCore(
+        name="x",
+        query_heads=64,
+        kv_heads=1,
+        key_size=512,
+        value_size=512,
+        kv_bytes_per_value=1.125,
+        span=span,
+        shared_key_value=True,
+    )
     return sum(float(part.time_s) for part in cost(core, shape, device)), device
 
 
@@ -182,7 +191,14 @@ def test_lists_are_padded_to_the_kernels_tile():
 
 def test_a_scorer_alone_writes_its_scores_once_and_ranks_nothing():
     device = resolve(catalogue.hardware("h200-sxm"))
-    whole = Indexer("x", 64, 128, 64.0, Span(compression=4), compute="fp4")
+    whole = Indexer(
+        name="x",
+        heads=64,
+        key_size=128,
+        bytes_per_entry=64.0,
+        span=Span(compression=4),
+        compute="fp4",
+    )
     alone = replace(whole, picks=False)
     shape = StepShape.prefill(1.0, 1000.0, 3000.0)
     pairs = float(whole.span.pairs(1000.0, 3000.0))
@@ -200,7 +216,7 @@ def test_a_token_is_no_faster_than_the_walk_through_its_streams():
     device = resolve(catalogue.hardware("h200-sxm"))
     law = device.law("elementwise", ElementwiseCalibration)
     width = 4 * 7168
-    op = Elementwise("x", 2.0 * 2.0 * width, row_elements=width)
+    op = Elementwise(name="x", role="residual", bytes_per_row=2.0 * 2.0 * width, row_elements=width)
 
     def busy_s(tokens):
         return float(cost(op, StepShape.prefill(1.0, tokens), device)[0].time_s) - law.launch_s
@@ -308,7 +324,15 @@ def test_an_encoder_sees_all_pairs():
     shape = StepShape.prefill(8.0, 8192.0)
 
     def seconds(causal):
-        core = AttentionCore("x", 16, 16, 64, 64, 2.0, Span(causal=causal))
+        core = AttentionCore(
+            name="x",
+            query_heads=16,
+            kv_heads=16,
+            key_size=64,
+            value_size=64,
+            kv_bytes_per_value=2.0,
+            span=Span(causal=causal),
+        )
         return sum(float(part.time_s) for part in cost(core, shape, device))
 
     assert 1.6 < seconds(False) / seconds(True) < 2.2

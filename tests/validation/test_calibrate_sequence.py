@@ -79,8 +79,8 @@ def made_up(device, condition):
     batch = generator.integers(1, 300, 400).astype(float)
     shape = StepShape.decode(batch, generator.integers(100, 100_000, 400).astype(float))
     operators = (
-        Indexer("attention.indexer", 64, 128, 128.0),
-        Elementwise("attention.rope", 50_000.0, kernels=2),
+        Indexer(name="attention.indexer", heads=64, key_size=128, bytes_per_entry=128.0),
+        Elementwise(name="attention.rope", role="rope", bytes_per_row=50_000.0, kernels=2),
     )
     nothing, score = np.ones(400), generator.random(400) < 0.5
     rows = ModuleRows(operators, shape, nothing, score, "made up")

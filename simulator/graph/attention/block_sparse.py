@@ -34,18 +34,19 @@ class BlockSparseAttention(SharedKeyAttention):
     def _core(self, context: BlockContext) -> list[Operator]:
         return [
             Elementwise(
-                "attention.index_write",
-                2 * self._index_columns * context.activation_bytes,
+                name="attention.index_write",
+                role="cache_write",
+                bytes_per_row=2 * self._index_columns * context.activation_bytes,
                 kernels=2,
                 count=context.count,
             ),
             Indexer(
-                "attention.indexer",
-                self.index_heads,
-                self.index_size,
-                self.index_size * context.cache.bytes(),
-                Span(),
-                context.count,
+                name="attention.indexer",
+                heads=self.index_heads,
+                key_size=self.index_size,
+                bytes_per_entry=self.index_size * context.cache.bytes(),
+                span=Span(),
+                count=context.count,
                 compute="bf16",
                 scores_per_entry=self.index_heads / self.block_size,
             ),

@@ -86,27 +86,48 @@ class CompressedAttention(AttentionBlock):
         in_group = query // self.output_groups
         return [
             *quantise("attention.down", context.hidden, context, linear),
-            Matmul("attention.down", down, context.hidden, linear, count),
-            Elementwise("attention.latent_norm", 2 * down * size, kernels=2, count=count),
+            Matmul(name="attention.down", n=down, k=context.hidden, precision=linear, count=count),
+            Elementwise(
+                name="attention.latent_norm",
+                role="norm",
+                bytes_per_row=2 * down * size,
+                kernels=2,
+                count=count,
+            ),
             *quantise("attention.query_up", self.query_rank, context, linear),
-            Matmul("attention.query_up", query, self.query_rank, linear, count),
-            Elementwise("attention.rope", 2 * (query + head) * size, kernels=2, count=count),
-            Elementwise("attention.cache_write", head * size + stored, count=count),
+            Matmul(
+                name="attention.query_up", n=query, k=self.query_rank, precision=linear, count=count
+            ),
+            Elementwise(
+                name="attention.rope",
+                role="rope",
+                bytes_per_row=2 * (query + head) * size,
+                kernels=2,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.cache_write",
+                role="cache_write",
+                bytes_per_row=head * size + stored,
+                count=count,
+            ),
             *(self._compressor(context) if self.compression else []),
             *(self._indexer(context) if self.top_k else []),
             self._core("attention.window", Span(window=self.window), context),
             *self._compressed_core(context),
-            Elementwise("attention.rope_back", 2 * query * size, count=count),
+            Elementwise(
+                name="attention.rope_back", role="rope", bytes_per_row=2 * query * size, count=count
+            ),
             Matmul(
-                "attention.out_groups",
-                self.output_rank,
-                in_group,
-                linear,
-                count,
+                name="attention.out_groups",
+                n=self.output_rank,
+                k=in_group,
+                precision=linear,
+                count=count,
                 groups=self.output_groups,
             ),
             *quantise("attention.out", ranks, context, linear),
-            Matmul("attention.out", context.hidden, ranks, linear, count),
+            Matmul(name="attention.out", n=context.hidden, k=ranks, precision=linear, count=count),
         ]
 
     def _compressor(self, context: BlockContext) -> list[Operator]:
@@ -115,8 +136,20 @@ class CompressedAttention(AttentionBlock):
         stored = self.head_size * context.cache.bytes(self.native_bytes())
         pooled = columns * context.activation_bytes + stored / (self.compression or 1)
         return [
-            Matmul("attention.compress", columns, context.hidden, context.linear, context.count),
-            Elementwise("attention.compress_pool", pooled, kernels=2, count=context.count),
+            Matmul(
+                name="attention.compress",
+                n=columns,
+                k=context.hidden,
+                precision=context.linear,
+                count=context.count,
+            ),
+            Elementwise(
+                name="attention.compress_pool",
+                role="mixing",
+                bytes_per_row=pooled,
+                kernels=2,
+                count=context.count,
+            ),
         ]
 
     def _indexer(self, context: BlockContext) -> list[Operator]:
@@ -125,18 +158,48 @@ class CompressedAttention(AttentionBlock):
         columns = 2 * self.overlap * width
         written = columns * size + width * INDEX_KEY_BYTES / (self.compression or 1)
         return [
-            Matmul("attention.index_query", heads * width, self.query_rank, context.linear, count),
-            Matmul("attention.index_key", columns, context.hidden, context.linear, count),
-            Matmul("attention.index_weights", heads, context.hidden, BF16, count),
-            Elementwise("attention.index_rope", 2 * heads * width * size, kernels=2, count=count),
-            Elementwise("attention.index_write", written, kernels=2, count=count),
+            Matmul(
+                name="attention.index_query",
+                n=heads * width,
+                k=self.query_rank,
+                precision=context.linear,
+                count=count,
+            ),
+            Matmul(
+                name="attention.index_key",
+                n=columns,
+                k=context.hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Matmul(
+                name="attention.index_weights",
+                n=heads,
+                k=context.hidden,
+                precision=BF16,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.index_rope",
+                role="rope",
+                bytes_per_row=2 * heads * width * size,
+                kernels=2,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.index_write",
+                role="cache_write",
+                bytes_per_row=written,
+                kernels=2,
+                count=count,
+            ),
             Indexer(
-                "attention.indexer",
-                heads,
-                width,
-                width * INDEX_KEY_BYTES,
-                Span(compression=self.compression or 1),
-                count,
+                name="attention.indexer",
+                heads=heads,
+                key_size=width,
+                bytes_per_entry=width * INDEX_KEY_BYTES,
+                span=Span(compression=self.compression or 1),
+                count=count,
                 compute="fp4",
             ),
         ]
@@ -149,14 +212,14 @@ class CompressedAttention(AttentionBlock):
 
     def _core(self, name: str, span: Span, context: BlockContext) -> AttentionCore:
         return AttentionCore(
-            name,
-            self.query_heads,
-            1,
-            self.head_size,
-            self.head_size,
-            context.cache.bytes(self.native_bytes()),
-            span,
-            context.count,
+            name=name,
+            query_heads=self.query_heads,
+            kv_heads=1,
+            key_size=self.head_size,
+            value_size=self.head_size,
+            kv_bytes_per_value=context.cache.bytes(self.native_bytes()),
+            span=span,
+            count=context.count,
             shared_key_value=True,
         )
 

@@ -21,7 +21,7 @@ from simulator.graph.block import (
     divide,
     quantise,
 )
-from simulator.graph.operator import Elementwise, FloatArray, Matmul, Operator, Recurrence
+from simulator.graph.operator import Decay, Elementwise, FloatArray, Matmul, Operator, Recurrence
 from simulator.specs.model import Size
 
 CHUNK = 64
@@ -32,16 +32,22 @@ STATE_BYTES = 4
 
 
 def delta_rule(
-    heads: int, key_size: int, value_size: int, row_values: int, context: BlockContext
+    heads: int,
+    key_size: int,
+    value_size: int,
+    row_values: int,
+    decay: Decay,
+    context: BlockContext,
 ) -> Recurrence:
     """The recurrence of ``heads`` states of ``key_size`` × ``value_size``."""
     state = heads * key_size * value_size
     # Inside a chunk: K·Kᵀ and Q·Kᵀ (keys), its inverse times K and V, and the scores times V.
     inside = 2 * CHUNK * heads * (3 * key_size + 2 * value_size)
     return Recurrence(
-        "attention.recurrence",
-        float(STATE_BYTES * state),
-        float(row_values * context.activation_bytes),
+        name="attention.recurrence",
+        decay=decay,
+        state_bytes=float(STATE_BYTES * state),
+        bytes_per_row=float(row_values * context.activation_bytes),
         decode_flops_per_row=6.0 * state,
         prefill_flops_per_row=6.0 * state + inside,
         count=context.count,
@@ -77,15 +83,42 @@ class GatedDeltaNet(AttentionBlock):
         count, linear, size = context.count, context.linear, context.activation_bytes
         return [
             *quantise("attention.in", context.hidden, context, linear),
-            Matmul("attention.in", 2 * key + 2 * value, context.hidden, linear, count),
-            Matmul("attention.decay", 2 * self.value_heads, context.hidden, BF16, count),
-            Elementwise("attention.convolution", 2 * self._convolved * size, count=count),
-            delta_rule(
-                self.value_heads, self.key_size, self.value_size, 2 * key + 2 * value, context
+            Matmul(
+                name="attention.in",
+                n=2 * key + 2 * value,
+                k=context.hidden,
+                precision=linear,
+                count=count,
             ),
-            Elementwise("attention.gated_norm", 3 * value * size, count=count),
+            Matmul(
+                name="attention.decay",
+                n=2 * self.value_heads,
+                k=context.hidden,
+                precision=BF16,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.convolution",
+                role="mixing",
+                bytes_per_row=2 * self._convolved * size,
+                count=count,
+            ),
+            delta_rule(
+                self.value_heads,
+                self.key_size,
+                self.value_size,
+                2 * key + 2 * value,
+                "scalar",
+                context,
+            ),
+            Elementwise(
+                name="attention.gated_norm",
+                role="norm",
+                bytes_per_row=3 * value * size,
+                count=count,
+            ),
             *quantise("attention.out", value, context, linear),
-            Matmul("attention.out", context.hidden, value, linear, count),
+            Matmul(name="attention.out", n=context.hidden, k=value, precision=linear, count=count),
         ]
 
     def extra_parameters(self, hidden: int) -> int:
@@ -141,14 +174,42 @@ class KimiDeltaAttention(AttentionBlock):
         gate = width if self.full_gate else 0
         return [
             *quantise("attention.in", hidden, context, linear),
-            Matmul("attention.in", 3 * width + gate, hidden, linear, count),
-            Matmul("attention.low_rank_down", ranks + self.heads, hidden, BF16, count),
-            Matmul("attention.low_rank_up", width, rank, BF16, count, groups=ranks // rank),
-            Elementwise("attention.convolution", 6 * width * size, kernels=3, count=count),
-            delta_rule(self.heads, self.head_size, self.head_size, 5 * width, context),
-            Elementwise("attention.gated_norm", 3 * width * size, count=count),
+            Matmul(
+                name="attention.in", n=3 * width + gate, k=hidden, precision=linear, count=count
+            ),
+            Matmul(
+                name="attention.low_rank_down",
+                n=ranks + self.heads,
+                k=hidden,
+                precision=BF16,
+                count=count,
+            ),
+            Matmul(
+                name="attention.low_rank_up",
+                n=width,
+                k=rank,
+                precision=BF16,
+                count=count,
+                groups=ranks // rank,
+            ),
+            Elementwise(
+                name="attention.convolution",
+                role="mixing",
+                bytes_per_row=6 * width * size,
+                kernels=3,
+                count=count,
+            ),
+            delta_rule(
+                self.heads, self.head_size, self.head_size, 5 * width, "per_channel", context
+            ),
+            Elementwise(
+                name="attention.gated_norm",
+                role="norm",
+                bytes_per_row=3 * width * size,
+                count=count,
+            ),
             *quantise("attention.out", width, context, linear),
-            Matmul("attention.out", hidden, width, linear, count),
+            Matmul(name="attention.out", n=hidden, k=width, precision=linear, count=count),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

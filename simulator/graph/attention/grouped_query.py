@@ -89,18 +89,50 @@ class SharedKeyAttention(AttentionBlock):
         projected = sum(self._widths) + (query if self.gated else 0) + self._index_columns
         attended = self.query_heads * self.value_size
         norms = 2 if self.query_key_norm else 0
-        gate = [Elementwise("attention.gate", 3 * attended * size, count=count)]
-        norm = [Elementwise("attention.sub_norm", 2 * attended * size, count=count)]
+        gate = [
+            Elementwise(
+                name="attention.gate",
+                role="activation",
+                bytes_per_row=3 * attended * size,
+                count=count,
+            )
+        ]
+        norm = [
+            Elementwise(
+                name="attention.sub_norm",
+                role="norm",
+                bytes_per_row=2 * attended * size,
+                count=count,
+            )
+        ]
         return [
             *quantise("attention.qkv", context.hidden, context, context.linear),
-            Matmul("attention.qkv", projected, context.hidden, context.linear, count),
-            Elementwise("attention.rope", 2 * (query + key) * size, kernels=1 + norms, count=count),
+            Matmul(
+                name="attention.qkv",
+                n=projected,
+                k=context.hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.rope",
+                role="rope",
+                bytes_per_row=2 * (query + key) * size,
+                kernels=1 + norms,
+                count=count,
+            ),
             *self._cache_write(context),
             *self._core(context),
             *(gate if self.gated else []),
             *(norm if self.sub_norm else []),
             *quantise("attention.out", attended, context, context.linear),
-            Matmul("attention.out", context.hidden, attended, context.linear, count),
+            Matmul(
+                name="attention.out",
+                n=context.hidden,
+                k=attended,
+                precision=context.linear,
+                count=count,
+            ),
         ]
 
     def _cache_write(self, context: BlockContext) -> list[Operator]:
@@ -108,19 +140,26 @@ class SharedKeyAttention(AttentionBlock):
             return []
         values = self._values_per_entry
         moved = values * (context.activation_bytes + context.cache.bytes())
-        return [Elementwise("attention.cache_write", moved, count=context.count)]
+        return [
+            Elementwise(
+                name="attention.cache_write",
+                role="cache_write",
+                bytes_per_row=moved,
+                count=context.count,
+            )
+        ]
 
     def _core(self, context: BlockContext) -> list[Operator]:
         return [
             AttentionCore(
-                "attention.core",
-                self.query_heads,
-                self.kv_heads,
-                self.head_size,
-                self.value_size,
-                context.cache.bytes(),
-                self.span,
-                context.count,
+                name="attention.core",
+                query_heads=self.query_heads,
+                kv_heads=self.kv_heads,
+                key_size=self.head_size,
+                value_size=self.value_size,
+                kv_bytes_per_value=context.cache.bytes(),
+                span=self.span,
+                count=context.count,
             )
         ]
 

@@ -52,22 +52,74 @@ class SharedLatentAttention(AttentionBlock):
         if self.query_rank:
             up = [
                 *quantise("attention.query_up", self.query_rank, context, linear),
-                Matmul("attention.query_up", query, self.query_rank, linear, count),
+                Matmul(
+                    name="attention.query_up",
+                    n=query,
+                    k=self.query_rank,
+                    precision=linear,
+                    count=count,
+                ),
             ]
         heads = self.query_heads
         return [
             *quantise("attention.down", context.hidden, context, linear),
-            Matmul("attention.down", down + gate, context.hidden, linear, count),
-            Elementwise("attention.latent_norm", 2 * down * size, kernels=2, count=count),
+            Matmul(
+                name="attention.down",
+                n=down + gate,
+                k=context.hidden,
+                precision=linear,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.latent_norm",
+                role="norm",
+                bytes_per_row=2 * down * size,
+                kernels=2,
+                count=count,
+            ),
             *up,
-            Matmul("attention.key_up", self.kv_rank, self.nope_size, BF16, count, groups=heads),
-            Elementwise("attention.rope", 2 * query * size, count=count),
-            Elementwise("attention.cache_write", self.entry * size + stored, count=count),
+            Matmul(
+                name="attention.key_up",
+                n=self.kv_rank,
+                k=self.nope_size,
+                precision=BF16,
+                count=count,
+                groups=heads,
+            ),
+            Elementwise(
+                name="attention.rope", role="rope", bytes_per_row=2 * query * size, count=count
+            ),
+            Elementwise(
+                name="attention.cache_write",
+                role="cache_write",
+                bytes_per_row=self.entry * size + stored,
+                count=count,
+            ),
             *self._core(context),
-            Matmul("attention.value_up", self.value_size, self.kv_rank, BF16, count, groups=heads),
-            *([Elementwise("attention.gate", 3 * attended * size, count=count)] if gate else []),
+            Matmul(
+                name="attention.value_up",
+                n=self.value_size,
+                k=self.kv_rank,
+                precision=BF16,
+                count=count,
+                groups=heads,
+            ),
+            *(
+                [
+                    Elementwise(
+                        name="attention.gate",
+                        role="activation",
+                        bytes_per_row=3 * attended * size,
+                        count=count,
+                    )
+                ]
+                if gate
+                else []
+            ),
             *quantise("attention.out", attended, context, linear),
-            Matmul("attention.out", context.hidden, attended, linear, count),
+            Matmul(
+                name="attention.out", n=context.hidden, k=attended, precision=linear, count=count
+            ),
         ]
 
     def _core(self, context: BlockContext) -> list[Operator]:
@@ -75,15 +127,15 @@ class SharedLatentAttention(AttentionBlock):
 
     def _latent_core(self, context: BlockContext, span: Span, sparse: bool = False) -> LatentCore:
         return LatentCore(
-            "attention.core",
-            self.query_heads,
-            self.kv_rank,
-            self.nope_size,
-            self.rope_size,
-            self.value_size,
-            context.cache.bytes(self.native_bytes()),
-            span,
-            context.count,
+            name="attention.core",
+            query_heads=self.query_heads,
+            kv_rank=self.kv_rank,
+            nope_size=self.nope_size,
+            rope_size=self.rope_size,
+            value_size=self.value_size,
+            kv_bytes_per_value=context.cache.bytes(self.native_bytes()),
+            span=span,
+            count=context.count,
             absorbed_prefill=sparse,
         )
 

@@ -23,9 +23,23 @@ class MessagePassing(AttentionBlock):
         size, count = context.activation_bytes, context.count
         gathered = (self.neighbours + 1) * self.width * size
         return [
-            Matmul("attention.message", self.width, context.hidden, context.linear, count),
-            Elementwise("attention.gather", gathered, count=count),
-            Matmul("attention.out", context.hidden, self.width, context.linear, count),
+            Matmul(
+                name="attention.message",
+                n=self.width,
+                k=context.hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.gather", role="mixing", bytes_per_row=gathered, count=count
+            ),
+            Matmul(
+                name="attention.out",
+                n=context.hidden,
+                k=self.width,
+                precision=context.linear,
+                count=count,
+            ),
         ]
 
     def sharded(self, tp: int) -> Self:

@@ -25,10 +25,18 @@ class ShortConvolution(AttentionBlock):
         moved = 4 * width * context.activation_bytes
         return [
             *quantise("attention.in", context.hidden, context, linear),
-            Matmul("attention.in", 3 * width, context.hidden, linear, count),
-            Elementwise("attention.convolution", moved, kernels=3, count=count),
+            Matmul(
+                name="attention.in", n=3 * width, k=context.hidden, precision=linear, count=count
+            ),
+            Elementwise(
+                name="attention.convolution",
+                role="mixing",
+                bytes_per_row=moved,
+                kernels=3,
+                count=count,
+            ),
             *quantise("attention.out", width, context, linear),
-            Matmul("attention.out", context.hidden, width, linear, count),
+            Matmul(name="attention.out", n=context.hidden, k=width, precision=linear, count=count),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -46,19 +46,41 @@ class SparseLatentAttention(SharedLatentAttention):
         rank = self.query_rank or context.hidden
         written = self.index_size * (size + INDEX_KEY_BYTES)
         return [
-            Matmul("attention.index_query", query, rank, context.linear, count),
+            Matmul(
+                name="attention.index_query", n=query, k=rank, precision=context.linear, count=count
+            ),
             *quantise("attention.index_key", context.hidden, context, context.linear),
-            Matmul("attention.index_key", self.index_size, context.hidden, context.linear, count),
-            Matmul("attention.index_weights", self.index_heads, context.hidden, BF16, count),
-            Elementwise("attention.index_rope", 2 * query * size, kernels=2, count=count),
-            Elementwise("attention.index_write", written, count=count),
+            Matmul(
+                name="attention.index_key",
+                n=self.index_size,
+                k=context.hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Matmul(
+                name="attention.index_weights",
+                n=self.index_heads,
+                k=context.hidden,
+                precision=BF16,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.index_rope",
+                role="rope",
+                bytes_per_row=2 * query * size,
+                kernels=2,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.index_write", role="cache_write", bytes_per_row=written, count=count
+            ),
             Indexer(
-                "attention.indexer",
-                self.index_heads,
-                self.index_size,
-                self.index_size * INDEX_KEY_BYTES,
-                Span(),
-                count,
+                name="attention.indexer",
+                heads=self.index_heads,
+                key_size=self.index_size,
+                bytes_per_entry=self.index_size * INDEX_KEY_BYTES,
+                span=Span(),
+                count=count,
             ),
         ]
 

@@ -47,19 +47,42 @@ class Mamba2(AttentionBlock):
         inside = 2 * CHUNK * (self.groups * self.state_size + inner)
         return [
             *quantise("attention.in", context.hidden, context, context.linear),
-            Matmul("attention.in", columns, context.hidden, context.linear, count),
-            Elementwise("attention.convolution", 2 * self._convolved * size, count=count),
+            Matmul(
+                name="attention.in",
+                n=columns,
+                k=context.hidden,
+                precision=context.linear,
+                count=count,
+            ),
+            Elementwise(
+                name="attention.convolution",
+                role="mixing",
+                bytes_per_row=2 * self._convolved * size,
+                count=count,
+            ),
             Recurrence(
-                "attention.recurrence",
-                float(STATE_BYTES * state),
-                float((self._convolved + inner) * size),
+                name="attention.recurrence",
+                decay="scalar",
+                state_bytes=float(STATE_BYTES * state),
+                bytes_per_row=float((self._convolved + inner) * size),
                 decode_flops_per_row=4.0 * state,
                 prefill_flops_per_row=4.0 * state + inside,
                 count=count,
             ),
-            Elementwise("attention.gated_norm", 3 * inner * size, count=count),
+            Elementwise(
+                name="attention.gated_norm",
+                role="norm",
+                bytes_per_row=3 * inner * size,
+                count=count,
+            ),
             *quantise("attention.out", inner, context, context.linear),
-            Matmul("attention.out", context.hidden, inner, context.linear, count),
+            Matmul(
+                name="attention.out",
+                n=context.hidden,
+                k=inner,
+                precision=context.linear,
+                count=count,
+            ),
         ]
 
     def extra_parameters(self, hidden: int) -> int:

@@ -15,7 +15,14 @@ def after_embedding(hidden: int, layout: Layout) -> list[Operator]:
     """Ranks that hold a part of the vocabulary sum the rows they found."""
     if layout.tp == 1:
         return []
-    return [Collective("embedding.all_reduce", "all_reduce", BF16_BYTES * hidden, layout.tp)]
+    return [
+        Collective(
+            name="embedding.all_reduce",
+            kind="all_reduce",
+            bytes_per_row=BF16_BYTES * hidden,
+            group=layout.tp,
+        )
+    ]
 
 
 def after_attention(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
@@ -25,9 +32,23 @@ def after_attention(context: BlockContext, layout: Layout, layer: Layer) -> list
     row = float(context.hidden * context.activation_bytes)
     if layout.sequence_parallel or _exchanges(layer, layout):
         return [
-            Collective("attention.reduce_scatter", "reduce_scatter", row, layout.tp, context.count)
+            Collective(
+                name="attention.reduce_scatter",
+                kind="reduce_scatter",
+                bytes_per_row=row,
+                group=layout.tp,
+                count=context.count,
+            )
         ]
-    return [Collective("attention.all_reduce", "all_reduce", row, layout.tp, context.count)]
+    return [
+        Collective(
+            name="attention.all_reduce",
+            kind="all_reduce",
+            bytes_per_row=row,
+            group=layout.tp,
+            count=context.count,
+        )
+    ]
 
 
 def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
@@ -37,7 +58,13 @@ def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> li
     (or its part of them) contribute, and an all-reduce sums up, whatever ``ep`` is.
     """
     row = float(context.hidden * context.activation_bytes)
-    gathered = Collective("attention.all_gather", "all_gather", row, layout.tp, context.count)
+    gathered = Collective(
+        name="attention.all_gather",
+        kind="all_gather",
+        bytes_per_row=row,
+        group=layout.tp,
+        count=context.count,
+    )
     if _exchanges(layer, layout):
         found: list[Operator] = _expert_exchange(context, layout, layer)
         return [*found, gathered] if layout.tp > 1 else found
@@ -46,10 +73,30 @@ def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> li
     if layout.sequence_parallel:
         return [
             gathered,
-            Collective("mlp.reduce_scatter", "reduce_scatter", row, layout.tp, context.count),
-            Collective("mlp.all_gather", "all_gather", row, layout.tp, context.count),
+            Collective(
+                name="mlp.reduce_scatter",
+                kind="reduce_scatter",
+                bytes_per_row=row,
+                group=layout.tp,
+                count=context.count,
+            ),
+            Collective(
+                name="mlp.all_gather",
+                kind="all_gather",
+                bytes_per_row=row,
+                group=layout.tp,
+                count=context.count,
+            ),
         ]
-    return [Collective("mlp.all_reduce", "all_reduce", row, layout.tp, context.count)]
+    return [
+        Collective(
+            name="mlp.all_reduce",
+            kind="all_reduce",
+            bytes_per_row=row,
+            group=layout.tp,
+            count=context.count,
+        )
+    ]
 
 
 def fuses_norms(layout: Layout, layer: Layer) -> bool:
@@ -117,14 +164,31 @@ def context_exchange(context: BlockContext, layout: Layout, layer: Layer) -> lis
         row = entry * layout.cp
         found.append(
             Collective(
-                "context.gather", "all_gather", row, layout.cp, context.count, stride=layout.tp
+                name="context.gather",
+                kind="all_gather",
+                bytes_per_row=row,
+                group=layout.cp,
+                count=context.count,
+                stride=layout.tp,
             )
         )
     if layout.dcp > 1:
         row = context.hidden * context.activation_bytes * layout.dcp / layout.tp
         found += [
-            Collective("context.queries", "all_gather", row, layout.dcp, context.count),
-            Collective("context.outputs", "reduce_scatter", row, layout.dcp, context.count),
+            Collective(
+                name="context.queries",
+                kind="all_gather",
+                bytes_per_row=row,
+                group=layout.dcp,
+                count=context.count,
+            ),
+            Collective(
+                name="context.outputs",
+                kind="reduce_scatter",
+                bytes_per_row=row,
+                group=layout.dcp,
+                count=context.count,
+            ),
         ]
     return found
 
@@ -136,9 +200,24 @@ def between_stages(model: Model, layout: Layout) -> list[Operator]:
     row = BF16_BYTES * model.hidden_size / layout.tp
     # Each rank sends its part and the next stage gathers, as engines do (arXiv:2104.04473, 4.1).
     sends: list[Operator] = [
-        Collective("stage.send", "send", row, layout.pp, layout.pp - 1, stride=layout.stage_devices)
+        Collective(
+            name="stage.send",
+            kind="send",
+            bytes_per_row=row,
+            group=layout.pp,
+            count=layout.pp - 1,
+            stride=layout.stage_devices,
+        )
     ]
     if layout.tp > 1:
         whole = BF16_BYTES * model.hidden_size
-        sends.append(Collective("stage.gather", "all_gather", whole, layout.tp, layout.pp - 1))
+        sends.append(
+            Collective(
+                name="stage.gather",
+                kind="all_gather",
+                bytes_per_row=whole,
+                group=layout.tp,
+                count=layout.pp - 1,
+            )
+        )
     return sends
