@@ -12,7 +12,7 @@ calibrated times already contain the clock that the limit leaves.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
