@@ -193,7 +193,8 @@ _SERVE_FIELDS = frozenset(
 
 def _served(point: Point, answer: Prediction) -> Sample:
     value = float(getattr(answer, point.quantity))
-    sigma = dict(answer.sigmas).get(point.quantity, float("nan"))
+    low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
+    sigma = float(np.log(high / low)) / (2 * Z_80)
     return Sample(
         point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
         source=point.source,
@@ -203,7 +204,7 @@ def _served(point: Point, answer: Prediction) -> Sample:
 def _samples(
     batch: Batch, values: NDArray[np.float64], sigmas: NDArray[np.float64]
 ) -> list[Sample]:
-    power_sigma = batch.setup.device.book.residual(POWER.name)
+    power_sigma = batch.setup.device.book.law(POWER).residual
     return [
         Sample(
             p.hardware, p.model, p.phase, p.quantity, p.value, float(value),

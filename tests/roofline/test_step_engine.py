@@ -8,7 +8,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.under_engine import under_engine
-from simulator.specs import catalogue
+from simulator.specs import catalogue, folders
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Quantity
 
@@ -75,26 +75,26 @@ def test_the_cpu_of_a_chip_is_served_as_a_cpu() -> None:
 def test_shares_scale_only_their_class() -> None:
     device = resolve(catalogue.hardware("h200-sxm"))
     half = under_engine(device, vllm(compute_share={"datacenter-gpu": Quantity(value=0.5)}))
-    peak = device.constants["matmul"]["peak_fraction"]
-    assert half.constants["matmul"]["peak_fraction"] == pytest.approx(peak / 2)
-    assert half.constants["power"] == device.constants["power"]
+    peak = device.book.constants["matmul"]["peak_fraction"]
+    assert half.book.constants["matmul"]["peak_fraction"] == pytest.approx(peak / 2)
+    assert half.book.constants["power"] == device.book.constants["power"]
     other = vllm(compute_share={"cpu": Quantity(value=0.5)})
-    assert under_engine(device, other).constants["matmul"] == device.constants["matmul"]
+    assert under_engine(device, other).book.constants["matmul"] == device.book.constants["matmul"]
 
 
 def test_a_limit_of_bandwidth_binds_fast_memories_only() -> None:
     limited = vllm(bandwidth_limit=Quantity(value=1e12))
     fast = under_engine(resolve(catalogue.hardware("h200-sxm")), limited)
-    assert fast.constants["matmul"]["bandwidth_fraction"] == pytest.approx(1 / 4.8)
+    assert fast.book.constants["matmul"]["bandwidth_fraction"] == pytest.approx(1 / 4.8)
     slow = resolve(catalogue.hardware("l40s"))
     assert (
-        under_engine(slow, limited).constants["matmul"]["bandwidth_fraction"]
-        == slow.constants["matmul"]["bandwidth_fraction"]
+        under_engine(slow, limited).book.constants["matmul"]["bandwidth_fraction"]
+        == slow.book.constants["matmul"]["bandwidth_fraction"]
     )
 
 
 def test_every_profile_and_class_predicts_a_step() -> None:
-    for name in catalogue.names(catalogue._PACKAGE / "specs" / "engine_profiles"):
+    for name in folders.names(folders.SPECS / "engine_profiles"):
         for hardware in ("h200-sxm", "rtx-4090", "apple-m4-max", "tpu-v6e", "snapdragon-x-elite"):
             step = model(catalogue.engine_profile(name), hardware).evaluate(
                 StepShape.decode(np.array([1, 8]), 512)

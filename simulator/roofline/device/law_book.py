@@ -12,7 +12,7 @@ from simulator.roofline.laws.kinds import (
     names_of_laws,
     names_of_residuals,
 )
-from simulator.specs.hardware import Calibration
+from simulator.specs.calibration import Calibration
 from simulator.specs.quantity import Quantity
 
 ValueT = TypeVar("ValueT")

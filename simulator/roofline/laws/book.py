@@ -142,6 +142,7 @@ class LawBook:
         family, is_own = "", False
         for section in reversed(list(self._widened(name))):
             constants |= section.constants
+            bounds = {n: b for n, b in bounds.items() if n not in section.constants}
             bounds |= section.bounds
             family = section.family or family
             is_own = is_own or section.is_own

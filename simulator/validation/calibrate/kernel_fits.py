@@ -161,7 +161,7 @@ def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
         for law, values in constants_of(family, fit).items()
     }
     sections = fitted.book.sections
-    kernels = {law: name for law in constants if (name := sections[law].family)}
+    kernels = {law: own for law in constants if (own := sections[law].family) is not None}
     return KernelFit(constants, kernels, {}, fit.rows, tuple(samples))
 
 

@@ -22,5 +22,7 @@ class IndexerCalibration:
     rank_s: float = 0.0
 
 
-INDEXER: LawKind[IndexerCalibration, None] = LawKind("attention.indexer", IndexerCalibration, variants=("bf16", "fp8", "fp4"))
+INDEXER: LawKind[IndexerCalibration, None] = LawKind(
+    "attention.indexer", IndexerCalibration, variants=("bf16", "fp8", "fp4")
+)
 """Scores and the choice of the best, apart by the datatype of the scores' products."""

@@ -25,5 +25,7 @@ class MachineCalibration:
     peak_fraction: float
 
 
-MACHINE: LawKind[MachineCalibration, None] = LawKind("machine", MachineCalibration, variants=engine_names())
+MACHINE: LawKind[MachineCalibration, None] = LawKind(
+    "machine", MachineCalibration, variants=engine_names()
+)
 """What one token waits for, chip by chip, apart by the software that ran."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from simulator.graph.residual import TF32_MIXING
 from simulator.roofline.laws.law import LawKind
 from simulator.roofline.laws.matmul.kernels import FAMILIES
 from simulator.specs.precision import precision_names
@@ -58,5 +59,5 @@ class MatmulCalibration:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
 
-MATMUL = LawKind("matmul", MatmulCalibration, FAMILIES, precision_names())
+MATMUL = LawKind("matmul", MatmulCalibration, FAMILIES, (*precision_names(), TF32_MIXING.name))
 """Products of activations with weights, apart by the precision of the weights."""

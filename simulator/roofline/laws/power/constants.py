@@ -12,7 +12,8 @@ class PowerShares:
     ``compute`` is the power that running at the data sheet's dense peak and full clock would
     take, ``memory`` that of streaming at the data sheet's bandwidth. Both may pass 1: that is a
     device whose limit binds before its peak is reached. Shares carry over to devices that nobody
-    measured. Energy per byte of a link does not scale with the chip, so it is in J/byte.
+    measured. Energy per byte of a link does not scale with the chip, so it is in J/byte; a link to
+    the host counts both its ends and the wire between (assumed; PCIe 5 transceivers draw 5 pJ/bit).
     """
 
     idle: float

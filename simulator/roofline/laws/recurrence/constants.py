@@ -32,7 +32,11 @@ class RecurrentScanCalibration:
     latency_s: float
 
 
-STEP: LawKind[RecurrentStepCalibration, None] = LawKind("attention.recurrent_step", RecurrentStepCalibration)
+STEP: LawKind[RecurrentStepCalibration, None] = LawKind(
+    "attention.recurrent_step", RecurrentStepCalibration
+)
 """One token of each sequence."""
-SCAN: LawKind[RecurrentScanCalibration, None] = LawKind("attention.recurrent_scan", RecurrentScanCalibration, variants=("channel_decay",))
+SCAN: LawKind[RecurrentScanCalibration, None] = LawKind(
+    "attention.recurrent_scan", RecurrentScanCalibration, variants=("channel_decay",)
+)
 """Prompts, chunk by chunk; kernels whose decay differs by channel are slower in every chunk."""
