@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.roofline.step.decoding import PLAIN, DecodeMode
 from simulator.serving.cluster import Cluster, ClusterSettings, Outcome
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
@@ -35,6 +36,7 @@ class ClosedFormClock:
     past_s: float = 1e-9
     power_w: float = 500.0
     idle_w: float = 100.0
+    mode: DecodeMode = PLAIN
 
     def decode(self, sequences: int) -> Line:
         base_s = self.step_s + self.sequence_s * sequences

@@ -18,12 +18,13 @@ import numpy as np
 
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.decoding import PLAIN, DecodeMode
 from simulator.roofline.step.ranks import ONE_TURN, RankStep, Turns, turns_of
 from simulator.roofline.step.step import StepModel
 
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
-_TOKEN_BLOCK = 512
+_TOKEN_BLOCK = 64
 
 ValueT = TypeVar("ValueT")
 
@@ -50,33 +51,36 @@ class Curve:
 
     starts: list[float]
     pieces: list[Piece]
+    tokens: float = 1
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each ``tokens`` on.
 
         The sum over an arithmetic progression is closed inside each linear piece, so the cost
         does not depend on ``steps``.
         """
         piece = bisect_right(self.starts, context) - 1
         start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
-        if context + steps - 1 >= end:
+        further = (steps - 1) * self.tokens
+        if context + further >= end:
             return self._run_over_pieces(context, steps, piece)
-        ramp = steps * ((steps - 1) / 2 + context - start)
+        ramp = steps * (further / 2 + context - start)
         return steps * time_s + time_slope * ramp, steps * energy_j + energy_slope * ramp
 
     def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
         """``run`` where the steps leave the linear piece in which they start."""
+        tokens = self.tokens
         seconds = joules = 0.0
         while steps > 0:
             start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
-            here = ceil(end - context)
+            here = ceil((end - context) / tokens)
             if here > steps:
                 here = steps
             if here > 0:
-                ramp = here * ((here - 1) / 2 + context - start)
+                ramp = here * ((here - 1) * tokens / 2 + context - start)
                 seconds += here * time_s + time_slope * ramp
                 joules += here * energy_j + energy_slope * ramp
-                context += here
+                context += here * tokens
                 steps -= here
             piece += 1
         return seconds, joules
@@ -99,9 +103,12 @@ class _Filling(dict[int, ValueT]):
 class StepTable:
     """Times and energies of single steps and of runs of decode steps, by look-up."""
 
-    def __init__(self, model: StepModel, max_tokens: int, max_context: int) -> None:
+    def __init__(
+        self, model: StepModel, max_tokens: int, max_context: int, mode: DecodeMode = PLAIN
+    ) -> None:
         """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``."""
         self.model = model
+        self.mode = mode
         self.idle_w = model.device.power.idle_w
         operators = model.graph.operators
         self._layout = model.graph.layout
