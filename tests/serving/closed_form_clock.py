@@ -19,9 +19,11 @@ class Line:
     base_s: float
     slope_s: float
     power_w: float
+    tokens: float = 1
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        time_s = steps * self.base_s + self.slope_s * (steps * context + steps * (steps - 1) / 2)
+        contexts = steps * context + self.tokens * steps * (steps - 1) / 2
+        time_s = steps * self.base_s + self.slope_s * contexts
         return time_s, self.power_w * time_s
 
 

@@ -125,10 +125,6 @@ class DecodeBatch:
         self.context_sum += gained * len(self.sequences)
         return gained
 
-    def next_blocks(self) -> int:
-        """New blocks that the next step needs."""
-        return self.blocks_for(1)
-
     def blocks_for(self, steps: int) -> int:
         """New blocks that the next ``steps`` steps need."""
         size, position = self._block_tokens, self.position

@@ -150,9 +150,13 @@ class BlockPool:
         this would leave fewer than ``spare`` free, or there is no room for ``least`` tokens in
         all.
         """
-        if not self.has_room(request, until, units, spare, least):
+        new = -(-(until + self._ahead) // self.block_tokens)
+        if units or least > until:
+            if not self.has_room(request, until, units, spare, least):
+                return False
+        elif new + spare > self.free:
             return False
-        request.blocks = new = self.blocks(until)
+        request.blocks = new
         if self.remnants is not None and request.preemptions:
             self.remnants.fetch(request.index)
         if units:

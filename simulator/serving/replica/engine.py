@@ -7,7 +7,7 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 import simpy
@@ -85,7 +85,9 @@ class Engine:
         )  # fmt: skip
         self.up = True
         self.failures = 0
+        # Cache blocks that a sequence takes in a step on average, and at most.
         self._blocks_per_step = clock.mode.tokens / limits.kv_block_tokens
+        self._step_blocks = ceil(ceil(clock.mode.tokens) / limits.kv_block_tokens)
         self._overhead_s = limits.request_overhead_s
         self._schedule_ahead = limits.schedule_ahead
         self._number = number
@@ -213,7 +215,7 @@ class Engine:
         self.failures += 1
         self._end.cancel()
         self._rest.cancel()
-        self._run.over()
+        self._run.give_up()
         self._busy, self._chunks = False, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
@@ -243,7 +245,7 @@ class Engine:
                 return
         else:
             scheduler.held_back = scheduler.watches_evictions = False
-            if scheduler.pool.free < len(sequences):
+            if scheduler.pool.free < len(sequences) * self._step_blocks:
                 scheduler.make_room()
         if sequences:
             self._start_run(now)
@@ -367,8 +369,7 @@ class Engine:
         ended: list[Request] = []
         if steps:
             if self._run.under_way:
-                self._run.take_blocks(batch, pool, steps)
-                self._run.over()
+                self._run.finish(batch, pool)
             outputs = decoding * batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)

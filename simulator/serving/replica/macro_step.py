@@ -92,6 +92,12 @@ class DecodeRun:
         """When the first ``steps`` steps are over."""
         return self.began_s + self.stall_s + self.curve.run(self.context, steps)[0]
 
+    def finish(self, batch: DecodeBatch, pool: BlockPool) -> None:
+        """All steps are done: take their blocks."""
+        self.take_blocks(batch, pool, self.steps)
+        self.under_way = False
+        self._taken_blocks = 0
+
     def take_blocks(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
         """Take the blocks of the first ``steps`` steps, as far as they are not taken yet."""
         if pool.lower is not None:
@@ -116,7 +122,7 @@ class DecodeRun:
                 pool.take(blocks - self._taken_blocks)
                 self._taken_blocks = blocks
 
-    def over(self) -> None:
-        """All blocks are taken and all steps done."""
+    def give_up(self) -> None:
+        """The replica went down."""
         self.under_way = False
         self._taken_blocks = 0

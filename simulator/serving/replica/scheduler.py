@@ -309,7 +309,7 @@ class Scheduler:
             if not self._commit(request, 0):
                 return
             # One block more than asked for now, so that readmission does not throw out at once.
-            if not pool.admit(request, request.computed, 0, batch.next_blocks() + 1) and not (
+            if not pool.admit(request, request.computed, 0, batch.blocks_for(1) + 1) and not (
                 not self.running and pool.admit(request, request.computed, 0)
             ):
                 self._committed -= request.committed
@@ -325,7 +325,7 @@ class Scheduler:
     def make_room(self) -> int:
         """Blocks of the batch's next step; throws out the latest sequences until they are free."""
         pool, batch = self.pool, self.batch
-        while (needed := batch.next_blocks()) > pool.free:
+        while (needed := batch.blocks_for(1)) > pool.free:
             if self.loading or self.prefilling:
                 self._throw_out_latest_prompt()
             else:
