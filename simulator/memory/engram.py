@@ -2,7 +2,8 @@
 
 from simulator.errors import InputError
 from simulator.memory.tiers import MemorySystem, saving_usd
-from simulator.specs.model import Model, Part
+from simulator.specs.kinds.lookup import Engram
+from simulator.specs.model import Model
 
 BYTES_PER_VALUE = 2.0
 
@@ -32,12 +33,14 @@ def with_table(
             remedy=f"use 0 to {len(model.layers) - 1}",
         )
     values = width or model.hidden_size
-    table = Part.model_validate(
-        {
-            "kind": "engram", "rows": max(1, round(parameters / values)), "width": values,
-            "orders": orders, "heads": heads, "streams": streams, "layer": layer,
-        }
-    )  # fmt: skip
+    table = Engram(
+        rows=max(1, round(parameters / values)),
+        width=values,
+        orders=orders,
+        heads=heads,
+        streams=streams,
+        layer=layer,
+    )
     layers = list(model.layers)
     layers[layer] = layers[layer].model_copy(update={"lookup": table})
     return model.model_copy(update={"layers": tuple(layers)})
