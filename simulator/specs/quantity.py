@@ -24,6 +24,14 @@ class Spec(BaseModel):
         return cls
 
 
+def _year(raw: object) -> object:
+    return str(raw) if isinstance(raw, int) else raw
+
+
+AsOf = Annotated[date | str, BeforeValidator(_year)]
+"""When something was true: a date, a month as in 2026-08, or a year."""
+
+
 class Quantity(Spec):
     """One sourced number in SI units.
 
@@ -38,7 +46,7 @@ class Quantity(Spec):
     source: str | None = None
     kind: Kind | None = None
     confidence: Confidence | None = None
-    as_of: date | str | None = None
+    as_of: AsOf | None = None
     note: str | None = None
 
     def __float__(self) -> float:
