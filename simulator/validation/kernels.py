@@ -33,6 +33,7 @@ from simulator.roofline.laws.quantise.formula import (
 from simulator.specs import catalogue
 from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows
+from simulator.validation.calibrate.collective import COLLECTIVES, predict_rows_s, read_rows
 from simulator.validation.calibrate.experts import (
     DeviceSheet,
     family_of,
@@ -93,6 +94,11 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
         field="data",
         remedy="tables whose names start with " + ", ".join(_READERS),
     )
+
+
+def is_scored(path: Path) -> bool:
+    """Whether some law is scored on a table so named."""
+    return any(path.name.startswith(prefix) for prefix in _READERS)
 
 
 def _under_benchmark(device: Device, law: str, kind: type[ConstantsT]) -> ConstantsT:
@@ -206,7 +212,21 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
                             kept.seconds, predicted, law)  # fmt: skip
 
 
+def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    served = device.served_by("vllm")
+    if served.scale_up is None:
+        return
+    rows = [row for row in read_rows([path], system) if row.scored]
+    predicted = predict_rows_s(rows, served.scale_up, served.all_reduce)
+    for row, seconds in zip(rows, predicted.tolist(), strict=True):
+        yield from _samples(
+            device, COLLECTIVES[row.operator], np.array([row.seconds]), np.array([seconds]), "link"
+        )
+
+
 _READERS = {
+    "nccl_perf": _collectives,
+    "custom_allreduce_perf": _collectives,
     "gemm_perf": _gemm,
     "context_attention": _attention,
     "generation_attention": _attention,
