@@ -20,6 +20,7 @@ from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
+from simulator.specs.kept import Same
 from simulator.specs.model import Model
 from simulator.units import humane
 
@@ -76,13 +77,12 @@ class Setup:
 
 def split_engine(name: str) -> tuple[str, str | None]:
     """``apple-m4-pro:cpu`` is the hardware and one of its compute engines."""
-    if catalogue.looks_like_path(name):
+    if catalogue.is_path(name):
         return name, None
     hardware, _, engine = name.partition(":")
     return hardware, engine or None
 
 
-@lru_cache(maxsize=512)
 def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -> Setup:
     """Look everything up, shard the model, and see that it fits.
 
@@ -91,9 +91,28 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
             how much, and what would.
     """
     name, engine = split_engine(hardware_name)
-    hardware = catalogue.hardware(name)
+    hardware, model = catalogue.hardware(name), catalogue.model(model_name)
+    return _resolved(Same(hardware), engine, Same(model), deployment, _host(deployment))
+
+
+def _host(deployment: Deployment) -> Same[Hardware] | None:
+    """The processor that computes offloaded experts; its file may change like any other."""
+    weights = None if deployment.offload is None else deployment.offload.weights
+    if weights is None or weights.processor is None:
+        return None
+    return Same(catalogue.hardware(weights.processor))
+
+
+@lru_cache(maxsize=512)
+def _resolved(
+    loaded: Same[Hardware],
+    engine: str | None,
+    read: Same[Model],
+    deployment: Deployment,
+    _host: Same[Hardware] | None,
+) -> Setup:
+    hardware, model = loaded.thing, read.thing
     device = resolve(hardware, engine).served_by(deployment.engine)
-    model = catalogue.model(model_name)
     profile = catalogue.engine_profile(deployment.engine)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})

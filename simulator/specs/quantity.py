@@ -19,6 +19,14 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _year(raw: object) -> object:
+    return str(raw) if isinstance(raw, int) else raw
+
+
+AsOf = Annotated[date | str, BeforeValidator(_year)]
+"""When something was true: a date, a month as in 2026-08, or a year."""
+
+
 class Quantity(Spec):
     """One sourced number in SI units.
 
@@ -33,7 +41,7 @@ class Quantity(Spec):
     source: str | None = None
     kind: Kind | None = None
     confidence: Confidence | None = None
-    as_of: date | str | None = None
+    as_of: AsOf | None = None
     note: str | None = None
 
     def __float__(self) -> float:

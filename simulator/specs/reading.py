@@ -19,7 +19,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError("no such file", file=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", file=path) from None
-    content = _parse_json(text, path) if path.suffix == ".json" else _parse_yaml(text, path)
+    content = _parse_json(text, path) if path.suffix == ".json" else parse_yaml(text, path)
     if not isinstance(content, dict):
         raise InputError(f"expected a mapping of fields, found {type(content).__name__}", file=path)
     return content
@@ -47,7 +47,12 @@ def _parse_json(text: str, path: Path) -> object:
         ) from None
 
 
-def _parse_yaml(text: str, path: Path) -> object:
+def parse_yaml(text: str, path: Path) -> object:
+    """The data in YAML ``text``, which stands in the file ``path``.
+
+    Raises:
+        InputError: not YAML, or a key twice; names the line.
+    """
     from yaml import MarkedYAMLError, YAMLError
 
     from simulator.specs.yaml_text import DuplicateKeyError, read_yaml
@@ -75,7 +80,7 @@ def read_setting(text: str) -> tuple[str, Any]:
         raise InputError(
             f"{text!r} is not a setting", field="set", remedy="write field=value, as in policy=fcfs"
         )
-    return field.strip(), _parse_yaml(value, Path("--set"))
+    return field.strip(), parse_yaml(value, Path("--set"))
 
 
 def put(content: dict[str, Any], field: str, value: object) -> None:
