@@ -7,11 +7,12 @@ from pathlib import Path
 
 from simulator.specs import catalogue
 from simulator.validation.calibrate.steps import batches
-from simulator.validation.kernels import SYSTEMS, is_scored, kernel_samples
+from simulator.validation.kernels import is_scored, kernel_samples
 from simulator.validation.measured.point import Point
 from simulator.validation.parquet import release_of
 from simulator.validation.read import read_points
 from simulator.validation.score import ALL, Group, Sample, summarise
+from simulator.validation.systems import SYSTEMS
 from simulator.validation.validate import Progress, samples_of, validate
 
 LONG_PROMPT_TOKENS = 1000

@@ -6,7 +6,7 @@ the rows that may be fitted. Only rows that are kept back are scored.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,14 +50,7 @@ from simulator.validation.calibrate.matmul import (
     read_gemm_table,
 )
 from simulator.validation.score import Sample
-
-SYSTEMS: Mapping[str, str] = {
-    "a100_sxm": "a100-sxm-80gb",
-    "h100_sxm": "h100-sxm",
-    "h200_sxm": "h200-sxm",
-    "b200_sxm": "b200",
-}
-"""Folder names of the tables and the catalogue's names of their devices."""
+from simulator.validation.systems import SYSTEMS, system_of
 
 ConstantsT = TypeVar("ConstantsT", DecodeCalibration, PrefillCalibration)
 
@@ -75,8 +68,8 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
     Raises:
         InputError: a table that is not understood, or whose folder does not tell the device.
     """
-    system = next((part for part in path.resolve().parts if part in SYSTEMS), None)
-    name = hardware or SYSTEMS.get(str(system))
+    system = system_of(path, hardware or "")
+    name = hardware or SYSTEMS.get(system)
     if name is None:
         raise InputError(
             "the folder does not tell which device was measured",
@@ -87,7 +80,7 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
     device = resolve(catalogue.hardware(name))
     for prefix, samples in _READERS.items():
         if path.name.startswith(prefix):
-            return samples(path, device, str(system or name))
+            return samples(path, device, system)
     raise InputError(
         "no law is scored on this table",
         file=path,
