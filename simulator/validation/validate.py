@@ -21,6 +21,7 @@ from simulator.roofline.device.device import Device, class_only
 from simulator.simulate.predict import deployment_of, predict
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.setup import resolve_setup
+from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.steps import (
     Batch,
     batches,
