@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simulator.graph.residual import TF32_MIXING
+from simulator.graph.kinds.residual import TF32_MIXING
 from simulator.roofline.laws.law import LawKind
 from simulator.roofline.laws.matmul.kernels import FAMILIES
 from simulator.specs.precision import precision_names
