@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.errors import InputError, nearest
+from simulator.errors import FieldError, InputError, nearest
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
@@ -115,7 +115,9 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
         problem = "missing field"
         remedy = "add it to the file"
     elif first["type"] == "value_error":
-        problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        problem = str(reason)
+        remedy = reason.remedy if isinstance(reason, FieldError) else None
     else:
         problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}"
     others = len(problems) - 1
