@@ -26,7 +26,7 @@ class SlowedClock:
     """
 
     def __init__(self, clock: StepClock, decode: float, prompts: float) -> None:
-        self.idle_w = clock.idle_w
+        self.idle_w, self.mode = clock.idle_w, clock.mode
         self._clock = clock
         self._decode, self._prompts = decode, prompts
         self._curves: dict[int, DecodeCurve] = {}
