@@ -14,7 +14,7 @@ from simulator.roofline.laws.collective.fabric import Fabric, FabricKind
 from simulator.roofline.laws.collective.kernels import ANY, AllReduceMenu
 from simulator.roofline.laws.law import Law, checked
 from simulator.specs import hardware
-from simulator.specs.catalogue import link_calibration
+from simulator.specs.link_class import link_class
 
 _NODE = 8
 """Devices that a scale-up link joins where its file does not say."""
@@ -70,7 +70,7 @@ def _link(owner: str, place: str, link: hardware.Link | None, domain: int) -> Li
     field = f"links.{place}.calibration.constants"
     constants = {
         part: {name: float(value) for name, value in found.items()}
-        for part, found in link_calibration(link.technology).constants.items()
+        for part, found in link_class(link.link_class, link.between).constants.items()
     }
     if link.calibration is not None:
         for part, values in link.calibration.constants.items():
