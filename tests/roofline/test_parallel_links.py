@@ -13,6 +13,7 @@ from simulator.graph.routing import selection_probability, with_copies, zipf_pop
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.collective.constants import LINK, Links
+from simulator.roofline.laws.collective.kernels import AllReduceMenu
 from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.step.under_engine import under_engine
@@ -53,7 +54,8 @@ def test_engines_bring_their_own_all_reduces() -> None:
     assert kernels == ["one_shot", "two_shot", "staged", "staged_in_switch"]
     assert len({hopper.own[0].limits[2], blackwell.own[0].limits[2]}) == 2
     assert [rule.kernel for rule in ampere.own] == ["one_shot", "two_shot"]
-    assert menus("sglang").scale_up == ampere
+    assert menus("sglang").scale_up == menus("vllm-v0").scale_up == ampere
+    assert menus("vllm-2023").scale_up == AllReduceMenu(("ring", "in_network"))
     assert not menus("trtllm").scale_up.own
     assert menus("vllm", PCIE).scale_up.library == ("ring", "in_network")
     # Generations without a table of their own have the widest.
