@@ -17,6 +17,7 @@ held."""
 
 _ROW = Struct("=11d")
 _BUFFER = _ROW.size << 14
+_pack = _ROW.pack_into
 
 _GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
@@ -49,13 +50,15 @@ class Timeline:
         self._gaps = np.zeros(_GAP_BINS)
         self._totals = [Totals() for _ in range(replicas)]
         self._end_s = 0.0
-        self._buffer = bytearray()
+        self._buffer = bytearray(_BUFFER)
+        self._filled = 0
         self._kept: bytearray | None = bytearray() if keep_events else None
 
     def add(self, *event: *StepEvent) -> None:
         """Add one event of a replica."""
-        self._buffer += _ROW.pack(*event)
-        if len(self._buffer) == _BUFFER:
+        _pack(self._buffer, self._filled, *event)
+        self._filled += _ROW.size
+        if self._filled == _BUFFER:
             self._flush()
 
     def add_gap(self, gap_s: float, count: int) -> None:
@@ -64,12 +67,13 @@ class Timeline:
 
     def _flush(self) -> None:
         """Sum the buffered events."""
-        if not self._buffer:
+        if not self._filled:
             return
+        rows = self._buffer[: self._filled]
+        self._filled = 0
         if self._kept is not None:
-            self._kept += self._buffer
-        events = np.frombuffer(self._buffer).reshape(-1, _ROW.size // 8).T
-        self._buffer = bytearray()
+            self._kept += rows
+        events = np.frombuffer(rows).reshape(-1, _ROW.size // 8).T
         (replica, start, duration, steps, decoding, outputs, prompts, energy, running, waiting,
             held) = events  # fmt: skip
         who = replica.astype(np.int64)

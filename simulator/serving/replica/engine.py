@@ -51,9 +51,9 @@ class Engine:
     """A replica in time. ``submit`` requests; ``on_done`` hears of each end.
 
     With ``on_prefilled`` the replica computes prompts only: each is handed over when its first
-    token is out, and keeps its blocks here until ``forget``. Where the next arrival is known and
-    sure to come here, ``stream`` tells its time, so that a run of steps need not be planned in
-    full and cut.
+    token is out, and keeps its blocks here until ``forget``. A ``stream`` all of whose requests
+    come here is asked for those that are due; while the replica is busy it does not call by
+    itself, so that no run of steps need be planned in full and cut.
     """
 
     def __init__(
@@ -95,9 +95,8 @@ class Engine:
         self._on_prefilled = on_prefilled
         rule = limits.admission
         self._door = None if rule is None else Door(rule, limits.max_batched_tokens)
-        # With asynchronous scheduling, or outside a door, an arrival must not end a run by itself.
-        self._stream = None if limits.schedule_ahead or self._door else stream
-        self._ends_for_arrival = False
+        self._stream = stream
+        self._newcomers_last = ordering.newcomers_last
         self._timeline = timeline
         self._steps_per_event = steps_per_event
         # The event in progress: what ends it, when that is, what it is, and what it costs.
@@ -168,9 +167,11 @@ class Engine:
 
     def submit(self, request: Request) -> None:
         """Take a request; one that can never fit is rejected at once."""
-        scheduler, now = self.scheduler, self.env.now
+        scheduler, now = self.scheduler, request.submitted_s
         if scheduler.never_fits(request, answers=self._on_prefilled is None):
             self._on_done(request, now, REJECTED)
+            if self._stream is not None and not self._busy:
+                self._stream.wake()
             return
         if self._lower is not None and request.prefix:
             if self._run.under_way:
@@ -182,10 +183,8 @@ class Engine:
         scheduler.waiting.push(request)
         if not self._busy:
             scheduler.last_step_began_s = now
-            self._next(now)
-        elif (
-            self._run.under_way and not self._ends_for_arrival and scheduler.may_admit(request, now)
-        ):
+            self._begin(now)
+        elif self._run.under_way and self._stream is None and scheduler.may_admit(request, now):
             # With asynchronous scheduling the step after this one is put together already.
             self._cut_run(int(self._schedule_ahead and now > self._began_s))
 
@@ -203,7 +202,7 @@ class Engine:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
         self.scheduler.free(request)
         if not self._busy and self.up and self.waiting:
-            self._next(self.env.now)
+            self._begin(self.env.now)
 
     def fail(self) -> list[Request]:
         """Go down now; returns the requests that were lost, as if they had just come."""
@@ -231,8 +230,36 @@ class Engine:
         """Come back up, with an empty cache."""
         self.up = True
 
+    def _begin(self, now: float) -> None:
+        """Begin to work, now that something has come from outside, and sleep until a step ends."""
+        self._next(now)
+        if self._busy:
+            self._end.set(now + self._time_s - self.env.now)
+        elif self._stream is not None:
+            self._stream.wake()
+
+    def _on_end(self, _event: simpy.Event) -> None:
+        """Take step after step, until one may be interrupted or there is nothing to do.
+
+        What ends before anything else on the clock is due needs no alarm.
+        """
+        env = self.env
+        now = env.now
+        while True:
+            self._finish(now)
+            self._next(now)
+            if not self._busy:
+                break
+            end_s = now + self._time_s
+            if end_s >= env.peek():
+                self._end.set(end_s - env.now)
+                return
+            now = end_s
+        if self._stream is not None:
+            self._stream.wake()
+
     def _next(self, now: float) -> None:
-        """Decide on the next step, or run of steps, and sleep until it is over."""
+        """Decide on the next step, or run of steps."""
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
         if self._door is not None and not self._door.closed_for(len(sequences)):
@@ -253,11 +280,11 @@ class Engine:
             self._busy = False
             if scheduler.loading:
                 self._rest.cancel()
-                self._rest.set(max(0.0, scheduler.next_load_s() - now))
+                self._rest.set(max(0.0, scheduler.next_load_s() - self.env.now))
 
     def _on_rest(self, _event: simpy.Event) -> None:
         if not self._busy:
-            self._next(self.env.now)
+            self._begin(self.env.now)
 
     def _start_prompts(self, now: float, chunks: list[Chunk], decode: bool) -> None:
         """Begin a step that computes ``chunks``, beside the batch if that decodes too."""
@@ -305,7 +332,7 @@ class Engine:
         """Steps that the batch and the cache allow, and those who wait."""
         batch, free = scheduler.batch, scheduler.pool.free
         sequences = len(batch.sequences)
-        steps = batch.steps_left()
+        steps = batch.next_end - batch.tick
         if steps > self._steps_per_event:
             steps = self._steps_per_event
         if scheduler.held_back:
@@ -322,12 +349,12 @@ class Engine:
     def _must_end_at(self, scheduler: Scheduler) -> float:
         """When something is sure to happen that a run of decode steps must not outlast."""
         until_s = scheduler.next_load_s() if scheduler.loading else inf
-        self._ends_for_arrival = False
         if scheduler.waiting.entries:
-            return min(until_s, scheduler.waiting.first_is_late_at())
+            until_s = min(until_s, scheduler.waiting.first_is_late_at())
+            if self._newcomers_last:
+                return until_s
         if self._stream is None or scheduler.running >= self.limits.max_sequences:
             return until_s
-        self._ends_for_arrival = True
         arrival_s = self._stream.next_s
         return arrival_s if arrival_s < until_s else until_s
 
@@ -341,7 +368,6 @@ class Engine:
         self._time_s = time_s
         self._energy_j = energy_j
         self._busy = True
-        self._end.set(time_s)
 
     def _cut_run(self, more: int) -> None:
         """A request came during a run: let the step in progress and ``more`` of them finish."""
@@ -358,8 +384,10 @@ class Engine:
         self._end.cancel()
         self._end.set(max(0.0, self._began_s + self._time_s - self.env.now))
 
-    def _on_end(self, _event: simpy.Event) -> None:
-        now = self.env.now
+    def _finish(self, now: float) -> None:
+        """What was in progress is over."""
+        if self._stream is not None and self._stream.next_s <= now:
+            self._stream.send_until(now)
         scheduler, chunks, steps = self.scheduler, self._chunks, self._steps
         batch, pool = scheduler.batch, scheduler.pool
         decoding = len(batch.sequences)
@@ -379,7 +407,7 @@ class Engine:
         if self._door is not None:
             self._door.passed(0 if chunks else steps)
         held = pool.total - pool.free
-        if batch.next_end <= batch.position:
+        if batch.next_end <= batch.tick:
             ended, surplus = batch.pop_ended()
             outputs -= surplus
         self._timeline.add(
@@ -401,7 +429,6 @@ class Engine:
         if chunks:
             self._chunks = []
             self._finish_chunks(chunks, now)
-        self._next(now)
 
     def _finish_chunks(self, chunks: list[Chunk], now: float) -> None:
         prefilling = self.scheduler.prefilling
