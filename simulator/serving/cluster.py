@@ -136,7 +136,6 @@ class Cluster:
         self._recorder = Recorder(table)
         replicas = sum(pool.replicas for pool in pools)
         self._timeline = Timeline(replicas, keep_events=settings.keep_events)
-        self._is_alone = _is_alone(table, settings)
         self._source = self._make_source()
         self.engines = [
             self._engine(pool, number)
@@ -153,7 +152,8 @@ class Cluster:
 
     def _engine(self, pool: Pool, number: int) -> Engine:
         source = self._source
-        stream = source if self._is_alone and isinstance(source, OpenStream) else None
+        alone = _is_alone(self._table, self._settings)
+        stream = source if alone and isinstance(source, OpenStream) else None
         return Engine(
             self.env,
             pool.clock,
@@ -173,7 +173,7 @@ class Cluster:
     def _make_source(self) -> Source:
         settings = self._settings
         if settings.users is None:
-            return OpenStream(self.env, self._table, self._send, drawn_on=self._is_alone)
+            return OpenStream(self.env, self._table, self._send)
         return ClosedLoop(
             self.env, self._table, self._send, settings.users, settings.think_s, settings.ramp_s
         )

@@ -1,10 +1,11 @@
 """What happened over time: the events of all replicas, summed into bins and totals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 
 import numpy as np
 
+from simulator.serving.outcome.records import Counters
 from simulator.serving.traffic.request import FloatArray
 
 _BINS = 512
@@ -144,10 +145,20 @@ class Timeline:
         self._sums = np.concatenate([merged, np.zeros_like(merged)], axis=1)
         self.bin_s *= 2
 
-    def totals(self, replica: int) -> Totals:
-        """Sums over the events of one replica."""
+    def add_to(self, counters: Counters, replica: int) -> Counters:
+        """``counters`` of one replica with the sums over its events."""
         self._flush()
-        return self._totals[replica]
+        totals = self._totals[replica]
+        return replace(
+            counters,
+            steps=totals.steps,
+            events=totals.events,
+            prefill_tokens=totals.prefill_tokens,
+            decode_tokens=totals.decode_tokens,
+            peak_blocks=totals.peak_blocks,
+            busy_s=counters.busy_s + totals.busy_s,
+            energy_j=counters.energy_j + totals.energy_j,
+        )
 
     def events(self) -> tuple[StepEvent, ...]:
         """All events in order of their ends, when they were kept."""

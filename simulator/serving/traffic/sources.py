@@ -55,38 +55,38 @@ class Source(ABC):
 class OpenStream(Source):
     """Requests come at the times that the table says, whatever became of earlier ones.
 
-    ``next_s`` is when the next one comes that waits for no other; infinity after the last. A
-    stream that is ``drawn_on`` sends only that one by itself: whoever takes the requests asks
-    for those that are due while it works, and lets the stream wake it when it has nothing to do.
+    ``next_s`` is when the next one comes that waits for no other; infinity after the last.
     """
 
-    def __init__(
-        self, env: simpy.Environment, table: RequestTable, send: Send, *, drawn_on: bool
-    ) -> None:
+    def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
         super().__init__(env, table, send)
         arrivals: list[float] = table.arrival_s.tolist()
         self._upcoming = ((row, arrivals[row]) for row in self._heads)
         self._alarm = Alarm(env, self._on_alarm)
-        self._drawn_on = drawn_on
-        self._awake = False
+        self._asks: Callable[[], bool] = _nobody_asks
         self._row, self.next_s = next(self._upcoming, _NOBODY)
+
+    def wait_while(self, asks: Callable[[], bool]) -> None:
+        """Send nothing by itself as long as the one who gets all requests ``asks`` for them.
+
+        Who stops asking has to ``wake`` the stream.
+        """
+        self._asks = asks
 
     def start(self) -> None:
         self.wake()
 
     def wake(self) -> None:
-        """Put the next arrival on the clock, unless it is there already."""
-        if self._row != NO_ROW and not self._awake:
-            self._awake = True
+        """Put the next arrival on the clock."""
+        if self._row != NO_ROW:
             self._alarm.set(max(0.0, self.next_s - self._env.now))
 
     def _conversation_over(self, finished_s: float) -> None:
         """See ``Source``: nobody waits for an answer."""
 
     def _on_alarm(self, _event: simpy.Event) -> None:
-        self._awake = False
         self.send_until(self.next_s)
-        if not self._drawn_on:
+        if not self._asks():
             self.wake()
 
     def send_until(self, now: float) -> None:
@@ -95,6 +95,10 @@ class OpenStream(Source):
             row, arrival_s = self._row, self.next_s
             self._row, self.next_s = next(self._upcoming, _NOBODY)
             self._send(row, arrival_s)
+
+
+def _nobody_asks() -> bool:
+    return False
 
 
 class ClosedLoop(Source):
