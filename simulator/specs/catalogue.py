@@ -121,44 +121,22 @@ def engine_profile(name: str) -> EngineProfile:
 
 @lru_cache(maxsize=32)
 def class_calibration(device_class: str) -> Calibration:
-    """What is assumed of a device of this class where nobody has measured it."""
-    path = SPECS / "device_classes" / f"{device_class}.yaml"
+    """What is assumed of a device of this class where nobody has measured it.
+
+    Laws that the class says nothing of are those of any device.
+    """
+    of_any, of_class = (_of_class(name) for name in ("any", device_class))
+    return of_class.model_copy(update={"constants": {**of_any.constants, **of_class.constants}})
+
+
+def _of_class(name: str) -> Calibration:
+    path = SPECS / "device_classes" / f"{name}.yaml"
     return validate(Calibration, read_mapping(path), path)
 
 
-_LINK_CLASSES = {
-    "nvlink": "nvlink",
-    "infinity": "infinity-fabric",
-    "xgmi": "infinity-fabric",
-    "ici": "ici",
-    "neuronlink": "ici",
-    "hccs": "hccs",
-    "unified bus": "hccs",
-    "infiniband": "infiniband",
-    "connectx": "infiniband",
-    "wafer": "wafer",
-    "swarm": "wafer",
-}
-
-
-@lru_cache(maxsize=32)
-def link_calibration(technology: str) -> Calibration:
-    """What is assumed of a link of this technology where nobody has measured it."""
-    name = next((c for t, c in _LINK_CLASSES.items() if t in technology.lower()), "ethernet")
-    path = SPECS / "link_classes" / f"{name}.yaml"
-    return validate(Calibration, read_mapping(path), path)
-
-
-_CHIP_LINKS = ("c2c", "infinity", "lpddr", "ddr")
-"""Links from chip to chip, or memory that is the device's own without a bus between."""
-
-
-@lru_cache(maxsize=32)
-def host_link_calibration(technology: str) -> Calibration:
-    """What is assumed of a device's way to its host where nobody has measured it."""
-    chip = any(name in technology.lower() for name in _CHIP_LINKS)
-    path = SPECS / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
-    return validate(Calibration, read_mapping(path), path)
+def engine_names() -> tuple[str, ...]:
+    """Every serving engine that has a profile."""
+    return tuple(names(SPECS / "engine_profiles"))
 
 
 def scenario_path(name: str) -> Path:
