@@ -1,12 +1,17 @@
 """From a YAML or JSON file to a checked specification, with errors that name the field."""
 
 import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from simulator.errors import InputError, nearest
+from simulator.specs.schema import models_in
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
@@ -64,28 +69,13 @@ def _parse_yaml(text: str, path: Path) -> object:
         raise InputError(f"not valid YAML: {error}", file=path) from None
 
 
-def read_setting(text: str) -> tuple[str, Any]:
-    """One ``field=value`` as written on a command line; the value is read as YAML.
+def read_yaml_value(text: str, written: str) -> Any:
+    """A value as written on a command line, read as YAML.
 
     Raises:
-        InputError: no equals sign, or a value that is not YAML.
+        InputError: it is not YAML; names ``written``.
     """
-    field, equals, value = text.partition("=")
-    if not equals or not field.strip():
-        raise InputError(
-            f"{text!r} is not a setting", field="set", remedy="write field=value, as in policy=fcfs"
-        )
-    return field.strip(), _parse_yaml(value, Path("--set"))
-
-
-def put(content: dict[str, Any], field: str, value: object) -> None:
-    """Set a dotted ``field`` of nested mappings to ``value``, making mappings on the way."""
-    *parents, last = field.split(".")
-    for parent in parents:
-        child = content.get(parent)
-        content[parent] = dict(child) if isinstance(child, dict) else {}
-        content = content[parent]
-    content[last] = value
+    return _parse_yaml(text, Path(written))
 
 
 def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) -> SpecT:
@@ -101,43 +91,94 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
     # An unknown field is usually the misspelling behind a "missing" one: tell it first.
     problems.sort(key=lambda p: p["type"] != "extra_forbidden")
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"])
+    place = _Place.of(kind, first["loc"])
     remedy: str | None = None
     if first["type"] == "extra_forbidden":
-        problem = "unknown field"
-        remedy = nearest(str(first["loc"][-1]), _fields_at(kind, first["loc"][:-1]))
+        problem, remedy = place.unknown()
     elif first["type"] == "missing":
-        problem = "missing field"
-        remedy = "add it to the file"
+        problem, remedy = "missing field", "add it"
+    elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        problem, remedy = _no_such_kind(first)
     elif first["type"] == "value_error":
         problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
     else:
-        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}"
-    others = len(problems) - 1
+        said = first["msg"].removeprefix("Input should be ")
+        should = "must be " if said != first["msg"] else ""
+        problem = f"{should}{said[0].lower()}{said[1:]}, found {first['input']!r}"
+    others = len({place.path} ^ {_Place.of(kind, p["loc"]).path for p in problems})
     if others:
-        more = f"{others} more problem{'s' if others > 1 else ''} in this file"
+        more = f"{others} more problem{'s' if others > 1 else ''} beside it"
         remedy = f"{remedy} ({more})" if remedy else more
-    return InputError(problem, file=file, field=field or None, remedy=remedy)
+    return InputError(problem, file=file, field=place.path or None, remedy=remedy)
 
 
-def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names that the schema allows at ``path``, looking through optionals, lists and unions."""
-    kinds: list[type[BaseModel]] = [kind]
-    for part in path:
-        found: list[type[BaseModel]] = []
-        for candidate in kinds:
-            info = candidate.model_fields.get(str(part)) or next(
-                (f for f in candidate.model_fields.values() if f.alias == part), None
+def _no_such_kind(problem: Any) -> tuple[str, str]:
+    context = problem["ctx"]
+    name = str(context["discriminator"]).strip("'")
+    if problem["type"] == "union_tag_not_found":
+        return f"says no {name}", f"add {name} to it"
+    known = re.findall(r"'([^']*)'", context["expected_tags"])
+    tag = str(context["tag"])
+    return f"there is no {name} {tag!r}", nearest(tag, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a schema a problem is: the path as people write it, and the class found there.
+
+    ``alternatives`` are the members of the union that the class was chosen from, by their tags.
+    """
+
+    path: str
+    owner: type[BaseModel]
+    tag: str | None
+    alternatives: Mapping[str, type[BaseModel]]
+
+    @classmethod
+    def of(cls, kind: type[BaseModel], location: tuple[int | str, ...]) -> "_Place":
+        place = cls("", kind, None, {})
+        for i, part in enumerate(location):
+            if str(part) in place.alternatives and place.tag is None:
+                place = replace(place, owner=place.alternatives[str(part)], tag=str(part))
+                continue
+            found = _field_of(place.owner, str(part))
+            path = f"{place.path}.{part}".lstrip(".")
+            if found is None or i == len(location) - 1:
+                place = replace(place, path=path)
+                continue
+            models = models_in(found.annotation)
+            tags = {tag: model for model in models for tag in _tags(model)}
+            chosen = models[0] if models else place.owner
+            place = cls(path, chosen, None, tags if len(models) > 1 else {})
+        return place
+
+    def unknown(self) -> tuple[str, str]:
+        """What to say of a field that the class does not have."""
+        name = self.path.rpartition(".")[2]
+        elsewhere = [
+            tag
+            for tag, other in self.alternatives.items()
+            if other is not self.owner and name in other.model_fields
+        ]
+        if elsewhere and self.tag is not None:
+            return (
+                f"has no effect where the kind is {self.tag}",
+                f"it belongs to {' and '.join(dict.fromkeys(elsewhere))}",
             )
-            if info is not None:
-                found += _models_in(info.annotation)
-        # Mapping keys and list positions do not name a field: stay where we are.
-        kinds = found or kinds
-    return [f.alias or n for k in kinds for n, f in k.model_fields.items()]
+        known = [f.alias or n for n, f in self.owner.model_fields.items()]
+        return "unknown field", nearest(name, known)
 
 
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    arguments = getattr(annotation, "__args__", ())
-    return [model for argument in arguments for model in _models_in(argument)]
+def _field_of(kind: type[BaseModel], name: str) -> FieldInfo | None:
+    return kind.model_fields.get(name) or next(
+        (f for f in kind.model_fields.values() if f.alias == name), None
+    )
+
+
+def _tags(kind: type[BaseModel]) -> Iterator[str]:
+    """Values of the field that tells a union's members apart, where the class has one."""
+    for name in ("kind", "process", "policy"):
+        info = kind.model_fields.get(name)
+        if info is not None and get_origin(info.annotation) is Literal:
+            yield from (str(value) for value in get_args(info.annotation))
+            return
