@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from simulator.specs.quantity import Spec, Unit
 
 Steps = Literal["mixed", "prefill-first", "static"]
-RouterName = Literal["round-robin", "least-loaded", "prefix-aware", "session-sticky"]
 
 
 class FailureOf(Spec):
@@ -47,7 +46,8 @@ class Scheduling(Spec):
             ``attention_dp_config`` with ``enable_balance``).
         preemption: what a shortage of memory throws out is computed again, or swapped to the
             host over its link.
-        router: which replica a request goes to.
+        router: which replica a request goes to, by the name of a function in
+            ``serving.policies.routing`` or of an installed package.
         failures: replicas that go down, and when.
     """
 
@@ -61,7 +61,7 @@ class Scheduling(Spec):
     gather_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     balance_steps: Annotated[int, Field(ge=0)] = 0
     preemption: Literal["recompute", "swap"] = "recompute"
-    router: RouterName = "least-loaded"
+    router: str = "least-loaded"
     failures: tuple[FailureOf, ...] = ()
 
     @model_validator(mode="after")

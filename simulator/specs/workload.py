@@ -187,9 +187,6 @@ class Synthetic(Spec):
     conversations: Conversations | None = None
 
 
-TraceFormat = Literal[
-    "auto", "azure", "mooncake", "bailian", "burstgpt", "vllm-bench", "weka", "csv"
-]
 TraceColumn = Literal["arrival", "input_tokens", "output_tokens", "session", "priority"]
 
 
@@ -202,7 +199,7 @@ class Trace(Spec):
         file: the trace; what it is is told by its content.
         time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
         limit: so many requests from the start.
-        format: where the content should not decide.
+        format: its name (``azure``, ``mooncake``, …) where the content should not decide.
         columns: for CSV of other tools, which of its columns holds ``arrival``,
             ``input_tokens``, ``output_tokens``, and optionally ``session`` and ``priority``.
         time_unit: of that arrival column.
@@ -214,7 +211,7 @@ class Trace(Spec):
     file: Annotated[Path, Flag(name="trace")]
     time_scale: Annotated[float, Field(gt=0)] = 1.0
     limit: Annotated[int, Field(ge=1)] | None = None
-    format: TraceFormat = "auto"
+    format: str = "auto"
     columns: dict[TraceColumn, str] = Field(default_factory=dict)
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     hash_tokens: Tokens | None = None

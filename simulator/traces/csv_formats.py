@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.errors import InputError
 from simulator.specs.workload import Trace
+from simulator.traces.format import Format, Head
 from simulator.traces.row import Row, bad_row, seconds, tokens
 
 AZURE = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
@@ -20,17 +21,7 @@ KNOWN = (
 _UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-def csv_format(first_line: str) -> str | None:
-    """Which CSV a header belongs to; None when it is not known."""
-    header = [name.strip() for name in first_line.split(",")]
-    if header == list(AZURE):
-        return "azure"
-    if set(BURSTGPT) <= set(header):
-        return "burstgpt"
-    return "csv" if any(set(names[:3]) <= set(header) for names in KNOWN) else None
-
-
-def azure_rows(text: str, path: Path) -> Iterator[Row]:
+def azure_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """Azure's LLM inference traces (2023 and 2024): time of day, context and generated tokens."""
     whole_second, since = "", 0.0
     for line, fields in _lines(text, len(AZURE), path):
@@ -54,7 +45,7 @@ def azure_rows(text: str, path: Path) -> Iterator[Row]:
         )
 
 
-def burstgpt_rows(text: str, path: Path) -> Iterator[Row]:
+def burstgpt_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """BurstGPT: seconds, request and response tokens; failed requests have no response."""
     return _named(text, path, *BURSTGPT, 1.0)
 
@@ -139,3 +130,22 @@ def _lines(text: str, columns: int, path: Path) -> Iterator[tuple[int, list[str]
         if len(fields) != columns:
             raise bad_row(path, line, f"expected {columns} columns, found {len(fields)}")
         yield line, fields
+
+
+def _names_are_known(head: Head) -> bool:
+    return any(set(names[:3]) <= set(head.columns) for names in KNOWN)
+
+
+CSV_FORMATS = {
+    "azure": Format(
+        "CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure)",
+        azure_rows,
+        lambda head: head.columns == AZURE,
+    ),
+    "burstgpt": Format(
+        "CSV with Timestamp,Request tokens,Response tokens (BurstGPT)",
+        burstgpt_rows,
+        lambda head: set(BURSTGPT) <= set(head.columns),
+    ),
+    "csv": Format("CSV with arrival_s,input_tokens,output_tokens", mapped_rows, _names_are_known),
+}

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from simulator.errors import InputError
-from simulator.traces import json_formats
+from simulator.specs.workload import Trace
+from simulator.traces.format import Head
+from simulator.traces.json_formats import (
+    JSON_FORMATS,
+    weka_block_tokens,
+    weka_hashes_are_global,
+    weka_rows,
+)
 from simulator.traces.row import Row
 
 _SUFFIXES = (".json", ".json.gz")
@@ -14,7 +21,7 @@ _OWN = 1 << 40
 
 
 def folder_rows(
-    folder: Path, wanted: str, text_of: Callable[[Path], str]
+    folder: Path, trace: Trace, text_of: Callable[[Path], str]
 ) -> tuple[Iterator[Row], int]:
     """Rows of all WEKA sessions in ``folder`` by time, and the tokens that a hash stands for.
 
@@ -29,36 +36,36 @@ def folder_rows(
             "the folder holds no .json or .json.gz file", file=folder, field="workload.file",
             remedy="name a trace file, or a folder of WEKA sessions",
         )  # fmt: skip
-    if wanted not in ("auto", "weka"):
+    if trace.format not in ("auto", "weka"):
         raise InputError(
-            f"a folder is read as WEKA sessions, not as {wanted}", file=folder,
+            f"a folder is read as WEKA sessions, not as {trace.format}", file=folder,
             field="workload.format", remedy="name one file",
         )  # fmt: skip
     rows: list[Row] = []
     block_tokens = 0
     for number, file in enumerate(files):
         text = text_of(file)
-        if json_formats.json_format(text) != "weka":
+        if not JSON_FORMATS["weka"].recognises(Head(text)):
             raise InputError(
                 "this file of the folder is not a WEKA session", file=file,
                 remedy="an object with requests and block_size is one; take other files out",
             )  # fmt: skip
-        own = json_formats.weka_block_tokens(text)
+        own = weka_block_tokens(text)
         if block_tokens not in (0, own):
             raise InputError(
                 f"its blocks hold {own} tokens, those of {files[0].name} {block_tokens}",
                 file=file, field="block_size", remedy="read sessions of one block size together",
             )  # fmt: skip
         block_tokens = own
-        rows += _session(text, file, number)
+        rows += _session(text, file, trace, number)
     return iter(sorted(rows, key=lambda row: row.arrival_s)), block_tokens
 
 
-def _session(text: str, file: Path, number: int) -> Iterator[Row]:
+def _session(text: str, file: Path, trace: Trace, number: int) -> Iterator[Row]:
     """One session's rows, known by the number of its file, in times that never fall."""
-    base = 0 if json_formats.weka_hashes_are_global(text) else number * _OWN
+    base = 0 if weka_hashes_are_global(text) else number * _OWN
     last_s = 0.0
-    for row in json_formats.weka_rows(text, file):
+    for row in weka_rows(text, file, trace):
         last_s = max(last_s, row.arrival_s)
         hashes = tuple([base + unit for unit in row.hashes]) if base else row.hashes
         yield row._replace(arrival_s=last_s, hashes=hashes, session=number)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.specs.workload import Trace
+from simulator.traces.format import Format, parsed
 from simulator.traces.row import Row, bad_row, seconds, tokens
 
 MOONCAKE_BLOCK_TOKENS = 512
@@ -15,33 +17,7 @@ BAILIAN_BLOCK_TOKENS = 16
 """The same in Alibaba's Bailian traces."""
 
 
-def json_format(text: str) -> str | None:
-    """Which format JSON text is in; None when no known field is there."""
-    try:
-        first = json.loads(text.lstrip().split("\n", 1)[0])
-    except json.JSONDecodeError:
-        first = None
-    if not isinstance(first, dict):
-        first = _whole(text)
-    if not isinstance(first, dict):
-        return None
-    if "input_lens" in first:
-        return "vllm-bench"
-    if "requests" in first and "block_size" in first:
-        return "weka"
-    if "input_length" in first:
-        return "bailian" if "chat_id" in first else "mooncake"
-    return None
-
-
-def _whole(text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
-
-
-def mooncake_rows(text: str, path: Path) -> Iterator[Row]:
+def mooncake_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """Mooncake's lines: milliseconds, lengths, hashes of the prompt's blocks.
 
     Lines of one ``session_id`` follow each other; ``delay`` (ms) instead of ``timestamp`` is the
@@ -70,7 +46,7 @@ def mooncake_rows(text: str, path: Path) -> Iterator[Row]:
         )
 
 
-def bailian_rows(text: str, path: Path) -> Iterator[Row]:
+def bailian_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """Bailian's lines: seconds, lengths, hashes; turns of one chat name their parent."""
     root_of: dict[object, object] = {}
     for line, fields in _objects(text, path):
@@ -87,12 +63,12 @@ def bailian_rows(text: str, path: Path) -> Iterator[Row]:
         )
 
 
-def vllm_bench_rows(text: str, path: Path) -> Iterator[Row]:
+def vllm_bench_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """A result of ``vllm bench serve --save-detailed``: its requests, to be sent again.
 
     Requests that failed in the benchmark are left out.
     """
-    result = _whole(text)
+    result = parsed(text)
     assert isinstance(result, dict)
     inputs, outputs = result.get("input_lens"), result.get("output_lens")
     starts, errors = result.get("start_times"), result.get("errors") or []
@@ -117,9 +93,9 @@ def vllm_bench_rows(text: str, path: Path) -> Iterator[Row]:
     return iter(sorted(rows, key=lambda row: row.arrival_s))
 
 
-def weka_rows(text: str, path: Path) -> Iterator[Row]:
+def weka_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """One of WEKA's agentic sessions: each call waits for the one before, then ``think_time``."""
-    session = _whole(text)
+    session = parsed(text)
     assert isinstance(session, dict)
     calls = session.get("requests")
     if not isinstance(calls, list):
@@ -143,14 +119,14 @@ def weka_rows(text: str, path: Path) -> Iterator[Row]:
 
 def weka_block_tokens(text: str) -> int:
     """Tokens of one hash in a WEKA session."""
-    session = _whole(text)
+    session = parsed(text)
     size = session.get("block_size") if isinstance(session, dict) else None
     return size if isinstance(size, int) and size > 0 else 64
 
 
 def weka_hashes_are_global(text: str) -> bool:
     """Whether equal hashes of different sessions mean equal text."""
-    session = _whole(text)
+    session = parsed(text)
     return isinstance(session, dict) and session.get("hash_id_scope", "local") == "global"
 
 
@@ -188,3 +164,30 @@ def _hashes(fields: dict[str, Any], path: Path, line: int) -> tuple[int, ...]:
         return tuple(map(int, hashes))
     except (TypeError, ValueError):
         raise bad_row(path, line, "hash_ids is not a list of whole numbers") from None
+
+
+JSON_FORMATS = {
+    "vllm-bench": Format(
+        "results of vllm bench serve --save-detailed",
+        vllm_bench_rows,
+        lambda head: "input_lens" in head.fields,
+    ),
+    "weka": Format(
+        "WEKA sessions",
+        weka_rows,
+        lambda head: {"requests", "block_size"} <= head.fields.keys(),
+        weka_block_tokens,
+    ),
+    "bailian": Format(
+        "JSONL with chat_id, timestamp, input_length, output_length (Bailian)",
+        bailian_rows,
+        lambda head: {"input_length", "chat_id"} <= head.fields.keys(),
+        lambda _text: BAILIAN_BLOCK_TOKENS,
+    ),
+    "mooncake": Format(
+        "JSONL with timestamp, input_length, output_length (Mooncake)",
+        mooncake_rows,
+        lambda head: "input_length" in head.fields,
+        lambda _text: MOONCAKE_BLOCK_TOKENS,
+    ),
+}

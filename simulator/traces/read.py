@@ -1,7 +1,7 @@
 """Reading request traces, whose format is told by their content."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -10,28 +10,9 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.serving.traffic.request import NO_ROW, RequestTable
 from simulator.specs.workload import Trace
-from simulator.traces import csv_formats, json_formats
 from simulator.traces.folder import folder_rows
+from simulator.traces.formats import format_of
 from simulator.traces.row import Row, bad_row
-
-Reader = Callable[[str, Path, Trace], Iterator[Row]]
-
-_READERS: dict[str, Reader] = {
-    "azure": lambda text, path, _trace: csv_formats.azure_rows(text, path),
-    "burstgpt": lambda text, path, _trace: csv_formats.burstgpt_rows(text, path),
-    "csv": csv_formats.mapped_rows,
-    "mooncake": lambda text, path, _trace: json_formats.mooncake_rows(text, path),
-    "bailian": lambda text, path, _trace: json_formats.bailian_rows(text, path),
-    "vllm-bench": lambda text, path, _trace: json_formats.vllm_bench_rows(text, path),
-    "weka": lambda text, path, _trace: json_formats.weka_rows(text, path),
-}
-
-_KNOWN = (
-    "known: CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure), BurstGPT, or "
-    "arrival_s,input_tokens,output_tokens; JSONL with timestamp, input_length, output_length "
-    "(Mooncake, Bailian); results of vllm bench serve --save-detailed; WEKA sessions; "
-    "any other CSV by workload.columns"
-)
 
 
 def read_trace(trace: Trace) -> RequestTable:
@@ -45,12 +26,13 @@ def read_trace(trace: Trace) -> RequestTable:
     path = trace.file
     rows: list[Row] = []
     if path.is_dir():
-        found, hash_tokens = folder_rows(path, trace.format, _text)
+        found, hash_tokens = folder_rows(path, trace, _text)
     else:
         text = _text(path)
-        name = _format(text, path, trace)
-        found = _READERS[name](text, path, trace) if name else iter(())
-        hash_tokens = _hash_tokens(name, text)
+        if not text.strip():
+            raise _empty(path)
+        form = format_of(text, path, trace)
+        found, hash_tokens = form.rows(text, path, trace), form.hash_tokens(text)
     last_s = -np.inf
     for row in islice(_answered(found, path, trace.skip_empty), trace.limit):
         if not row.follows:
@@ -60,9 +42,7 @@ def read_trace(trace: Trace) -> RequestTable:
             last_s = row.arrival_s
         rows.append(row)
     if not rows:
-        raise InputError(
-            "the trace has no requests", file=path, remedy="it needs at least one row of data"
-        )
+        raise _empty(path)
     return _table(rows, trace, trace.hash_tokens or hash_tokens)
 
 
@@ -78,28 +58,10 @@ def _text(path: Path) -> str:
         raise InputError(f"cannot be read: {error}", file=path) from None
 
 
-def _format(text: str, path: Path, trace: Trace) -> str | None:
-    """The format's name; None for an empty file."""
-    first = text.lstrip()[:1]
-    if not first:
-        return None
-    if trace.format != "auto":
-        return trace.format
-    if trace.columns:
-        return "csv"
-    first_line = text.lstrip().split("\n", 1)[0].strip()
-    name = json_formats.json_format(text) if first == "{" else csv_formats.csv_format(first_line)
-    if name is None and first == "{":
-        # Lines with a field missing are told so one by one.
-        return "mooncake"
-    if name is None:
-        raise InputError(
-            f"trace format not recognised from its first line {first_line[:60]!r}",
-            file=path,
-            field="line 1",
-            remedy=_KNOWN,
-        )
-    return name
+def _empty(path: Path) -> InputError:
+    return InputError(
+        "the trace has no requests", file=path, remedy="it needs at least one row of data"
+    )
 
 
 def _answered(rows: Iterator[Row], path: Path, skip_empty: bool) -> Iterator[Row]:
@@ -115,14 +77,6 @@ def _answered(rows: Iterator[Row], path: Path, skip_empty: bool) -> Iterator[Row
                 f"the {what} has 0 tokens; every request needs at least one token",
                 "leave such rows out with workload.skip_empty: true",
             )
-
-
-def _hash_tokens(name: str | None, text: str) -> int:
-    if name == "weka":
-        return json_formats.weka_block_tokens(text)
-    if name == "bailian":
-        return json_formats.BAILIAN_BLOCK_TOKENS
-    return json_formats.MOONCAKE_BLOCK_TOKENS
 
 
 def _table(rows: list[Row], trace: Trace, hash_tokens: int) -> RequestTable:

@@ -3,6 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from simulator.errors import InputError
+from simulator.serving.policies.routing import router
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery
 from simulator.simulate.run import cluster_settings, simulate
 from simulator.simulate.setup import resolve_setup
@@ -73,8 +75,8 @@ def test_a_simulation_survives_a_failure(scenario):
 
 
 def test_unknown_options_are_refused():
-    with pytest.raises(ValidationError):
-        Deployment.model_validate({"scheduling": {"router": "nearest"}})
+    with pytest.raises(InputError, match=r"unknown router 'least-load'.*\n.*least-loaded"):
+        router("least-load")
     with pytest.raises(ValidationError, match="restart must come after"):
         Deployment.model_validate(
             {"scheduling": {"failures": [{"replica": 0, "at": 5, "restart": 1}]}}

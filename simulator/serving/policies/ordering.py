@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.errors import InputError, nearest
+from simulator.extensions import extension, extension_names
 from simulator.serving.traffic.request import Request
 
 Key = Callable[[Request], float]
@@ -64,16 +65,18 @@ ORDERINGS: dict[str, Ordering] = {
 
 
 def ordering(name: str) -> Ordering:
-    """The ordering called ``name``.
+    """The ordering called ``name``, here or in an installed package.
 
     Raises:
         InputError: unknown; suggests the nearest.
     """
-    if name not in ORDERINGS:
+    found = ORDERINGS.get(name) or extension("roofsim.policies", name, Ordering)
+    if found is None:
+        known = (*ORDERINGS, *extension_names("roofsim.policies"))
         raise InputError(
-            f"unknown policy {name!r}", field="deployment.policy", remedy=nearest(name, ORDERINGS)
+            f"unknown policy {name!r}", field="deployment.policy", remedy=nearest(name, known)
         )
-    return ORDERINGS[name]
+    return found
 
 
 Composition = Callable[[int, int, int], tuple[bool, int, bool]]

@@ -1,9 +1,11 @@
 """Which replica a request goes to: functions of one signature."""
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Protocol
 
 from simulator.errors import InputError, nearest
+from simulator.extensions import extension, extension_names
 from simulator.serving.traffic.request import NO_ROW, Request
 
 
@@ -69,13 +71,17 @@ ROUTERS: dict[str, Router] = {
 
 
 def router(name: str) -> Router:
-    """The router called ``name``.
+    """The router called ``name``, here or in an installed package.
 
     Raises:
         InputError: unknown; suggests the nearest.
     """
-    if name not in ROUTERS:
+    found = ROUTERS.get(name) or extension("roofsim.policies", name, FunctionType)
+    if found is None:
+        known = (*ROUTERS, *extension_names("roofsim.policies"))
         raise InputError(
-            f"unknown router {name!r}", field="deployment.router", remedy=nearest(name, ROUTERS)
+            f"unknown router {name!r}",
+            field="deployment.scheduling.router",
+            remedy=nearest(name, known),
         )
-    return ROUTERS[name]
+    return found
