@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 
-from simulator.simulate.predict import decode_steps, deployment_of
-from simulator.simulate.setup import resolve_setup
+from simulator.simulate.point import decode_steps
+from simulator.simulate.replica import replica_of
+from simulator.specs.deployment import Deployment
 from simulator.specs.precision import precision_names
 
 _ROWS = 20_000
@@ -21,11 +22,10 @@ def main() -> None:
         ("b200", "deepseek-r1", {"tp": 8, "precision": "fp8_block"}),
     ):
         started = time.perf_counter()
-        resolve_setup(hardware, model, deployment_of(fields))
+        replica_of(hardware, model, Deployment(**fields))
         first_s = time.perf_counter() - started
-        resolve_setup.cache_clear()
         started = time.perf_counter()
-        setup = resolve_setup(hardware, model, deployment_of(fields))
+        setup = replica_of(hardware, model, Deployment(**fields))
         built = setup.step_model
         build_s = time.perf_counter() - started
         rng = np.random.default_rng(0)

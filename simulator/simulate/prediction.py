@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.cost import NumberT, device_price, token_cost, usd_per_second
-from simulator.simulate.setup import Setup
+from simulator.simulate.replica import Replica
 from simulator.specs.quantity import Z_80
 from simulator.specs.scenario import Economics
 
@@ -97,7 +97,7 @@ def keys() -> tuple[str, ...]:
 
 
 def with_cost(
-    setup: Setup,
+    setup: Replica,
     economics: Economics,
     figures: dict[str, Any],
     sigma: float,
@@ -120,7 +120,7 @@ def with_cost(
 
 
 def rows_of(
-    setup: Setup,
+    setup: Replica,
     economics: Economics,
     figures: dict[str, Any],
     sigma: NDArray[np.float64],
@@ -151,7 +151,7 @@ def _column(values: object, count: int) -> list[object]:
 
 
 def completed(
-    setup: Setup,
+    setup: Replica,
     economics: Economics,
     figures: dict[str, Any],
     input_tokens_per_s: NumberT,
@@ -181,7 +181,7 @@ def completed(
     return found
 
 
-def errors(setup: Setup, sigma: float | NDArray[np.float64]) -> dict[str, Any]:
+def errors(setup: Replica, sigma: float | NDArray[np.float64]) -> dict[str, Any]:
     """Relative error of every key with an interval, from that of the step time.
 
     A rate errs as the step time does, power by the power law's own error, energy by both.
@@ -199,14 +199,14 @@ def errors(setup: Setup, sigma: float | NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def notes(setup: Setup, economics: Economics) -> tuple[str, ...]:
+def notes(setup: Replica, economics: Economics) -> tuple[str, ...]:
     """What a user should know of every prediction of this setup."""
     if device_price(setup.hardware, economics) is not None:
         return setup.notes
     return (*setup.notes, f"nobody has published a price of {setup.hardware.name}")
 
 
-def described(setup: Setup) -> dict[str, Any]:
+def described(setup: Replica) -> dict[str, Any]:
     """Which deployment a prediction is of."""
     return {
         "hardware": setup.device.name,

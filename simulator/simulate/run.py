@@ -13,18 +13,18 @@ from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
+from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
-from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import ClosedLoop, Synthetic, Trace
+from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
 from simulator.traces.read import read_trace
 
 Progress = Callable[[int, int], None]
 
 
 def simulate(
-    scenario: Scenario, progress: Progress | None = None, setup: Setup | None = None
+    scenario: Scenario, progress: Progress | None = None, setup: Replica | None = None
 ) -> SimulationResult:
     """Serve the scenario's workload and measure everything.
 
@@ -38,7 +38,7 @@ def simulate(
         from simulator.simulate.pools import simulate_pools
 
         return simulate_pools(scenario, progress)
-    setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = setup or replica_of(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
     _check_lengths(table, setup)
     settings = cluster_settings(scenario, setup)
@@ -50,10 +50,18 @@ def simulate(
 def requests_of(scenario: Scenario) -> RequestTable:
     """The scenario's requests, drawn or read."""
     workload = scenario.workload
-    return read_trace(workload) if isinstance(workload, Trace) else draw_requests(workload)
+    if isinstance(workload, Trace):
+        return read_trace(workload)
+    if isinstance(workload, Synthetic):
+        return draw_requests(workload)
+    raise InputError(
+        f"a {workload.kind} point is no traffic to simulate",
+        field="workload.kind",
+        remedy="ask it with predict, or give a synthetic or trace workload",
+    )
 
 
-def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
+def cluster_settings(scenario: Scenario, setup: Replica) -> ClusterSettings:
     """How the scenario's deployment serves."""
     workload = scenario.workload
     users, think_s, ramp_s = None, 0.0, 0.0
@@ -80,7 +88,7 @@ def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
     )
 
 
-def _check_lengths(table: RequestTable, setup: Setup) -> None:
+def _check_lengths(table: RequestTable, setup: Replica) -> None:
     """Refuse a workload of which nothing can ever be served."""
     longest = int(np.min(table.input_tokens + table.output_tokens))
     most = setup.limits.longest_request
@@ -102,7 +110,7 @@ def _check_lengths(table: RequestTable, setup: Setup) -> None:
         )
 
 
-def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
+def summarise(scenario: Scenario, setup: Replica, outcome: Outcome) -> SimulationResult:
     """Measure an outcome and put prices and explanations beside it."""
     deployment = scenario.deployment
     limits = Limits(scenario.objectives.ttft, scenario.objectives.tpot, scenario.objectives.e2e)
@@ -146,7 +154,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     return SimulationResult(
         scenario=scenario.name,
         title=scenario.title or scenario.name,
-        hardware=scenario.hardware,
+        hardware=scenario.hardware_name,
         hardware_title=setup.hardware.title,
         model=setup.model.name,
         model_title=setup.model.title,
@@ -176,7 +184,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     )
 
 
-def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:
+def typical_steps(setup: Replica, metrics: ServingMetrics) -> tuple[Binding, Binding]:
     """A prefill of the mean prompt and a decode step of the mean batch, explained."""
     finished = max(metrics.finished, 1)
     prompt = max(1.0, metrics.input_tokens / finished)
@@ -190,7 +198,7 @@ def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Bindi
     )
 
 
-def _binding(setup: Setup, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
+def _binding(setup: Replica, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
     step = setup.step_model.evaluate(shape)
     operators = tuple(setup.step_model.report(shape))
     return Binding(
@@ -204,7 +212,7 @@ def _binding(setup: Setup, phase: str, batch: float, context: float, shape: Step
     )
 
 
-def sources_of(setup: Setup) -> tuple[str, ...]:
+def sources_of(setup: Replica) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
@@ -215,11 +223,13 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def describe(workload: Synthetic | Trace) -> str:
+def describe(workload: Workload) -> str:
     """The workload in a few words: who asks, how often, or which file is replayed."""
     if isinstance(workload, Trace):
         scaled = "" if workload.time_scale == 1 else f", gaps × {workload.time_scale:g}"
         return f"trace {workload.file.name}{scaled}"
+    if not isinstance(workload, Synthetic):
+        return workload.kind
     arrivals = workload.arrivals
     if isinstance(arrivals, ClosedLoop):
         return f"{arrivals.users} users in a closed loop"

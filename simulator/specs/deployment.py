@@ -10,7 +10,7 @@ from simulator.specs.quantity import Flag
 from simulator.specs.scheduling import Scheduling
 
 
-class Replica(Parallelism):
+class ReplicaSpec(Parallelism):
     """One replica: its layout, its engine and the engine's settings.
 
     What is absent takes the engine's default.
@@ -50,7 +50,7 @@ class Replica(Parallelism):
         return self.tp * self.pp * self.dp * self.cp
 
 
-class Pool(Replica):
+class Pool(ReplicaSpec):
     """Replicas that only read prompts, or only answer.
 
     A field that is absent is as in the deployment around it.
@@ -67,7 +67,7 @@ class Pool(Replica):
 PoolName = Literal["prefill", "decode"]
 
 
-class Deployment(Replica):
+class Deployment(ReplicaSpec):
     """A cluster as a user writes it: equal replicas, or a pool for prompts and one for answers.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from simulator.errors import InputError, nearest
 from simulator.specs.schema import models_in
@@ -69,7 +70,7 @@ def _parse_yaml(text: str, path: Path) -> object:
         raise InputError(f"not valid YAML: {error}", file=path) from None
 
 
-def read_yaml_value(text: str, written: str) -> Any:
+def read_yaml_value(text: str, written: str) -> object:
     """A value as written on a command line, read as YAML.
 
     Raises:
@@ -98,7 +99,11 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
     elif first["type"] == "missing":
         problem, remedy = "missing field", "add it"
     elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        problem, remedy = _no_such_kind(first)
+        place, problem, remedy = _no_such_kind(place, first)
+    elif first["type"] == "literal_error":
+        problem, remedy = _no_such_choice(first)
+    elif first["type"] in _PLAINLY:
+        problem = f"must be {_PLAINLY[first['type']]}, found {first['input']!r}"
     elif first["type"] == "value_error":
         problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
     else:
@@ -112,14 +117,40 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
     return InputError(problem, file=file, field=place.path or None, remedy=remedy)
 
 
-def _no_such_kind(problem: Any) -> tuple[str, str]:
+_PLAINLY = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of ordinary size",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "model_type": "a mapping of fields",
+    "model_attributes_type": "a mapping of fields",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+"""What people call the types that pydantic names in its own words."""
+
+
+def _no_such_kind(place: "_Place", problem: ErrorDetails) -> tuple["_Place", str, str]:
     context = problem["ctx"]
     name = str(context["discriminator"]).strip("'")
+    place = replace(place, path=f"{place.path}.{name}".lstrip("."))
     if problem["type"] == "union_tag_not_found":
-        return f"says no {name}", f"add {name} to it"
+        return place, "missing field", f"add {name}"
     known = re.findall(r"'([^']*)'", context["expected_tags"])
     tag = str(context["tag"])
-    return f"there is no {name} {tag!r}", nearest(tag, known)
+    return place, f"there is no {name} {tag!r}", nearest(tag, known)
+
+
+def _no_such_choice(problem: ErrorDetails) -> tuple[str, str]:
+    known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+    return f"there is no {problem['input']!r} here", nearest(str(problem["input"]), known)
 
 
 @dataclass(frozen=True, slots=True)

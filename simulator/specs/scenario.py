@@ -3,7 +3,6 @@
 Whatever is asked, it is asked as a scenario: a file, the flags of a command, a row of a table.
 """
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -53,13 +52,15 @@ def _kind_by_fields(raw: object) -> object:
     return raw
 
 
-def _base_of_a_what_if(raw: object) -> object:
+def _named(raw: object) -> object:
     if isinstance(raw, dict) and not isinstance(raw.get("base"), str):
         raise ValueError("a what-if names its base beside what it changes, as in {base: h100-sxm}")
+    if not isinstance(raw, str | dict) or not raw:
+        raise ValueError(f"must be a name, or a mapping with a base, found {raw!r}")
     return raw
 
 
-Named = Annotated[str | dict[str, Any], BeforeValidator(_base_of_a_what_if)]
+Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 """A name of the catalogue or a path; or a ``base`` with fields that differ from its own."""
 
 
@@ -82,8 +83,10 @@ class Scenario(Spec):
 
     name: str
     title: str = ""
-    model: Annotated[Named, Flag(short="m")]
-    hardware: Annotated[Named, Flag(short="w")]
+    model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
+    hardware: Annotated[
+        Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")
+    ]
     deployment: Deployment = Deployment()
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()

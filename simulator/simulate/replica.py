@@ -21,6 +21,9 @@ from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
+from simulator.specs.quantity import Identity
+from simulator.specs.scenario import Named
+from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Setup:
+class Replica:
     """One deployment, resolved: everything that predictions and simulations share.
 
     ``kv_blocks`` and ``limits`` are of one replica; memory figures of one device.
@@ -74,26 +77,27 @@ class Setup:
         return self.step_model.notes
 
 
-def split_engine(name: str) -> tuple[str, str | None]:
-    """``apple-m4-pro:cpu`` is the hardware and one of its compute engines."""
-    if catalogue.looks_like_path(name):
-        return name, None
-    hardware, _, engine = name.partition(":")
-    return hardware, engine or None
-
-
-@lru_cache(maxsize=512)
-def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -> Setup:
-    """Look everything up, shard the model, and see that it fits.
+def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica:
+    """One replica of ``deployment``: names looked up, what-ifs applied, everything resolved.
 
     Raises:
         InputError: unknown names, an impossible layout, or a model that does not fit; says by
             how much, and what would.
     """
-    name, engine = split_engine(hardware_name)
-    hardware = catalogue.hardware(name)
+    found, engine = hardware_of(hardware)
+    return _resolved(Identity(found), engine, Identity(model_of(model)), deployment)
+
+
+@lru_cache(maxsize=512)
+def _resolved(
+    hardware_found: Identity[Hardware],
+    engine: str | None,
+    model_found: Identity[Model],
+    deployment: Deployment,
+) -> Replica:
+    """Shard the model, lay it out, and see that it fits."""
+    hardware, model = hardware_found.value, model_found.value
     device = resolve(hardware, engine).served_by(deployment.engine)
-    model = catalogue.model(model_name)
     profile = catalogue.engine_profile(deployment.engine)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
@@ -169,7 +173,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
         request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
     )
     limits = with_scheduling(limits, deployment, profile, hardware, graph.kv_bytes_per_token)
-    return Setup(
+    return Replica(
         hardware,
         device,
         model,
@@ -185,7 +189,7 @@ def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -
     )
 
 
-def capacity_batch(setup: Setup, context: np.ndarray) -> np.ndarray:
+def capacity_batch(setup: Replica, context: np.ndarray) -> np.ndarray:
     """Sequences of ``context`` tokens that one replica's cache holds at once."""
     per_sequence = np.maximum(setup.graph.kv_bytes(context), 1.0)
     block, ranks = setup.limits.kv_block_tokens, setup.deployment.dp

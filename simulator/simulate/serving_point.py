@@ -1,0 +1,57 @@
+"""A point of a serving benchmark as requests: what its load generator sends."""
+
+from typing import Any
+
+from simulator.simulate.representative import Sample
+from simulator.specs.reading import validate
+from simulator.specs.workload import ServingPoint, Synthetic
+
+REQUESTS_PER_USER = 10
+"""How many requests each user of a closed loop sends, as public benchmarks do."""
+FEWEST_REQUESTS = 20
+OPEN_REQUESTS = 1000
+"""Requests of Poisson arrivals, enough for a queue to settle."""
+
+
+def requests_of_point(point: ServingPoint, sample: Sample) -> Synthetic:
+    """The requests that the simulated replicas of ``sample`` get of the point's load."""
+    if point.concurrency is not None:
+        users = sample.users(point.concurrency)
+        arrivals: dict[str, Any] = {"process": "closed-loop", "users": users}
+        count = max(REQUESTS_PER_USER * users, FEWEST_REQUESTS)
+    else:
+        assert point.rate is not None
+        arrivals = {"process": "poisson", "rate": point.rate / sample.factor}
+        count = OPEN_REQUESTS
+    if point.requests is not None:
+        count = sample.requests(point.requests)
+    return validate(
+        Synthetic,
+        {
+            "arrivals": arrivals,
+            **_prompts(point.isl, point.length_spread, point.distinct_prompts),
+            "output_tokens": _spread(point.osl, point.length_spread),
+            "requests": count,
+            "seed": point.seed,
+        },
+        None,
+    )
+
+
+def _prompts(tokens: int, spread: float, distinct: int | None) -> dict[str, Any]:
+    """Lengths of prompts; repeated ones are texts shared but for their end."""
+    if distinct is None:
+        return {"input_tokens": _spread(tokens, spread)}
+    shared = max(1, round(tokens * (1 - spread)) - 1)
+    own = max(1, tokens - shared)
+    return {
+        "input_tokens": _spread(own, spread and 1.0),
+        "shared_prefix": {"tokens": shared, "groups": distinct},
+    }
+
+
+def _spread(tokens: int, spread: float) -> dict[str, Any]:
+    if spread <= 0:
+        return {"kind": "fixed", "tokens": tokens}
+    low = max(1, round(tokens * (1 - spread)))
+    return {"kind": "uniform", "low": low, "high": tokens}
