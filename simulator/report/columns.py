@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.serving.traffic.request import STATUSES, Records
+from simulator.serving.outcome.records import STATUSES, Records
 from simulator.simulate.result import SimulationResult
 
 REQUEST_COLUMNS = (

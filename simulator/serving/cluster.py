@@ -9,6 +9,7 @@ import simpy
 
 from simulator.errors import InputError
 from simulator.serving.outcome.recorder import Recorder
+from simulator.serving.outcome.records import REJECTED, Counters, Records
 from simulator.serving.outcome.timeline import StepEvent, Timeline
 from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.policies.routing import Router
@@ -17,7 +18,7 @@ from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
 from simulator.serving.traffic.handover import Links, Transfer
-from simulator.serving.traffic.request import REJECTED, Counters, Records, Request, RequestTable
+from simulator.serving.traffic.request import Request, RequestTable
 from simulator.serving.traffic.sources import ClosedLoop, OpenStream, Source
 
 
@@ -87,7 +88,6 @@ class Outcome:
     timeline: Timeline
     makespan_s: float
     events: tuple[StepEvent, ...] = ()
-    transfer_busy_s: float = 0.0
 
 
 def serve(
@@ -182,7 +182,7 @@ class Cluster:
 
     def outcome(self) -> Outcome:
         """What the finished simulation leaves behind."""
-        assert self.ended == len(self._table), "a request was lost"
+        assert self.ended == len(self._table) and not self.moving, "a request was lost"
         records = self._recorder.records()
         return Outcome(
             records,
@@ -190,7 +190,6 @@ class Cluster:
             self._timeline,
             float(records.finished_s.max()),
             self._timeline.events(),
-            0.0 if self._links is None else self._links.busy_s,
         )
 
     def _send(self, row: int, now: float) -> None:

@@ -12,11 +12,11 @@ from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
+from simulator.serving.outcome.records import Counters
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.traffic.handover import Transfer
-from simulator.serving.traffic.request import Counters
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.scheduling import failures_of

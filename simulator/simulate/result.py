@@ -8,7 +8,8 @@ import numpy as np
 from simulator.economics.cost import DevicePrice, TokenCost
 from simulator.roofline.step.step import OperatorReport
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
-from simulator.serving.traffic.request import FloatArray, Records
+from simulator.serving.outcome.records import Records
+from simulator.serving.traffic.request import FloatArray
 from simulator.specs.quantity import Z_80
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from simulator.serving.outcome.records import Records
 from simulator.serving.outcome.timeline import StepEvent
-from simulator.serving.traffic.request import Records
 
 _MICRO = 1e6
 _ENGINE_TRACK = 1

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from simulator.serving.outcome.metrics import ServingMetrics
+from simulator.serving.outcome.records import REJECTED, Records
 from simulator.serving.outcome.timeline import Timeline
-from simulator.serving.traffic.request import REJECTED, FloatArray, Records
+from simulator.serving.traffic.request import FloatArray
 
 PERCENTILES = (50, 90, 95, 99)
 

@@ -9,7 +9,7 @@ from inspect import ismodule
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 import simulator
 from simulator import InputError, predict, read_scenario
@@ -153,7 +153,7 @@ class Excuse:
 
 def excuses() -> list[Excuse]:
     """What has changed on purpose, and why."""
-    entries = YAML(typ="safe").load(CHANGED.read_text(encoding="utf-8")) or []
+    entries = yaml.safe_load(CHANGED.read_text(encoding="utf-8")) or []
     return [
         Excuse(entry["questions"], tuple(entry["figures"]), entry["reason"]) for entry in entries
     ]

@@ -12,7 +12,7 @@ from simulator.graph.parameters import count_parameters
 from simulator.graph.residual import AttentionResidual, HyperConnections, PlainResidual
 from simulator.graph.step_shape import StepShape
 from simulator.graph.vision import image_step
-from simulator.graph.work import flops, traffic
+from simulator.graph.work import traffic, work
 from simulator.specs import catalogue
 
 
@@ -94,7 +94,7 @@ def test_engram_fetches_bytes_by_token_only():
     lookup = block.operators(context_of(64))[0]
     step = StepShape.decode(10, 5000)
     assert traffic([lookup], step)["tables"] == 10 * 2560
-    assert flops(lookup, step) == 0
+    assert work(lookup, step).flops == 0
 
 
 def test_gated_delta_net_updates_its_state():
@@ -165,10 +165,10 @@ def test_an_image_costs_the_encoder_once_and_tokens_in_the_prompt():
     assert graph.weight_bytes == pytest.approx(2.0 * count_parameters(model).vision, rel=1e-3)
     one = image_step(encoder, 1, 8160)
     two = image_step(encoder, 2, 8160)
-    work = [sum(float(flops(op, step)) for op in graph.operators) for step in (one, two)]
-    assert work[1] == pytest.approx(2 * work[0])
+    done = [sum(float(work(op, step).flops) for op in graph.operators) for step in (one, two)]
+    assert done[1] == pytest.approx(2 * done[0])
     attention = next(op for op in graph.operators if isinstance(op, AttentionCore))
-    assert flops(attention, one) == 24 * 8160**2 * 2 * 16 * 2 * 64
+    assert work(attention, one).flops == 24 * 8160**2 * 2 * 16 * 2 * 64
 
 
 def test_a_model_without_eyes_has_no_encoder():

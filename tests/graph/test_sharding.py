@@ -6,7 +6,7 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import flops
+from simulator.graph.work import work
 from simulator.specs import catalogue
 
 LAYOUTS = [
@@ -51,8 +51,8 @@ def test_ranks_together_do_all_the_work(name, layout):
     whole, rank = build(model), build(model, layout)
     step = StepShape.decode(64, 3000)
     own = step.divided(layout.dp)
-    done = layout.devices * sum(float(flops(op, own)) for op in rank.operators)
-    assert done >= sum(float(flops(op, step)) for op in whole.operators) * (1 - 1e-9)
+    done = layout.devices * sum(float(work(op, own).flops) for op in rank.operators)
+    assert done >= sum(float(work(op, step).flops) for op in whole.operators) * (1 - 1e-9)
 
 
 def test_a_cut_that_divides_everything_is_exact():

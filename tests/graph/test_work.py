@@ -9,7 +9,7 @@ from simulator.graph.build import build
 from simulator.graph.operator import AttentionCore, Experts, Indexer, LatentCore, Matmul
 from simulator.graph.parameters import count_parameters
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import attention_pairs, flops, flops_by_datatype, traffic
+from simulator.graph.work import attention_pairs, compute_datatype, traffic, work
 from simulator.specs import catalogue
 
 ONE_OF_EACH = [
@@ -21,7 +21,7 @@ ONE_OF_EACH = [
 
 
 def total_flops(graph, step, kinds=(Matmul, Experts)):
-    return sum(float(flops(op, step)) for op in graph.operators if isinstance(op, kinds))
+    return sum(float(work(op, step).flops) for op in graph.operators if isinstance(op, kinds))
 
 
 @pytest.mark.parametrize("name", ["llama-3.1-8b", "qwen3-32b", "bloom-176b", "gemma-4-31b"])
@@ -55,8 +55,8 @@ def test_a_prompt_in_two_halves_does_the_same_work(name):
         prefill_sequences=3, prefill_tokens=3000, prefill_past=3000, prefill_logits=0
     )
     for op in graph.operators:
-        apart = float(flops(op, first) + flops(op, second))
-        assert apart == pytest.approx(float(flops(op, whole)), rel=1e-9)
+        apart = float(work(op, first).flops + work(op, second).flops)
+        assert apart == pytest.approx(float(work(op, whole).flops), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
@@ -64,8 +64,8 @@ def test_a_mixed_step_is_its_decode_and_its_prefill(name, mixed_step):
     graph = build(catalogue.model(name))
     mixed, phases = mixed_step
     for op in graph.operators:
-        apart = sum(float(flops(op, shape)) for shape in phases)
-        assert float(flops(op, mixed)) == pytest.approx(apart)
+        apart = sum(float(work(op, shape).flops) for shape in phases)
+        assert float(work(op, mixed).flops) == pytest.approx(apart)
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
@@ -82,9 +82,9 @@ def test_arrays_of_steps_agree_with_single_steps(name):
 def fp8_equivalent(name, context):
     """FLOPs of one token as DeepSeek counts them: TF32 four times, BF16 twice, FP4 half of FP8."""
     step = StepShape.decode(1, context)
-    by_datatype = flops_by_datatype(build(catalogue.model(name)).operators, step)
-    weight = {"tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "fp4": 0.5}
-    return sum(weight[datatype] * float(amount) for datatype, amount in by_datatype.items())
+    operators = build(catalogue.model(name)).operators
+    weight = {"tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "fp4": 0.5, None: 0.0}
+    return sum(weight[compute_datatype(op)] * float(work(op, step).flops) for op in operators)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_indexer_scores_everything_and_the_core_sees_the_best():
     core = next(op for op in graph.operators if isinstance(op, LatentCore))
     assert float(attention_pairs(indexer.span, step)[0]) == 100_000
     assert float(attention_pairs(core.span, step)[0]) == 2048
-    assert flops(indexer, step) == 61 * 100_000 * 2 * 64 * 128
+    assert work(indexer, step).flops == 61 * 100_000 * 2 * 64 * 128
 
 
 def test_a_decode_step_reads_all_weights_of_a_dense_model_once():

@@ -17,7 +17,7 @@ from simulator.report.charts.timeline import rates, timeline
 from simulator.report.measures import MEASURES
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
-from simulator.serving.traffic.request import REJECTED
+from simulator.serving.outcome.records import REJECTED
 
 
 @pytest.fixture(scope="module")

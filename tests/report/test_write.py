@@ -14,7 +14,7 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.report import columns, write
-from simulator.serving.traffic.request import REJECTED
+from simulator.serving.outcome.records import REJECTED
 
 NOBODY = 65534
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.laws.experts.distinct import (
+from simulator.graph.routing import (
     ExpertLoads,
     expert_loads,
     selection_probability,

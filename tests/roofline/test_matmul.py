@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from simulator.roofline.laws.matmul.formula import (
     MatmulCalibration,
     k_block,
-    matmul_bytes,
     matmul_time_s,
     resident_share,
 )
@@ -77,6 +76,11 @@ def test_one_tile_more_than_a_wave_takes_a_whole_wave_more():
         128, 12_801, 65_536, calibration=IDEAL, family=ONE_TILE, bandwidth_bytes_per_s=1e20
     )
     assert over == pytest.approx(2 * full, rel=1e-9)
+
+
+def matmul_bytes(m: float, n: float, k: float) -> tuple[float, float]:
+    """Bytes read and written by a product of 16-bit values that touches each operand once."""
+    return 2.0 * (m * k + n * k), 2.0 * m * n
 
 
 def test_memory_bound_product_reads_and_writes_each_operand_once():

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.graph.operator import Collective, ExpertExchange
+from simulator.graph.routing import selection_probability, with_copies, zipf_popularity
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.collective.choice import crossings, menu_for, spanned
 from simulator.roofline.laws.collective.menu import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.experts.distinct import selection_probability, zipf_popularity
-from simulator.roofline.laws.placement import with_copies
 from simulator.specs import catalogue
 
 

@@ -89,6 +89,32 @@ def random_table(seed, count=60, rate=20.0, inputs=(1, 600), outputs=(1, 120)) -
     )
 
 
+def _chained(random, count, groups=4, depth=12):
+    """Prompts as paths down a few shared stems with tails of their own."""
+    prefixes, fresh = [], 1000
+    for _ in range(count):
+        stem = int(random.integers(groups))
+        shared = int(random.integers(0, depth))
+        own = int(random.integers(1, 5))
+        prefixes.append((*range(stem * 100, stem * 100 + shared), *range(fresh, fresh + own)))
+        fresh += own
+    return tuple(prefixes)
+
+
+def shared_table(seed, count=60, unit=32) -> RequestTable:
+    """Prompts that begin like others, at random."""
+    random = np.random.default_rng(seed)
+    prefixes = _chained(random, count)
+    inputs = [len(p) * unit - int(random.integers(0, unit)) for p in prefixes]
+    return table(
+        np.cumsum(random.exponential(0.05, count)),
+        inputs,
+        random.integers(1, 60, count),
+        prefix_blocks=prefixes,
+        prefix_block_tokens=unit,
+    )
+
+
 def serve_watched(requests, options, clock=None) -> Outcome:
     """Serve while checking at every event that no request and no block is lost."""
     cluster = Cluster(requests, clock or ClosedFormClock(), options)

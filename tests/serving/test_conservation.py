@@ -12,9 +12,9 @@ from joblib import Parallel, delayed
 
 from simulator.errors import InputError
 from simulator.serving.cluster import serve
+from simulator.serving.outcome.records import FINISHED, REJECTED
 from simulator.serving.policies.ordering import COMPOSITIONS, ORDERINGS
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery
-from simulator.serving.traffic.request import FINISHED, REJECTED
 
 ENGINES = st.fixed_dictionaries(
     {

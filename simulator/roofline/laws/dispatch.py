@@ -2,10 +2,10 @@
 
 from functools import singledispatch
 
-from simulator.graph.operator import Collective, Elementwise, Matmul, Operator
+from simulator.graph.operator import Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
-from simulator.roofline.laws.load import FloatArray, Load
+from simulator.roofline.laws.load import Load
 
 
 @singledispatch
@@ -16,8 +16,3 @@ def cost(op: Operator, _shape: StepShape, _device: Device) -> list[Load]:
         InputError: the device lacks a datatype or a link that the operator needs.
     """
     raise TypeError(f"no cost law for {type(op).__name__}")
-
-
-def rows_of(op: Matmul | Elementwise | Collective, shape: StepShape) -> FloatArray:
-    """Rows that drive ``op``: all tokens of the step, or only those that sample."""
-    return shape.tokens if op.rows == "tokens" else shape.logit_rows

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.graph.operator import Experts, Lookup
+from simulator.graph.routing import selection
 from simulator.memory.placement import Placement, expert_bytes
 from simulator.memory.reuse import lru_hits, popular_hits, zipf_head_share
-from simulator.roofline.laws.experts.distinct import selection_probability, zipf_popularity
 from simulator.roofline.off_device.host_path import HostPath, device_gather
 from simulator.roofline.off_device.prefetch import prefetched_step_s
 from simulator.roofline.off_device.traffic import FloatArray, gather_time_s, time_beside_traffic_s
@@ -147,7 +147,7 @@ def _at(tokens: ArrayLike, values: FloatArray) -> FloatArray:
 def missing_experts(op: Experts, settings: WeightOffload, tokens: ArrayLike) -> FloatArray:
     """Experts of one layer that a step of ``tokens`` tokens asks for in vain, on one rank."""
     skew = op.skew if settings.skew is None else settings.skew
-    chosen = selection_probability(zipf_popularity(op.experts, skew), op.top_k)
+    chosen = selection(op.experts, op.top_k, skew)
     rows = np.asarray(tokens, dtype=np.float64)[..., np.newaxis] * op.data_parallel
     asked = -np.expm1(rows * np.log1p(-np.minimum(chosen, 1 - 1e-12)))
     kept = settings.experts_on_device * op.expert_parallel

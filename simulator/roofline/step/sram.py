@@ -25,7 +25,7 @@ from simulator.errors import InputError
 from simulator.graph.build import Graph
 from simulator.graph.operator import Collective, Elementwise, Experts, Lookup, Matmul, Operator
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import compute_datatype, flops, traffic
+from simulator.graph.work import WIDE_BITS, compute_datatype, work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
@@ -137,21 +137,20 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
     rows = shape.logit_rows if op.driver == "logits" else shape.tokens
     datatype = compute_datatype(op)
     peak = _peak(device, datatype)
-    work = flops(op, shape) / machine.chips
-    one = _one_token(shape)
-    moved = sum(traffic([op], one).values(), start=np.zeros(()))
+    flops = work(op, shape).flops / machine.chips
+    moved = work(op, _one_token(shape), WIDE_BITS).memory_bytes
     whole = machine.chips * device.bandwidth_bytes_per_s * law.memory_fraction
     chain = op.count * depth(op) * law.operation_s + moved * machine.layers / whole
     # One token fills one stage of the pipeline; there are as many stages as layers.
     full = np.maximum(rows / machine.layers, 1.0)
     latency = np.where(shape.prefill_sequences > 0, chain, chain * full)
-    time_s: FloatArray = np.maximum(latency, work / (peak * law.peak_fraction))
+    time_s: FloatArray = np.maximum(latency, flops / (peak * law.peak_fraction))
     return load(
         law="machine.latency",
         time_s=np.where(rows > 0, time_s, 0.0),
         datatype=None if datatype is None else _datatype(device, datatype),
         peak_flops=peak,
-        flops=work,
+        flops=flops,
         memory_bytes=rows * moved / machine.chips,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )

@@ -22,9 +22,10 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from simulator.serving.outcome.records import REJECTED, Counters, Records
 from simulator.serving.outcome.statistics import batch_means, percentiles
 from simulator.serving.outcome.timeline import Timeline
-from simulator.serving.traffic.request import REJECTED, Counters, FloatArray, Records
+from simulator.serving.traffic.request import FloatArray
 
 PERCENTILES = (50, 90, 99)
 

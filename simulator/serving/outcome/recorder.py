@@ -5,7 +5,8 @@ from math import nan
 
 import numpy as np
 
-from simulator.serving.traffic.request import UNFINISHED, Records, Request, RequestTable
+from simulator.serving.outcome.records import UNFINISHED, Records
+from simulator.serving.traffic.request import Request, RequestTable
 
 
 class Recorder:

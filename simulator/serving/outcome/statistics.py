@@ -19,20 +19,6 @@ class Interval:
     mean: float
     half_width: float
 
-    @property
-    def low(self) -> float:
-        """Lower end."""
-        return self.mean - self.half_width
-
-    @property
-    def high(self) -> float:
-        """Upper end."""
-        return self.mean + self.half_width
-
-    def contains(self, value: float) -> bool:
-        """Whether ``value`` lies within."""
-        return self.low <= value <= self.high
-
 
 def percentiles(values: FloatArray, percents: Sequence[float]) -> list[float]:
     """Percentiles of ``values`` (at least one, no NaN), linear between neighbours.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from simulator.serving.outcome.records import FINISHED, REJECTED, Counters
 from simulator.serving.outcome.timeline import Timeline
 from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.replica.door import Door
@@ -21,7 +22,7 @@ from simulator.serving.replica.prompt_time import PromptTime
 from simulator.serving.replica.scheduler import Chunk, Scheduler
 from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
-from simulator.serving.traffic.request import FINISHED, REJECTED, Counters, Request
+from simulator.serving.traffic.request import Request
 from simulator.serving.traffic.sources import OpenStream
 
 if TYPE_CHECKING:
@@ -129,11 +130,6 @@ class Engine:
     @property
     def _outside(self) -> int:
         return 0 if self._door is None else len(self._door.outside)
-
-    @property
-    def used_blocks(self) -> int:
-        """Cache blocks that someone holds."""
-        return self.limits.kv_blocks - self.scheduler.pool.free
 
     def cached_prefix_tokens(self, request: Request) -> int:
         """Tokens of the prompt that the prefix cache holds right now, in whatever tier."""

@@ -13,7 +13,7 @@ from typing import Literal
 
 from simulator.memory.kvtiers import TieredCache
 from simulator.roofline.off_device.transfers import Channel
-from simulator.serving.traffic.request import Counters
+from simulator.serving.outcome.records import Counters
 
 WRITE_QUEUE_S = 5.0
 """A copy down that would have to wait longer than this is left out, and its entry dropped:

@@ -7,12 +7,13 @@ memory runs short, and newcomers only when nobody had to leave.
 from math import inf
 from typing import TYPE_CHECKING
 
+from simulator.serving.outcome.records import Counters
 from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.replica.batch import DecodeBatch
 from simulator.serving.replica.block_pool import BlockPool
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.queue import WaitingQueue
-from simulator.serving.traffic.request import Counters, Request
+from simulator.serving.traffic.request import Request
 
 if TYPE_CHECKING:
     from simulator.serving.replica.lower_tiers import Load, LowerTiers

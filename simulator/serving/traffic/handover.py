@@ -24,12 +24,10 @@ class Links:
     def __init__(self, transfer: Transfer) -> None:
         self._seconds = transfer.seconds
         self._free_at = [0.0] * transfer.links
-        self.busy_s = 0.0
 
     def arrival_s(self, tokens: int, now: float) -> float:
         """Time at which a cache of ``tokens`` that is sent now has arrived."""
         taken_s = self._seconds(tokens)
-        self.busy_s += taken_s
         end_s = max(now, self._free_at[0]) + taken_s
         heapq.heapreplace(self._free_at, end_s)
         return end_s

@@ -3,7 +3,7 @@
 The measured tables name a routing, not the loads it gave. The three routings are rebuilt here
 from the published collector (``collector/helper.py``, Apache-2.0) because what calibration fits
 is the kernel, not the routing. The law for real traffic is in
-:mod:`simulator.roofline.laws.experts.distinct`.
+:mod:`simulator.graph.routing`.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.laws.experts.distinct import ExpertLoads
+from simulator.graph.routing import ExpertLoads
 
 FloatArray = NDArray[np.float64]
 RoutingKey = tuple[int, int, int, int, str]

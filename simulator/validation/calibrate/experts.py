@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.graph.routing import ExpertLoads
 from simulator.roofline.laws.experts import formula as grouped
-from simulator.roofline.laws.experts.distinct import ExpertLoads
 from simulator.roofline.laws.experts.formula import (
     GroupedCalibration,
     GroupedKernelFamily,

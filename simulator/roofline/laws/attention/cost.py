@@ -4,6 +4,7 @@ import numpy as np
 
 from simulator.graph.operator import AttentionCore, LatentCore
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import core_work
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.attention.formula import (
     DecodeCalibration,
@@ -66,14 +67,14 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
         kv_bytes_per_value=op.kv_bytes_per_value,
         window_tokens=window,
     )
-    entries = shape.decode_sequences * context
+    decoding, prefilling = core_work(op, shape)
     decode = load(
         law=law,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=entries * op.flops_per_pair,
-        memory_bytes=entries * op.bytes_per_entry,
+        flops=decoding.flops,
+        memory_bytes=decoding.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
     if gathers(op):
@@ -93,15 +94,13 @@ def _attention(op: AttentionCore, shape: StepShape, device: Device) -> list[Load
         window_tokens=reach,
         causal=op.span.causal,
     )
-    pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
-    seen = np.minimum(shape.prefill_past + shape.prefill_tokens, reach + shape.prefill_tokens)
     prefill = load(
         law=law,
         time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=pairs * op.flops_per_pair,
-        memory_bytes=shape.prefill_sequences * seen * op.bytes_per_entry,
+        flops=prefilling.flops,
+        memory_bytes=prefilling.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
     return [decode.times(op.count), prefill.times(op.count)]
@@ -124,14 +123,14 @@ def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
         rope_dim=op.rope_size,
         kv_bytes_per_value=op.kv_bytes_per_value,
     )
-    entries = shape.decode_sequences * context
+    decoding, prefilling = core_work(op, shape)
     decode = load(
         law=law,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=entries * 2.0 * op.query_heads * (2 * op.kv_rank + op.rope_size),
-        memory_bytes=entries * op.bytes_per_entry,
+        flops=decoding.flops,
+        memory_bytes=decoding.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
     law, datatype, rates = _law(op, "latent_prefill", device)
@@ -148,15 +147,13 @@ def _latent(op: LatentCore, shape: StepShape, device: Device) -> list[Load]:
         value_dim=op.value_size,
         kv_bytes_per_value=op.kv_bytes_per_value,
     )
-    pairs = shape.prefill_sequences * op.span.pairs(shape.prefill_tokens, shape.prefill_past)
-    seen = shape.prefill_sequences * (shape.prefill_past + shape.prefill_tokens)
     prefill = load(
         law=law,
         time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=pairs * 2.0 * op.query_heads * (key + op.value_size),
-        memory_bytes=seen * op.bytes_per_entry,
+        flops=prefilling.flops,
+        memory_bytes=prefilling.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
     return [decode.times(op.count), prefill.times(op.count)]

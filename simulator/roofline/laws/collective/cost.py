@@ -6,7 +6,9 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.graph.operator import Collective, ExpertExchange
+from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import rows_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.collective.choice import crossings, spanned
 from simulator.roofline.laws.collective.constants import Link
@@ -19,14 +21,8 @@ from simulator.roofline.laws.collective.hierarchy import (
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
-from simulator.roofline.laws.dispatch import cost, rows_of
-from simulator.roofline.laws.experts.distinct import (
-    busiest_rank_imbalance,
-    selection_probability,
-    zipf_popularity,
-)
+from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
-from simulator.roofline.laws.placement import with_copies
 
 
 @cost.register
@@ -124,8 +120,7 @@ def _exchange(op: ExpertExchange, shape: StepShape, device: Device) -> list[Load
 
 
 def _imbalance(op: ExpertExchange, shape: StepShape) -> FloatArray:
-    selection = selection_probability(zipf_popularity(op.experts, op.skew), op.top_k)
-    placed = with_copies(selection, op.redundant)
+    placed = selection(op.experts, op.top_k, op.skew, op.redundant)
     return busiest_rank_imbalance(shape.tokens * op.data_parallel, placed, op.expert_parallel)
 
 

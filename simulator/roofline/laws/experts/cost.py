@@ -4,13 +4,9 @@ import numpy as np
 
 from simulator.graph.operator import Experts
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import expert_rows, experts_work
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.dispatch import cost
-from simulator.roofline.laws.experts.distinct import (
-    expert_loads,
-    selection_probability,
-    zipf_popularity,
-)
 from simulator.roofline.laws.experts.formula import (
     KERNEL_FAMILIES,
     GroupedCalibration,
@@ -18,7 +14,6 @@ from simulator.roofline.laws.experts.formula import (
     fused_moe_time_s,
 )
 from simulator.roofline.laws.load import FloatArray, Load, load
-from simulator.roofline.laws.placement import with_copies
 
 
 @cost.register
@@ -26,9 +21,7 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
     arithmetic = device.arithmetic(op.precision)
     law = f"experts.{op.precision.name}"
     tokens = shape.tokens * op.data_parallel
-    selection = selection_probability(zipf_popularity(op.experts, op.skew), op.top_k)
-    placed = with_copies(selection, op.redundant)
-    loads = expert_loads(tokens, placed, op.expert_parallel)
+    loads = expert_rows(op, shape)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
     family = KERNEL_FAMILIES[device.kernel(law)]
@@ -57,16 +50,14 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
         is_larger = tokens * op.arrives > family.most_tokens
         time_s = np.where(is_larger, layer_s(family.beyond), time_s)
         launches = np.where(is_larger, family.beyond.host_launches, launches)
-    rows = loads.total_rows()
-    one_expert = (3 if op.gated else 2) * op.hidden * op.width
+    work = experts_work(op, loads, activation_bits)
     one = load(
         law=law,
         time_s=np.where(tokens > 0, time_s, 0.0),
         datatype=arithmetic.datatype,
         peak_flops=arithmetic.peak_flops,
-        flops=2.0 * rows * one_expert,
-        memory_bytes=loads.distinct() * one_expert * op.precision.weight_bytes
-        + 4.0 * rows * op.hidden,
+        flops=work.flops,
+        memory_bytes=work.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         kernels=launches,
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.roofline.laws.experts.distinct import ExpertLoads
+from simulator.graph.routing import ExpertLoads
 from simulator.roofline.laws.overlap import overlapped
 
 FloatArray = NDArray[np.float64]

@@ -4,6 +4,7 @@ import numpy as np
 
 from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import lookup_work
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
@@ -21,7 +22,7 @@ def _lookup(op: Lookup, shape: StepShape, device: Device) -> list[Load]:
     one = load(
         law="gather",
         time_s=np.where(rows > 0, time_s, 0.0),
-        memory_bytes=2.0 * rows * op.row_bytes,
+        memory_bytes=lookup_work(op, shape).memory_bytes,
         bandwidth_bytes_per_s=own,
     )
     return [one.times(op.count)]

@@ -4,10 +4,11 @@ import numpy as np
 
 from simulator.graph.operator import Elementwise, Matmul
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import elementwise_work, matmul_work, rows_of
 from simulator.roofline.device.device import Device
-from simulator.roofline.laws.dispatch import cost, rows_of
+from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
-from simulator.roofline.laws.matmul.formula import MatmulCalibration, matmul_bytes, matmul_time_s
+from simulator.roofline.laws.matmul.formula import MatmulCalibration, matmul_time_s
 from simulator.roofline.laws.matmul.kernels import FAMILIES
 from simulator.roofline.laws.quantise.formula import ElementwiseCalibration, elementwise_time_s
 
@@ -32,20 +33,14 @@ def _matmul(op: Matmul, shape: StepShape, device: Device) -> list[Load]:
         activation_bits=activation_bits,
         weight_bits=op.precision.weight_bits,
     )
-    read, written = matmul_bytes(
-        rows,
-        op.n,
-        op.k,
-        activation_bits=activation_bits,
-        weight_bits=op.precision.weight_bits,
-    )
+    work = matmul_work(op, shape, activation_bits)
     one = load(
         law=law,
         time_s=time_s,
         datatype=arithmetic.datatype,
         peak_flops=arithmetic.peak_flops,
-        flops=2.0 * rows * op.n * op.groups * op.k,
-        memory_bytes=np.where(rows > 0, op.groups * (read + written), 0.0),
+        flops=work.flops,
+        memory_bytes=work.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),
     )
@@ -55,7 +50,7 @@ def _matmul(op: Matmul, shape: StepShape, device: Device) -> list[Load]:
 @cost.register
 def _elementwise(op: Elementwise, shape: StepShape, device: Device) -> list[Load]:
     rows = rows_of(op, shape)
-    moved = rows * op.bytes_per_row
+    moved = elementwise_work(op, shape).memory_bytes
     time_s = elementwise_time_s(
         moved,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,

@@ -137,21 +137,6 @@ def matmul_time_s(
     return time_s.reshape(shape)
 
 
-def matmul_bytes(
-    m: ArrayLike,
-    n: ArrayLike,
-    k: ArrayLike,
-    *,
-    activation_bits: float = 16.0,
-    weight_bits: float = 16.0,
-    output_bits: float = 16.0,
-) -> tuple[FloatArray, FloatArray]:
-    """Bytes (read, written) by an ``m x n x k`` product that touches each operand once."""
-    m, n, k = (np.asarray(x, np.float64) for x in (m, n, k))
-    read = (m * k * activation_bits + n * k * weight_bits) / 8.0
-    return read, m * n * output_bits / 8.0
-
-
 def resident_share(reuse_distance_bytes: ArrayLike, cache_bytes: float) -> FloatArray:
     """Share of an operand still in the cache after ``reuse_distance_bytes`` passed through it.
 

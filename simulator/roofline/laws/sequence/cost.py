@@ -7,7 +7,7 @@ import numpy as np
 from simulator.graph.operator import AttentionCore, FloatArray, Indexer, LatentCore, Recurrence
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import attention_pairs
+from simulator.graph.work import Work, attention_pairs, core_work, indexer_work, recurrence_work
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.attention.formula import DeviceRates
 from simulator.roofline.laws.dispatch import cost
@@ -48,23 +48,20 @@ def rates_in(device: Device, wanted: str) -> tuple[str, DeviceRates]:
 def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
     law = f"attention.indexer.{op.compute}"
     datatype, rates = rates_in(device, op.compute)
-    decode, prefill = attention_pairs(op.span, shape)
+    decode, prefill = indexer_work(op, shape)
     length = shape.prefill_past + shape.prefill_tokens
-    entries = shape.prefill_sequences * op.span.entries(length)
 
-    def one(rows: FloatArray, pairs: FloatArray, read: FloatArray, ranked: FloatArray) -> Load:
+    def one(rows: FloatArray, work: Work, ranked: FloatArray) -> Load:
         compared = ranked if op.picks else 0.0
-        keys = read * op.bytes_per_entry
-        scores = pairs * op.score_bytes_per_pair
-        flops = pairs * op.flops_per_pair
+        keys, scores = work.moved["cache"], work.moved["activations"]
         calibration = device.law(law, IndexerCalibration)
         found = load(
             law=law,
-            time_s=indexer_time_s(rates, calibration, rows, flops, keys, scores, compared),
+            time_s=indexer_time_s(rates, calibration, rows, work.flops, keys, scores, compared),
             datatype=datatype,
             peak_flops=rates.peak_flops,
-            flops=flops,
-            memory_bytes=keys + scores,
+            flops=work.flops,
+            memory_bytes=work.memory_bytes,
             bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
             # One kernel scores, one picks.
             kernels=2.0 if op.picks else 1.0,
@@ -76,8 +73,8 @@ def _indexer(op: Indexer, shape: StepShape, device: Device) -> list[Load]:
     ranked = comparisons(shape.decode_sequences, last, last)
     past = op.span.entries(shape.prefill_past)
     return [
-        one(shape.decode_sequences, decode, decode, ranked),
-        one(prefilling, prefill, entries, comparisons(prefilling, past, op.span.entries(length))),
+        one(shape.decode_sequences, decode, ranked),
+        one(prefilling, prefill, comparisons(prefilling, past, op.span.entries(length))),
     ]
 
 
@@ -91,8 +88,8 @@ def gathers(op: AttentionCore | LatentCore) -> bool:
 def gathered_decode(op: AttentionCore | LatentCore, shape: StepShape, device: Device) -> Load:
     """The load of the decoding rows of a core that ``gathers``."""
     pairs, _ = attention_pairs(op.span, shape)
-    rows = shape.decode_sequences
-    found = _Gathered(rows, pairs, pairs, rows, np.ones_like(rows), shape.decode_context)
+    rows, (work, _) = shape.decode_sequences, core_work(op, shape)
+    found = _Gathered(rows, pairs, work, rows, np.ones_like(rows), shape.decode_context)
     return _gathered(op, found, device, is_prefill=False)
 
 
@@ -100,10 +97,9 @@ def gathered_prefill(op: AttentionCore | LatentCore, shape: StepShape, device: D
     """The load of the prefilling rows of a core that ``gathers``."""
     _, pairs = attention_pairs(op.span, shape)
     rows = shape.prefill_sequences * shape.prefill_tokens
-    length = shape.prefill_past + shape.prefill_tokens
-    read = shape.prefill_sequences * length / op.span.compression
+    _, work = core_work(op, shape)
     found = _Gathered(
-        rows, pairs, read, shape.prefill_sequences, shape.prefill_tokens, shape.prefill_past
+        rows, pairs, work, shape.prefill_sequences, shape.prefill_tokens, shape.prefill_past
     )
     return _gathered(op, found, device, is_prefill=True)
 
@@ -112,13 +108,13 @@ def gathered_prefill(op: AttentionCore | LatentCore, shape: StepShape, device: D
 class _Gathered:
     """The decoding or the prefilling rows of a step, and what they attend to.
 
-    ``pairs`` of all rows; entries ``read`` at least once; ``tokens`` new ones of each of the
-    ``sequences``, behind ``past`` earlier ones.
+    ``pairs`` of all rows and their ``work``; ``tokens`` new ones of each of the ``sequences``,
+    behind ``past`` earlier ones.
     """
 
     rows: FloatArray
     pairs: FloatArray
-    read: FloatArray
+    work: Work
     sequences: FloatArray
     tokens: FloatArray
     past: FloatArray
@@ -139,10 +135,8 @@ def _gathered(
     datatype, rates = rates_in(device, op.compute)
     if isinstance(op, LatentCore):
         shared, dims = 1, 2 * op.kv_rank + op.rope_size
-        flops_per_pair = op.absorbed_flops_per_pair
     else:
         shared, dims = op.kv_heads, op.key_size + op.value_size
-        flops_per_pair = op.flops_per_pair
     launches = np.ceil(found.sequences / kernel.sequences) if is_prefill else 1.0
     time_s = gather_attention_time_s(
         rates,
@@ -163,8 +157,8 @@ def _gathered(
         time_s=time_s,
         datatype=datatype,
         peak_flops=rates.peak_flops,
-        flops=found.pairs * flops_per_pair,
-        memory_bytes=found.read * op.bytes_per_entry,
+        flops=found.work.flops,
+        memory_bytes=found.work.memory_bytes,
         bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
     )
     return one.times(op.count)
@@ -191,16 +185,14 @@ def _gather_law(
 def _recurrence(op: Recurrence, shape: StepShape, device: Device) -> list[Load]:
     datatype, rates = rates_in(device, op.compute)
 
-    def one(
-        law: str, time_s: FloatArray, sequences: FloatArray, rows: FloatArray, flops_per_row: float
-    ) -> Load:
+    def one(law: str, time_s: FloatArray, work: Work) -> Load:
         found = load(
             law=law,
             time_s=time_s,
             datatype=datatype,
             peak_flops=rates.peak_flops,
-            flops=rows * flops_per_row,
-            memory_bytes=2.0 * op.state_bytes * sequences + op.bytes_per_row * rows,
+            flops=work.flops,
+            memory_bytes=work.memory_bytes,
             bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
             kernels=float(op.kernels),
         )
@@ -225,11 +217,8 @@ def _recurrence(op: Recurrence, shape: StepShape, device: Device) -> list[Load]:
         op.bytes_per_row,
         op.kernels,
     )
-    prefilled = prompts * shape.prefill_tokens
-    return [
-        one(step, step_s, decoding, decoding, op.decode_flops_per_row),
-        one(scan, scan_s, prompts, prefilled, op.prefill_flops_per_row),
-    ]
+    decode, prefill = recurrence_work(op, shape)
+    return [one(step, step_s, decode), one(scan, scan_s, prefill)]
 
 
 def scan_law(op: Recurrence) -> str:

@@ -1,4 +1,4 @@
-"""Who is routed where: distinct experts touched, rows per expert, and the busiest rank.
+"""Who is routed where: distinct experts touched, rows per expert, copies, and the busiest rank.
 
 A mixture-of-experts layer sends each of ``T`` tokens to ``k`` of ``E`` experts. What the layer
 costs hangs on two things that the mean load does not tell: how many *distinct* experts the batch
@@ -7,6 +7,8 @@ rows are padded to the kernel's tile, and under expert parallelism the slowest r
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from heapq import heapify, heapreplace
 from statistics import NormalDist
 
 import numpy as np
@@ -100,15 +102,39 @@ def selection_probability(popularity: ArrayLike, top_k: int) -> FloatArray:
     return np.asarray(-np.expm1(-high * weights))
 
 
-def distinct_experts(tokens: ArrayLike, selection: ArrayLike) -> FloatArray:
-    """Expect so many distinct experts touched by ``tokens`` tokens: sum of ``1 - (1 - q_i)^T``.
+def with_copies(selection: ArrayLike, redundant: int) -> FloatArray:
+    """Selection probability of every expert and copy when ``redundant`` copies are placed.
 
-    ``selection`` is the per-token selection probability of each expert (last axis). For uniform
-    routing this is ``E (1 - (1 - k/E)^T)``. Shape of ``tokens``.
+    Each copy goes to the expert whose replicas carry most, and the replicas of an expert share
+    its tokens evenly (the greedy replication of DeepSeek's EPLB). ``selection`` has shape
+    ``(E,)``, the result ``(E + redundant,)`` with the same sum. Raises ``ValueError`` for a
+    negative number of copies.
     """
-    q = np.asarray(selection, dtype=np.float64)
-    count = np.asarray(tokens, dtype=np.float64)[..., None]
-    return np.asarray(np.sum(_probability_touched(count, q), axis=-1))
+    chosen = np.asarray(selection, dtype=np.float64)
+    if redundant < 0:
+        raise ValueError(f"redundant: cannot be negative, got {redundant}")
+    if redundant == 0:
+        return chosen
+    replicas = np.ones(chosen.size, dtype=np.int64)
+    heaviest = [(-share, index) for index, share in enumerate(chosen.tolist())]
+    heapify(heaviest)
+    for _ in range(redundant):
+        _, index = heaviest[0]
+        replicas[index] += 1
+        heapreplace(heaviest, (-float(chosen[index] / replicas[index]), index))
+    return np.repeat(chosen / replicas, replicas)
+
+
+@lru_cache(maxsize=256)
+def selection(experts: int, top_k: int, skew: float, redundant: int = 0) -> FloatArray:
+    """Probability that one token selects each expert, and each copy of a popular one.
+
+    ``skew`` is the Zipf exponent of the popularity, ``redundant`` how many copies there are.
+    """
+    chosen = selection_probability(zipf_popularity(experts, skew), top_k)
+    found = with_copies(chosen, redundant)
+    found.setflags(write=False)
+    return found
 
 
 def _probability_touched(count: FloatArray, q: FloatArray) -> FloatArray:

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.laws.experts.distinct import (
+from simulator.graph.routing import (
     ExpertLoads,
     busiest_rank_imbalance,
-    distinct_experts,
     expert_loads,
     selection_probability,
     zipf_popularity,
@@ -27,7 +26,7 @@ def test_uniform_routing_has_its_closed_form():
     tokens = np.array([1.0, 2.0, 8.0, 64.0, 1024.0])
     expected = 128 * (1 - (1 - 8 / 128) ** tokens)
     uniform = selection(128, 8, 0.0)
-    assert distinct_experts(tokens, uniform) == pytest.approx(expected, rel=1e-9)
+    assert expert_loads(tokens, uniform).distinct() == pytest.approx(expected, rel=1e-9)
     assert expert_loads(tokens, uniform).distinct() == pytest.approx(expected, rel=1e-9)
 
 
@@ -44,7 +43,9 @@ def test_distinct_experts_lie_between_top_k_and_all_and_grow(
     experts: int, exponent: float, top_k: int, tokens: int, more: int
 ):
     top_k = min(top_k, experts)
-    few, many = distinct_experts([tokens, tokens + more], selection(experts, top_k, exponent))
+    few, many = expert_loads(
+        [tokens, tokens + more], selection(experts, top_k, exponent)
+    ).distinct()
     assert top_k * (1 - 1e-6) <= few <= experts * (1 + 1e-9)
     assert many >= few * (1 - 1e-12)
 
@@ -53,8 +54,8 @@ def test_distinct_experts_lie_between_top_k_and_all_and_grow(
 def test_skew_never_touches_more_experts_than_uniform_routing(
     experts: int, exponent: float, tokens: int
 ):
-    skewed = distinct_experts(tokens, selection(experts, 4, exponent))
-    assert skewed <= distinct_experts(tokens, selection(experts, 4, 0.0)) * (1 + 1e-6)
+    skewed = expert_loads(tokens, selection(experts, 4, exponent)).distinct()
+    assert skewed <= expert_loads(tokens, selection(experts, 4, 0.0)).distinct() * (1 + 1e-6)
 
 
 @given(EXPERTS, EXPONENT, TOKENS)

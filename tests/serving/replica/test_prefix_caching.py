@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, serve_watched, settings, table
+from closed_form_clock import ClosedFormClock, serve_watched, settings, shared_table, table
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -11,32 +11,6 @@ from simulator.memory.prefix import PrefixCache
 from simulator.serving.cluster import serve
 from simulator.specs.workload import Trace
 from simulator.traces.read import read_trace
-
-
-def chained(random, count, groups=4, depth=12):
-    """Prompts as paths down a few shared stems with tails of their own."""
-    prefixes, fresh = [], 1000
-    for _ in range(count):
-        stem = int(random.integers(groups))
-        shared = int(random.integers(0, depth))
-        own = int(random.integers(1, 5))
-        prefixes.append((*range(stem * 100, stem * 100 + shared), *range(fresh, fresh + own)))
-        fresh += own
-    return tuple(prefixes)
-
-
-def shared_table(seed, count=60, unit=32):
-    random = np.random.default_rng(seed)
-    prefixes = chained(random, count)
-    inputs = [len(p) * unit - int(random.integers(0, unit)) for p in prefixes]
-    return table(
-        np.cumsum(random.exponential(0.05, count)),
-        inputs,
-        random.integers(1, 60, count),
-        prefix_blocks=prefixes,
-        prefix_block_tokens=unit,
-    )
-
 
 OPTIONS = st.fixed_dictionaries(
     {

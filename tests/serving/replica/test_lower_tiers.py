@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from closed_form_clock import LIMITS, ClosedFormClock, serve_watched, settings, table
+from closed_form_clock import LIMITS, ClosedFormClock, serve_watched, settings, shared_table, table
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
-from test_prefix_caching import shared_table
 
 from simulator.roofline.off_device.transfers import Channel, beside_layers_s
 from simulator.serving.cluster import Failure, serve
