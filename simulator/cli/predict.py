@@ -41,7 +41,7 @@ def predict(
         raise InputError(
             f"--{sorted(missing)[0]} is missing", remedy="name both, or give a table with --cases"
         )
-    from simulator.simulate.predict import answer, explain
+    from simulator.simulate.predict import answer, operators_of
 
     scenario = asked.point()
     found = answer(scenario)
@@ -52,7 +52,7 @@ def predict(
 
     show_prediction(found)
     if operators:
-        show_operators(explain(scenario))
+        show_operators(operators_of(scenario))
 
 
 def _predict_cases(

@@ -147,6 +147,8 @@ def _refusal(setup: Replica, step: Steps, batch: np.ndarray, context: np.ndarray
 
 
 NOTE_PREFIX = "note"
+ANSWERED = frozenset({*keys(), "error"})
+"""Columns that an answer writes; a case's own texts stand beside them, never in their place."""
 
 
 def read_cases(path: Path, keep: Iterable[str] = ()) -> tuple[list[str], list[dict[str, str]]]:
@@ -179,9 +181,17 @@ def read_cases(path: Path, keep: Iterable[str] = ()) -> tuple[list[str], list[di
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
         raise InputError(f"the column {twice[0]!r} stands twice", file=path, field="line 1")
+    kept = set(keep)
     for name in columns:
-        if not _is_kept(name, keep):
+        if not _is_kept(name, kept):
             _check_column(name, path)
+        elif name in ANSWERED:
+            raise InputError(
+                f"the column {name!r} is called like one of the answer's",
+                file=path,
+                field="line 1",
+                remedy=f"call it note_{name}",
+            )
     return columns, rows
 
 
@@ -213,10 +223,7 @@ def questions_in(
 def answered_rows(
     columns: list[str], cases: list[dict[str, str]], answers: list[Answer]
 ) -> tuple[list[str], Iterator[dict[str, Any]]]:
-    """Column names and rows of the output: the cases' own columns, the answers', and ``error``.
-
-    A column of the cases that is called like a figure keeps its text under ``note_``.
-    """
+    """Column names and rows of the output: the cases' own columns, the answers', and ``error``."""
     result_columns = [k for k in keys() if k not in columns]
     header = [*columns, *result_columns, "error"]
 

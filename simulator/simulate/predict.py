@@ -73,7 +73,16 @@ def answer(scenario: Scenario) -> Prediction:
     )
 
 
-def explain(scenario: Scenario) -> list[OperatorReport]:
+def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:
+    """Every operator of the step that ``predict`` answers for: time, bound, share of the roof.
+
+    Raises:
+        InputError: as ``predict`` does.
+    """
+    return operators_of(question(hardware, model, fields))
+
+
+def operators_of(scenario: Scenario) -> list[OperatorReport]:
     """Every operator of a decode step or a prefill: time, bound, share of the roof, source."""
     point = scenario.workload
     assert isinstance(point, DecodeStep | Prefill)

@@ -105,7 +105,8 @@ def ask(
         InputError: a field that does not exist or has no effect here, or a value it cannot have;
             names the flag, column or file that wrote it.
     """
-    changes = list(changes)
+    # What kind of workload it is comes first, so that the order of fields tells nothing.
+    changes = sorted(changes, key=lambda change: change.path not in _KINDS)
     changed = deepcopy(dict(content))
     for change in changes:
         _put(changed, change)
@@ -130,6 +131,10 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
     return ask(read_mapping(path), from_fields(overrides or {}), path)
 
 
+_KINDS = ("workload.kind", "workload.file")
+"""Paths that say what kind of workload there is."""
+
+
 def _put(content: dict[str, Any], change: Change) -> None:
     *parents, last = change.path.split(".")
     for parent in parents:
@@ -142,13 +147,17 @@ def _put(content: dict[str, Any], change: Change) -> None:
             )
         content[parent] = dict(child or {})
         content = content[parent]
-    is_of_workload = parents == ["workload"]
-    if is_of_workload and last == "file" and content.get("kind", "trace") != "trace":
-        # A trace takes the place of drawn requests, whose fields mean nothing to it.
-        content.clear()
-    if is_of_workload and last == "kind" and content.get("kind") != change.value:
-        content.clear()
-    content[last] = change.value
+    value = change.value
+    if parents == ["workload"]:
+        was = content.get("kind", "trace" if "file" in content else "synthetic")
+        becomes = {"kind": value, "file": "trace"}.get(last, was)
+        if becomes != was:
+            # Another kind of workload takes the place of this one, whose fields mean nothing to it.
+            content.clear()
+        if last == "file" and isinstance(value, str):
+            # A file named on the command line lies where the command runs.
+            value = str(Path(value).resolve())
+    content[last] = value
 
 
 def _is_of_the_title(path: str) -> bool:

@@ -84,9 +84,7 @@ class Scenario(Spec):
     name: str
     title: str = ""
     model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
-    hardware: Annotated[
-        Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")
-    ]
+    hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]
     deployment: Deployment = Deployment()
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
