@@ -19,8 +19,8 @@ import numpy as np
 
 from simulator.serving.cluster import Outcome, serve
 from simulator.serving.traffic.request import RequestTable
-from simulator.simulate.run import cluster_settings
 from simulator.simulate.replica import Replica, replica_of
+from simulator.simulate.run import cluster_settings
 from simulator.specs.scenario import Scenario
 
 

@@ -45,8 +45,8 @@ def run(case: dict[str, Any]) -> dict[str, float]:
 
     make_short_lived()
     from simulator.serving.cluster import serve
-    from simulator.simulate.run import cluster_settings, requests_of, summarise
     from simulator.simulate.replica import replica_of
+    from simulator.simulate.run import cluster_settings, requests_of, summarise
     from simulator.specs.scenario import Scenario
 
     imported = time.perf_counter()

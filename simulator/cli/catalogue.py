@@ -29,7 +29,7 @@ def list_entries(
     """List hardware, models or scenarios, with filters for hardware."""
     from simulator.cli import show_catalogue as show
     from simulator.planning.browse import list_hardware, list_models
-    from simulator.specs.catalogue import data_folder, names
+    from simulator.specs.folders import data_folder, names
     from simulator.units import parse
 
     if what == "hardware":

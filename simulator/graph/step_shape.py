@@ -88,19 +88,6 @@ class StepShape:
         """Sequences in the step."""
         return self.decode_sequences + self.prefill_sequences
 
-    def divided(self, ways: int) -> "StepShape":
-        """The share of one of ``ways`` data-parallel ranks (the fullest one's, rounded up)."""
-        if ways == 1:
-            return self
-        return StepShape(
-            np.ceil(self.decode_sequences / ways),
-            self.decode_context,
-            np.ceil(self.prefill_sequences / ways),
-            self.prefill_tokens,
-            self.prefill_past,
-            np.ceil(self.prefill_logits / ways),
-        )
-
     def padded_to(self, decode_sequences: FloatArray) -> "StepShape":
         """The same work with ``decode_sequences`` rows, the added ones holding no context."""
         grown = np.maximum(decode_sequences, 1.0)

@@ -203,14 +203,3 @@ def shared_bandwidth_bytes_per_s(system: MemorySystem, background_bytes_per_s: f
     """
     whole = system.tiers["device"].bandwidth_bytes_per_s
     return max(whole - background_bytes_per_s, whole / 2)
-
-
-def saving_usd(system: MemorySystem, nbytes: float, place: str) -> float | None:
-    """Purchase saved by keeping ``nbytes`` in tier ``place`` and not in the device's own memory.
-
-    None where nobody named a price of one of the two technologies.
-    """
-    near, far = system.tiers["device"].usd_per_gigabyte, system.tiers[place].usd_per_gigabyte
-    if near is None or far is None:
-        return None
-    return (near - far) * nbytes / 1e9

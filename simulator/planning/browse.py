@@ -10,7 +10,10 @@ from simulator.graph.build import build, count_parameters
 from simulator.graph.parameters import compare_published
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
+from simulator.specs.device_file import shared_sources
+from simulator.specs.folders import SOURCES
 from simulator.specs.hardware import Hardware
+from simulator.specs.kept import Reader
 from simulator.specs.model import Model
 
 
@@ -140,10 +143,22 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     chosen = list(names)
     if chosen:
         return [f for name in chosen for f in check(catalogue.hardware(name), today)]
-    found = [f for hardware in catalogue.all_hardware() for f in check(hardware, today)]
+    devices = list(catalogue.all_hardware())
+    found = [f for hardware in devices for f in check(hardware, today)]
+    found += unused_shared_sources(devices)
     for model in catalogue.all_models():
         found += check_model(model)
     return found
+
+
+def unused_shared_sources(devices: Iterable[Hardware]) -> list[Finding]:
+    """Entries of the shared table of sources that none of ``devices`` names."""
+    named = {key for device in devices for key in device.sources}
+    return [
+        Finding(SOURCES, key, "is named by no device", "delete it", "warning")
+        for key in shared_sources(Reader())
+        if key not in named
+    ]
 
 
 def check_model(model: Model) -> list[Finding]:

@@ -8,7 +8,6 @@ from simulator.errors import InputError
 from simulator.memory.kvtiers import cache_bytes_by_tier
 from simulator.memory.placement import layers_of
 from simulator.memory.tiers import memory_system
-from simulator.roofline.off_device.offload import JOULES_PER_LINK_BYTE
 from simulator.roofline.off_device.transfers import channel
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
@@ -34,13 +33,14 @@ def with_cache_tiers(setup: Replica) -> EngineLimits:
         )
     system = memory_system(setup.hardware, deployment.offload)
     linked = bool(system.links)
+    over_link_j = setup.device.power.joules_per_host_byte if linked else 0.0
     tiers = tuple(
         LowerTier(
             name=name,
             capacity_bytes=size * deployment.dp,
             # Host memory is faster than the link before it, which all tiers share.
             channel=None if linked and name == "host" else channel(system, setup.device, name),
-            joules_per_byte=system.tiers[name].joules_per_byte + linked * JOULES_PER_LINK_BYTE,
+            joules_per_byte=system.tiers[name].joules_per_byte + over_link_j,
         )
         for name, size in sizes.items()
     )

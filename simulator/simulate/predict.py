@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.step import OperatorReport
 from simulator.simulate.point import decode_steps, prefill_steps
-from simulator.simulate.prediction import Prediction, with_cost
+from simulator.simulate.prediction import Prediction, prediction
 from simulator.simulate.replica import Replica, capacity_batch, replica_of
 from simulator.simulate.representative import sample_of
-from simulator.simulate.run import simulate, typical_steps
+from simulator.simulate.run import simulate
 from simulator.simulate.serving_point import requests_of_point
 from simulator.specs.question import PREDICT, ask, from_fields
 from simulator.specs.scenario import Scenario
@@ -62,15 +61,7 @@ def answer(scenario: Scenario) -> Prediction:
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    sigma, inputs = only.pop("sigma"), only.pop("input_tokens_per_s", 0.0)
-    return with_cost(
-        setup,
-        scenario.economics,
-        {"phase": point.kind, **only},
-        sigma,
-        input_tokens_per_s=inputs,
-        prefill_share=1.0 if point.kind == "prefill" else 0.0,
-    )
+    return prediction(setup, scenario.economics, point.kind, only, only.pop("sigma"))
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:
@@ -100,39 +91,23 @@ def _served(scenario: Scenario, setup: Replica, point: ServingPoint) -> Predicti
         scenario.model_copy(update={"workload": workload, "deployment": deployment}), setup=setup
     )
     m = result.metrics
-    _, decode = typical_steps(setup, m)
+    decode = result.decode
     serving = {name: float(s) for name, s in setup.profile.serving.items()}
     sigma = float(np.hypot(decode.relative_sigma, serving.get("tpot", 0.12)))
-    figures: dict[str, Any] = {
-        "phase": "serve",
-        "step_time_s": decode.step_time_s,
-        "ttft_s": m.ttft_s.mean,
-        "tpot_s": m.tpot_s.mean,
+    given = {
+        **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
         "output_tokens_per_s": m.output_tokens_per_s * sample.factor,
         "requests_per_s": m.requests_per_s * sample.factor,
-        "bound": decode.bound,
-        "memory_used_bytes": setup.budget.weights
-        + setup.budget.reserve
-        + m.peak_kv_fraction * max(setup.budget.cache, 0.0),
+        "input_tokens_per_s": m.input_tokens / m.makespan_s * sample.factor,
         "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
         "max_batch": int(capacity_batch(setup, np.array(float(point.isl + point.osl))))
         * setup.deployment.replicas,
         "power_w": m.power_w * sample.factor,
-    }
-    for name, spread in (("ttft", m.ttft_s), ("tpot", m.tpot_s)):
-        for percentile in ("p50", "p90", "p99"):
-            figures[f"{name}_{percentile}_s"] = getattr(spread, percentile)
-    cleaned = {
-        k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()
+        "prefill_share": m.prefill_share,
     }
     # Queueing magnifies an error of the step time; twice is what the measured points show.
-    found = with_cost(
-        setup,
-        scenario.economics,
-        cleaned,
-        sigma,
-        input_tokens_per_s=m.input_tokens / m.makespan_s * sample.factor,
-        prefill_share=m.prefill_share,
-        slower_sigma=float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4))),
+    slower = float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4)))
+    found = prediction(
+        setup, scenario.economics, "serve", given, sigma, metrics=m, slower_sigma=slower
     )
     return found if sample.is_whole else replace(found, notes=(*found.notes, sample.note()))

@@ -20,8 +20,8 @@ from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
+from simulator.specs.kept import Same
 from simulator.specs.model import Model
-from simulator.specs.quantity import Identity
 from simulator.specs.scenario import Named
 from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
@@ -85,18 +85,27 @@ def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica
             how much, and what would.
     """
     found, engine = hardware_of(hardware)
-    return _resolved(Identity(found), engine, Identity(model_of(model)), deployment)
+    host = _host(deployment)
+    return _resolved(Same(found), engine, Same(model_of(model)), deployment, host)
+
+
+def _host(deployment: Deployment) -> Same[Hardware] | None:
+    """The processor that computes offloaded experts; its file may change like any other."""
+    weights = None if deployment.offload is None else deployment.offload.weights
+    if weights is None or weights.processor is None:
+        return None
+    return Same(catalogue.hardware(weights.processor))
 
 
 @lru_cache(maxsize=512)
 def _resolved(
-    hardware_found: Identity[Hardware],
+    loaded: Same[Hardware],
     engine: str | None,
-    model_found: Identity[Model],
+    read: Same[Model],
     deployment: Deployment,
+    _host: Same[Hardware] | None,
 ) -> Replica:
-    """Shard the model, lay it out, and see that it fits."""
-    hardware, model = hardware_found.value, model_found.value
+    hardware, model = loaded.thing, read.thing
     device = resolve(hardware, engine).served_by(deployment.engine)
     profile = catalogue.engine_profile(deployment.engine)
     if deployment.captured_tokens is not None:

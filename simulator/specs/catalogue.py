@@ -1,127 +1,104 @@
 """Finding hardware, models, scenarios and engine profiles by name, alias or path."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from simulator.errors import InputError, nearest
+from simulator.specs.calibration import Calibration
+from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
-from simulator.specs.hardware import Calibration, Hardware
+from simulator.specs.folders import SOURCES, SPECS, data_folder, names
+from simulator.specs.hardware import Hardware
 from simulator.specs.huggingface import read_config
+from simulator.specs.kept import Reader, kept
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.model_file import model_of
-from simulator.specs.reading import read_mapping, validate
+from simulator.specs.reading import parse_yaml, read_mapping, validate
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def data_folder(name: str) -> Path:
-    """The folder ``hardware_specs``, ``models`` or ``scenarios``.
-
-    An installed wheel carries them inside the package; a checkout has them beside it.
-    """
-    installed = _PACKAGE / "data" / name
-    return installed if installed.is_dir() else _PACKAGE.parent / name
+_HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
 
-def names(folder: Path) -> dict[str, Path]:
-    """Name (the file's stem) → path of every YAML file in a catalogue folder, sorted."""
-    return {p.stem: p for p in sorted(folder.glob("*.yaml")) if not p.stem.startswith("_")}
-
-
-def looks_like_path(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Whether the user wrote a path to a file rather than a catalogue name."""
-    return name.endswith((".yaml", ".yml", ".json")) or Path(name).is_dir()
+    return name.endswith((".yaml", ".yml", ".json"))
 
 
-@lru_cache(maxsize=256)
 def hardware(name: str) -> Hardware:
     """The device called ``name`` (a slug, an alias, or a path to a YAML file).
+
+    The same object comes back for as long as its files stay as they are; once they are edited,
+    the new content counts.
 
     Raises:
         InputError: unknown; suggests the nearest names and never falls back to another device.
     """
-    if looks_like_path(name):
-        return _read_hardware(Path(name))
-    known = names(data_folder("hardware_specs"))
+    if is_path(name):
+        return _hardware(Path(name))
     slug = name.lower().replace(" ", "-").replace("_", "-")
-    if slug in known:
-        return _read_hardware(known[slug])
-    for path in known.values():
-        # Only files that mention the text can carry it as an alias; parsing all is slow.
-        if slug in path.read_text(encoding="utf-8").lower():
-            candidate = _read_hardware(path)
-            if slug in (a.lower() for a in candidate.aliases):
-                return candidate
-    raise InputError(f"unknown hardware {name!r}", field="hardware", remedy=nearest(slug, known))
+    return _hardware(_entry(data_folder(_HARDWARE), slug, "hardware", name))
 
 
-def _read_hardware(path: Path) -> Hardware:
-    content = read_mapping(path)
-    base = content.get("base")
-    if base is not None:
-        known = names(data_folder("hardware_specs"))
-        if base not in known:
-            raise InputError(
-                f"unknown base device {base!r}",
-                file=path,
-                field="base",
-                remedy=nearest(str(base), known),
-            )
-        inherited = read_mapping(known[base])
-        inherited.pop("aliases", None)
-        content = _merged(inherited, content)
-    found = validate(Hardware, content, path)
-    if found.name != path.stem:
-        raise InputError(
-            f"name {found.name!r} differs from the file's name",
-            file=path,
-            field="name",
-            remedy=f"write name: {path.stem}",
-        )
-    return found
+_hardware = kept(read_device)
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """``over`` laid over ``under``, mapping by mapping; a leaf or a list replaces the whole."""
-    merged = dict(under)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict) and "value" not in value:
-            value = _merged(below, value)
-        merged[key] = value
-    return merged
-
-
-@lru_cache(maxsize=256)
 def model(name: str) -> Model:
     """The model called ``name``: a slug, a Hugging Face id, a YAML file or a ``config.json``.
+
+    Edited files count anew, as for hardware.
 
     Raises:
         InputError: unknown or not understood; names the field, or suggests the nearest names.
     """
-    if looks_like_path(name):
-        path = Path(name)
-        path = path / "config.json" if path.is_dir() else path
-        if path.suffix == ".json":
-            title = path.parent.name if path.name == "config.json" else path.stem
-            return read_config(read_mapping(path), name=title.lower(), title=title, file=path)
-        return _read_model_file(path)
-    known = names(data_folder("models"))
+    if is_path(name):
+        return _model(Path(name))
+    config = Path(name) / "config.json"
+    if config.is_file():
+        return _model(config)
     slug = name.lower().split("/")[-1]
-    if slug in known:
-        return _read_model_file(known[slug])
-    for path in known.values():
-        if slug in path.read_text(encoding="utf-8").lower():
-            aliases = [str(a).lower() for a in read_mapping(path).get("aliases", [])]
-            if slug in (a.split("/")[-1] for a in aliases):
-                return _read_model_file(path)
-    raise InputError(f"unknown model {name!r}", field="model", remedy=nearest(slug, known))
+    return _model(_entry(data_folder(_MODELS), slug, "model", name))
 
 
-def _read_model_file(path: Path) -> Model:
-    return model_of(validate(ModelFile, read_mapping(path), path), path)
+@kept
+def _model(path: Path, reader: Reader) -> Model:
+    content = reader.mapping(path)
+    if path.suffix != ".json":
+        return model_of(validate(ModelFile, content, path), path)
+    title = path.resolve().parent.name if path.name == "config.json" else path.stem
+    return read_config(content, name=title.lower(), title=title, file=path)
+
+
+def _entry(folder: Path, slug: str, field: str, written: str) -> Path:
+    """The file of a catalogue ``folder`` that is called ``slug``, or has it as an alias."""
+    path = folder / f"{slug}.yaml"
+    if slug and path.name != SOURCES and path.is_file():
+        return path
+    aliases = _aliases(folder, folder.stat().st_mtime_ns)
+    if slug in aliases:
+        return aliases[slug]
+    raise InputError(
+        f"unknown {field} {written!r}", field=field, remedy=nearest(slug, names(folder))
+    )
+
+
+_ALIASES = re.compile(r"^aliases:.*(?:\n(?![A-Za-z_]).*)*", re.MULTILINE)
+
+
+@lru_cache(maxsize=8)
+def _aliases(folder: Path, _modified_ns: int) -> dict[str, Path]:
+    """Alias → file, of all files in a catalogue folder, read from that one field of each.
+
+    Hugging Face ids are known by their last part, as models are looked up.
+    """
+    found: dict[str, Path] = {}
+    for path in names(folder).values():
+        field = _ALIASES.search(path.read_text(encoding="utf-8"))
+        stated = parse_yaml(field[0], path) if field else None
+        if isinstance(stated, dict):
+            for alias in stated["aliases"] or ():
+                found.setdefault(str(alias).lower().split("/")[-1], path)
+    return found
 
 
 @lru_cache(maxsize=32)
@@ -131,7 +108,7 @@ def engine_profile(name: str) -> EngineProfile:
     Raises:
         InputError: unknown; suggests the nearest.
     """
-    known = names(_PACKAGE / "specs" / "engine_profiles")
+    known = names(SPECS / "engine_profiles")
     if name not in known:
         raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
     return validate(EngineProfile, read_mapping(known[name]), known[name])
@@ -140,7 +117,7 @@ def engine_profile(name: str) -> EngineProfile:
 @lru_cache(maxsize=32)
 def class_calibration(device_class: str) -> Calibration:
     """What is assumed of a device of this class where nobody has measured it."""
-    path = _PACKAGE / "specs" / "device_classes" / f"{device_class}.yaml"
+    path = SPECS / "device_classes" / f"{device_class}.yaml"
     return validate(Calibration, read_mapping(path), path)
 
 
@@ -163,7 +140,7 @@ _LINK_CLASSES = {
 def link_calibration(technology: str) -> Calibration:
     """What is assumed of a link of this technology where nobody has measured it."""
     name = next((c for t, c in _LINK_CLASSES.items() if t in technology.lower()), "ethernet")
-    path = _PACKAGE / "specs" / "link_classes" / f"{name}.yaml"
+    path = SPECS / "link_classes" / f"{name}.yaml"
     return validate(Calibration, read_mapping(path), path)
 
 
@@ -175,7 +152,7 @@ _CHIP_LINKS = ("c2c", "infinity", "lpddr", "ddr")
 def host_link_calibration(technology: str) -> Calibration:
     """What is assumed of a device's way to its host where nobody has measured it."""
     chip = any(name in technology.lower() for name in _CHIP_LINKS)
-    path = _PACKAGE / "specs" / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
+    path = SPECS / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
     return validate(Calibration, read_mapping(path), path)
 
 
@@ -184,7 +161,7 @@ def scenario_path(name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    known = names(data_folder("scenarios"))
+    known = names(data_folder(_SCENARIOS))
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
@@ -195,14 +172,14 @@ def scenario_path(name: str) -> Path:
 
 def all_hardware() -> Iterator[Hardware]:
     """Every device of the catalogue."""
-    return (hardware(name) for name in names(data_folder("hardware_specs")))
+    return (hardware(name) for name in names(data_folder(_HARDWARE)))
 
 
 def all_models() -> Iterator[Model]:
     """Every model of the catalogue."""
-    return (model(name) for name in names(data_folder("models")))
+    return (model(name) for name in names(data_folder(_MODELS)))
 
 
 def templates() -> dict[str, Path]:
     """Commented files to fill in, by what they describe."""
-    return names(_PACKAGE / "specs" / "templates")
+    return names(SPECS / "templates")

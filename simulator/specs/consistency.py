@@ -13,7 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from simulator.specs.hardware import Calibration, Hardware, Link, Offer
+from simulator.specs.calibration import Calibration
+from simulator.specs.device_file import named_sources
+from simulator.specs.hardware import Hardware, Link, Offer
 from simulator.specs.quantity import Quantity
 
 Severity = Literal["error", "warning"]
@@ -92,7 +94,7 @@ def missing_provenance(hardware: Hardware) -> list[Finding]:
 
 
 def unknown_sources(hardware: Hardware) -> list[Finding]:
-    """Source keys that the file's own ``sources`` table does not explain."""
+    """Source keys that neither the file's own ``sources`` nor the shared table explains."""
     named = [(path, leaf.source) for path, leaf in leaves(hardware)]
     named += [(f"prices.{i}", offer.source) for i, offer in enumerate(hardware.prices)]
     return [
@@ -100,11 +102,27 @@ def unknown_sources(hardware: Hardware) -> list[Finding]:
             hardware.name,
             path,
             f"source {source!r} is not in the table of sources",
-            "add it to sources with its full citation",
+            "add it to sources, or to sources.yaml, with its full citation",
             "error",
         )
         for path, source in named
         if source and source not in hardware.sources and _SOURCE_KEY.fullmatch(source)
+    ]
+
+
+def unused_sources(hardware: Hardware) -> list[Finding]:
+    """Entries of the file's own ``sources`` table that no number names."""
+    named = set(named_sources(hardware.model_dump()))
+    return [
+        Finding(
+            hardware.name,
+            f"sources.{key}",
+            "is named by no number",
+            "delete it, or name it where it is from",
+            "warning",
+        )
+        for key in hardware.sources
+        if key not in named
     ]
 
 
@@ -295,6 +313,7 @@ def _last_day(stated: date | str) -> date | None:
 CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     missing_provenance,
     unknown_sources,
+    unused_sources,
     open_assumptions,
     unusual_fp8,
     mixed_sparsity,

@@ -1,11 +1,13 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
-from datetime import date
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from simulator.specs.calibration import Calibration, Constant
 from simulator.specs.quantity import (
+    AsOf,
     Bytes,
     BytesPerSecond,
     Count,
@@ -13,7 +15,6 @@ from simulator.specs.quantity import (
     Fraction,
     Hertz,
     JoulesPerByte,
-    Quantity,
     Seconds,
     Spec,
     Usd,
@@ -33,29 +34,11 @@ Datatype = Literal[
 Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
 
 
-def _leaf(raw: object) -> object:
-    return raw if isinstance(raw, dict | Quantity) else {"value": raw}
+@dataclass(frozen=True)
+class MergedBy:
+    """Marks a list whose entries a variant lays over its base's where these fields agree."""
 
-
-Constant = Annotated[Quantity, BeforeValidator(_leaf)]
-"""A calibration constant: a plain SI number or fraction whose meaning its cost law defines."""
-
-
-class Calibration(Spec):
-    """How far a part of a device falls short of its data sheet, as found by measurement.
-
-    ``constants`` maps a cost law (``matmul.bf16``, ``attention.decode``, ``elementwise``, …) to
-    its named constants; ``matmul.bf16`` is laid over ``matmul``, and what both leave out comes
-    from the device class. ``kernels`` names the kernel family that a law uses. ``residual`` is a
-    law's own relative error (one standard deviation of log time) on rows that were not fitted.
-    """
-
-    measured_with: str
-    as_of: date | str | None = None
-    rows: int | None = Field(default=None, ge=0)
-    constants: dict[str, dict[str, Constant]] = {}
-    kernels: dict[str, str] = {}
-    residual: dict[str, Constant] = {}
+    fields: tuple[str, ...]
 
 
 class ComputeEngine(Spec):
@@ -157,7 +140,7 @@ class Offer(Spec):
     term: Literal["on-demand", "reserved-1y", "reserved-3y", "spot", "capacity-block", "purchase"]
     usd_per_device_hour: UsdPerHour | None = None
     usd_per_device: Usd | None = None
-    as_of: date | str
+    as_of: AsOf
     source: str
     confidence: Literal["high", "medium", "low"] | None = None
     note: str | None = None
@@ -190,8 +173,8 @@ class System(Spec):
 class Hardware(Spec):
     """One device as its file describes it, with the system it sits in where that is known.
 
-    A system file may name a ``base`` device and then holds only what differs; the catalogue
-    merges the two before the schema is checked.
+    A variant or a system names a ``base`` device and then holds only what differs, or, under
+    ``without``, what it lacks; the two are laid together before the schema is checked.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
@@ -208,9 +191,9 @@ class Hardware(Spec):
     memory: Memory
     links: Links = Links()
     power: Power
-    prices: list[Offer] = []
+    prices: Annotated[list[Offer], MergedBy(("provider", "term"))] = []
     system: System | None = None
-    area_mm2: Annotated[Quantity, BeforeValidator(_leaf)] | None = None
+    area_mm2: Constant | None = None
     memory_share_for_accelerator: Fraction | None = None
     notes: str | None = None
 

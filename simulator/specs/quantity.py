@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -27,20 +27,12 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-ValueT = TypeVar("ValueT")
+def _year(raw: object) -> object:
+    return str(raw) if isinstance(raw, int) else raw
 
 
-@dataclass(frozen=True, slots=True)
-class Identity(Generic[ValueT]):
-    """A key of a cache for what is too large to compare: equal only to itself."""
-
-    value: ValueT
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
+AsOf = Annotated[date | str, BeforeValidator(_year)]
+"""When something was true: a date, a month as in 2026-08, or a year."""
 
 
 class Quantity(Spec):
@@ -57,7 +49,7 @@ class Quantity(Spec):
     source: str | None = None
     kind: Kind | None = None
     confidence: Confidence | None = None
-    as_of: date | str | None = None
+    as_of: AsOf | None = None
     note: str | None = None
 
     def __float__(self) -> float:

@@ -25,7 +25,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError("no such file", file=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", file=path) from None
-    content = _parse_json(text, path) if path.suffix == ".json" else _parse_yaml(text, path)
+    content = _parse_json(text, path) if path.suffix == ".json" else parse_yaml(text, path)
     if not isinstance(content, dict):
         raise InputError(f"expected a mapping of fields, found {type(content).__name__}", file=path)
     return content
@@ -53,7 +53,12 @@ def _parse_json(text: str, path: Path) -> object:
         ) from None
 
 
-def _parse_yaml(text: str, path: Path) -> object:
+def parse_yaml(text: str, path: Path) -> object:
+    """The data in YAML ``text``, which stands in the file ``path``.
+
+    Raises:
+        InputError: not YAML, or a key twice; names the line.
+    """
     from yaml import MarkedYAMLError, YAMLError
 
     from simulator.specs.yaml_text import DuplicateKeyError, read_yaml
@@ -76,7 +81,7 @@ def read_yaml_value(text: str, written: str) -> object:
     Raises:
         InputError: it is not YAML; names ``written``.
     """
-    return _parse_yaml(text, Path(written))
+    return parse_yaml(text, Path(written))
 
 
 def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) -> SpecT:
@@ -150,7 +155,10 @@ def _no_such_kind(place: "_Place", problem: ErrorDetails) -> tuple["_Place", str
 
 def _no_such_choice(problem: ErrorDetails) -> tuple[str, str]:
     known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-    return f"there is no {problem['input']!r} here", nearest(str(problem["input"]), known)
+    shown = ", ".join(known)
+    return f"must be one of {shown}; found {problem['input']!r}", nearest(
+        str(problem["input"]), known
+    )
 
 
 @dataclass(frozen=True, slots=True)

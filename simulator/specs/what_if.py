@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from simulator.errors import InputError
 from simulator.specs import catalogue
 from simulator.specs.hardware import Hardware
+from simulator.specs.kept import Same
 from simulator.specs.model import Model
-from simulator.specs.quantity import Identity
 from simulator.specs.reading import validate
 from simulator.specs.scenario import Named
 
@@ -29,7 +29,7 @@ def hardware_of(named: Named) -> tuple[Hardware, str | None]:
     found = catalogue.hardware(name)
     if isinstance(named, str):
         return found, engine
-    return _changed_hardware(Identity(found), _frozen(named)), engine
+    return _changed_hardware(Same(found), _frozen(named)), engine
 
 
 def model_of(named: Named) -> Model:
@@ -42,7 +42,7 @@ def model_of(named: Named) -> Model:
     """
     if isinstance(named, str):
         return catalogue.model(named)
-    return _changed_model(Identity(catalogue.model(str(named["base"]))), _frozen(named))
+    return _changed_model(Same(catalogue.model(str(named["base"]))), _frozen(named))
 
 
 def changes_in(named: Named) -> dict[str, object]:
@@ -52,22 +52,22 @@ def changes_in(named: Named) -> dict[str, object]:
 
 def split_engine(name: str) -> tuple[str, str | None]:
     """``apple-m4-pro:cpu`` is the hardware and one of its compute engines."""
-    if catalogue.looks_like_path(name):
+    if catalogue.is_path(name):
         return name, None
     hardware, _, engine = name.partition(":")
     return hardware, engine or None
 
 
 @lru_cache(maxsize=256)
-def _changed_hardware(base: Identity[Hardware], changes: str) -> Hardware:
+def _changed_hardware(base: Same[Hardware], changes: str) -> Hardware:
     over = json.loads(changes)
-    return _laid_over(base.value, over, "hardware")
+    return _laid_over(base.thing, over, "hardware")
 
 
 @lru_cache(maxsize=256)
-def _changed_model(base: Identity[Model], changes: str) -> Model:
+def _changed_model(base: Same[Model], changes: str) -> Model:
     over = json.loads(changes)
-    model = base.value
+    model = base.thing
     count = over.get("layers")
     if isinstance(count, int | str):
         del over["layers"]

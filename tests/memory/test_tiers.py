@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.memory.tiers import memory_system, saving_usd, shared_bandwidth_bytes_per_s
+from simulator.memory.tiers import memory_system, shared_bandwidth_bytes_per_s
 from simulator.specs import catalogue
 from simulator.specs.offload import CacheOffload, Offload, TableOffload
 
@@ -64,13 +64,3 @@ def test_what_exceeds_a_tier_is_refused_with_the_sum() -> None:
         system.require_room("host", {"weights": 100e9, "tables": 200e9}, field="offload")
     for text in ("100 GB weights", "200 GB tables", "300 GB", "250 GB", "50 GB"):
         assert text in str(refused.value)
-
-
-def test_host_memory_saves_the_difference_in_price() -> None:
-    system = memory_system(catalogue.hardware("h200-sxm"))
-    saved = saving_usd(system, 200e9, "host")
-    near, far = system.tiers["device"], system.tiers["host"]
-    assert near.usd_per_gigabyte is not None
-    assert far.usd_per_gigabyte is not None
-    assert saved == pytest.approx(200 * (near.usd_per_gigabyte - far.usd_per_gigabyte))
-    assert saved > 0

@@ -9,10 +9,10 @@ from simulator.errors import InputError
 from simulator.planning.browse import check_catalogue, facts, list_hardware, write_template
 from simulator.planning.catalogue_page import catalogue_page
 from simulator.simulate.predict import predict
-from simulator.specs import catalogue
+from simulator.specs import catalogue, folders
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HARDWARE = sorted(catalogue.names(catalogue.data_folder("hardware_specs")))
+HARDWARE = sorted(folders.names(folders.data_folder("hardware_specs")))
 MODELS = ("llama-3.1-8b", "llama-3.2-1b", "qwen3-30b-a3b", "deepseek-v3", "bitnet-b1.58-2b-4t")
 
 

@@ -9,20 +9,19 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
-from simulator.memory.engram import table_saving_usd, with_table
 from simulator.memory.tiers import memory_system
 from simulator.roofline.device.device import resolve
-from simulator.roofline.off_device.engram import free_until_tokens, table_penalty
 from simulator.roofline.off_device.exposure import FetchedRows
 from simulator.roofline.off_device.host_path import host_path
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.step.step import StepModel
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
-from simulator.specs.model import Model
+from simulator.specs.model import Model, Part
 from simulator.specs.offload import Offload, TableOffload
 
 H200 = catalogue.hardware("h200-sxm")
+NOTHING = np.zeros(())
 PATH = host_path(memory_system(H200), "host", resolve(H200), field="offload")
 
 
@@ -40,6 +39,20 @@ def fetched(
     hardware = catalogue.hardware(rate)
     path = host_path(memory_system(hardware), "host", resolve(hardware), field="offload")
     return FetchedRows((table,), 36, path, TableOffload.model_validate(settings))
+
+
+def with_table(model: Model, *, parameters: float) -> Model:
+    """``model`` with one table of ``parameters`` values before its second layer."""
+    width = model.hidden_size
+    table = Part.model_validate(
+        {
+            "kind": "engram", "rows": round(parameters / width), "width": width, "orders": (2, 3),
+            "heads": 8, "streams": 4, "layer": 1,
+        }
+    )  # fmt: skip
+    first, second, *rest = model.layers
+    layers = (first, second.model_copy(update={"lookup": table}), *rest)
+    return model.model_copy(update={"layers": layers})
 
 
 def serving_s(model: Model, settings: Offload | None) -> float:
@@ -68,27 +81,25 @@ def test_a_table_of_100_billion_parameters_on_the_host_costs_what_was_published(
 
 
 def test_a_kernel_of_the_device_hides_more_than_cores_of_the_host() -> None:
-    by_kernel = table_penalty(fetched(), 0.02, 256)
-    by_cores = table_penalty(fetched(collected_by="host"), 0.02, 256)
+    by_kernel = fetched().exposed_s(0.02, 256, NOTHING)
+    by_cores = fetched(collected_by="host").exposed_s(0.02, 256, NOTHING)
     assert by_kernel < by_cores
 
 
 @given(st.floats(1e-3, 0.1), st.integers(1, 20000), st.integers(1, 20000))
 def test_more_tokens_never_wait_less(base: float, first: int, second: int) -> None:
     few, many = sorted((first, second))
-    rows, none = fetched(), np.zeros(())
-    assert rows.exposed_s(base, few, none) <= rows.exposed_s(base, many, none) + 1e-12
+    rows = fetched()
+    assert rows.exposed_s(base, few, NOTHING) <= rows.exposed_s(base, many, NOTHING) + 1e-12
 
 
-def test_later_layers_smaller_rows_and_faster_links_stay_free_for_longer() -> None:
-    def step_s(tokens: np.ndarray) -> np.ndarray:
-        return 3e-3 + tokens * 16e-6
+def test_later_layers_smaller_rows_and_faster_links_wait_less() -> None:
+    def waits(**known) -> float:
+        return float(fetched(**known).exposed_s(0.01, 16384, NOTHING))
 
-    assert free_until_tokens(fetched(layer=8), step_s) >= free_until_tokens(fetched(), step_s)
-    small, large = fetched(row_bytes=64), fetched(row_bytes=5120)
-    assert free_until_tokens(small, step_s) > free_until_tokens(large, step_s)
-    chip = fetched(rate="gh200", row_bytes=5120)
-    assert free_until_tokens(chip, step_s) > free_until_tokens(large, step_s)
+    assert waits(row_bytes=2560, layer=8) < waits(row_bytes=2560)
+    assert waits(row_bytes=64) < waits(row_bytes=2560) < waits(row_bytes=5120)
+    assert waits(row_bytes=5120, rate="gh200") < waits(row_bytes=5120)
 
 
 def test_hot_rows_on_the_device_spare_the_bus() -> None:
@@ -99,10 +110,9 @@ def test_hot_rows_on_the_device_spare_the_bus() -> None:
 
 def test_a_layer_waits_when_nothing_is_fetched_ahead() -> None:
     ahead, late = fetched(layer=18), fetched(layer=18, prefetch=False)
-    none = np.zeros(())
-    waits = late.exposed_s(0.05, 4096, none)
+    waits = late.exposed_s(0.05, 4096, NOTHING)
     assert waits == pytest.approx(float(PATH.gather_s(4096 * 16, 320)))
-    assert ahead.exposed_s(0.05, 4096, none) < waits
+    assert ahead.exposed_s(0.05, 4096, NOTHING) < waits
 
 
 def test_the_table_of_a_model_moves_from_the_device_to_the_host_or_a_drive() -> None:
@@ -123,9 +133,3 @@ def test_tables_larger_than_the_host_are_refused_with_the_sum() -> None:
     graph = build(model)
     with pytest.raises(InputError, match="2 TB tables = 2 TB exceed the 250 GB"):
         offload(graph, H200, resolve(H200), Offload(tables=TableOffload()))
-
-
-def test_host_memory_is_cheaper_than_the_devices() -> None:
-    saved = table_saving_usd(memory_system(H200), 100e9)
-    assert saved is not None
-    assert saved > 1000

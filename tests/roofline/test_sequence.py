@@ -30,10 +30,10 @@ from simulator.roofline.laws.sequence.formula import (
 )
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
-from simulator.specs import catalogue
+from simulator.specs import catalogue, folders
 from simulator.validation.calibrate.sequence import with_constants
 
-MODELS = list(catalogue.names(catalogue.data_folder("models")))
+MODELS = list(folders.names(folders.data_folder("models")))
 SPARSE_OR_RECURRENT = [
     "deepseek-v3.2", "deepseek-v4-flash", "deepseek-v4-pro", "glm-5", "glm-5.2", "minimax-m3",
     "qwen3-next-80b-a3b", "qwen3.5-397b-a17b", "kimi-k3", "mamba2-2.7b",

@@ -8,7 +8,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.under_engine import under_engine
-from simulator.specs import catalogue
+from simulator.specs import catalogue, folders
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Quantity
 
@@ -94,7 +94,7 @@ def test_a_limit_of_bandwidth_binds_fast_memories_only() -> None:
 
 
 def test_every_profile_and_class_predicts_a_step() -> None:
-    for name in catalogue.names(catalogue._PACKAGE / "specs" / "engine_profiles"):
+    for name in folders.names(folders.SPECS / "engine_profiles"):
         for hardware in ("h200-sxm", "rtx-4090", "apple-m4-max", "tpu-v6e", "snapdragon-x-elite"):
             step = model(catalogue.engine_profile(name), hardware).evaluate(
                 StepShape.decode(np.array([1, 8]), 512)

@@ -12,9 +12,7 @@ from simulator.roofline.off_device.traffic import (
     CopyCalibration,
     GatherCalibration,
     copy_time_s,
-    fair_share_bytes_per_s,
     gather_time_s,
-    shared_finish_times_s,
     slowdown_beside_copy,
     slowdown_beside_gather,
     time_beside_traffic_s,
@@ -40,7 +38,6 @@ GATHER = GatherCalibration(
 CONTENTION = ContentionCalibration(copy_interference=5.4, core_interference=1.2)
 
 sizes = st.floats(min_value=0, max_value=1e12)
-demands = st.lists(st.floats(min_value=0, max_value=1e12), min_size=1, max_size=12)
 
 
 def test_a_large_copy_runs_at_the_usable_bandwidth() -> None:
@@ -130,35 +127,3 @@ def test_traffic_costs_a_kernel_at_most_the_time_it_lasts(
     assert alone <= beside * (1 + 1e-12)
     assert beside <= alone + traffic + 1e-12
     assert beside <= alone * slowdown + 1e-12
-
-
-@given(demands, st.floats(min_value=0, max_value=1e12))
-def test_fair_shares_fill_the_link_and_no_more(wanted: list[float], capacity: float) -> None:
-    rates = fair_share_bytes_per_s(wanted, capacity)
-    assert np.all(rates <= np.array(wanted))
-    assert rates.sum() == pytest.approx(min(sum(wanted), capacity), rel=1e-9, abs=1e-3)
-
-
-@given(demands, st.floats(min_value=1, max_value=1e12))
-def test_a_flow_that_is_cut_gets_no_less_than_any_other(
-    wanted: list[float], capacity: float
-) -> None:
-    rates = fair_share_bytes_per_s(wanted, capacity)
-    cut = rates < np.array(wanted) * (1 - 1e-9)
-    assert np.all(rates[cut] >= rates.max() * (1 - 1e-9))
-
-
-def test_fair_shares_work_on_many_links_at_once() -> None:
-    rates = fair_share_bytes_per_s([[10, 40, 60], [10, 10, 10]], [90, 90])
-    np.testing.assert_allclose(rates, [[10, 40, 40], [10, 10, 10]])
-
-
-def test_equal_flows_finish_together_when_the_link_has_moved_everything() -> None:
-    np.testing.assert_allclose(shared_finish_times_s([5.0, 5.0, 5.0], 3.0), [5, 5, 5])
-
-
-@given(demands)
-def test_the_last_flow_finishes_when_the_link_has_moved_all_bytes(nbytes: list[float]) -> None:
-    finish = shared_finish_times_s(nbytes, 1e9)
-    assert finish.max() == pytest.approx(sum(nbytes) / 1e9, rel=1e-9)
-    assert np.all(finish >= np.array(nbytes) / 1e9 * (1 - 1e-9))

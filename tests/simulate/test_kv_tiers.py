@@ -7,10 +7,10 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.memory.tiers import memory_system
-from simulator.roofline.off_device.transfers import load_s
+from simulator.roofline.off_device.host_path import host_path
 from simulator.simulate.cache_tiers import with_cache_tiers
-from simulator.simulate.run import simulate
 from simulator.simulate.replica import replica_of
+from simulator.simulate.run import simulate
 from simulator.specs.deployment import Deployment
 from simulator.specs.offload import CacheOffload, Offload
 from simulator.specs.reading import validate
@@ -62,11 +62,15 @@ def test_every_tier_has_the_link_and_the_rate_of_its_memory():
     assert tiers.bytes_per_token == 131072
     assert tiers.layers == 32
     system = memory_system(setup.hardware, deployment.offload)
+    ways = {
+        tier.name: host_path(system, tier.name, setup.device, field="offload.kv")
+        for tier in tiers.tiers
+    }
     for nbytes in (1e7, 1e9, 1e11):
-        alone = float(load_s(system, setup.device, "host", nbytes, kv))
+        alone = float(ways["host"].copy_s(nbytes))
         assert tiers.link.seconds(nbytes) == pytest.approx(alone, rel=1e-3, abs=1e-5)
         for tier in tiers.tiers[1:]:
-            alone = float(load_s(system, setup.device, tier.name, nbytes, kv))
+            alone = float(ways[tier.name].copy_s(nbytes))
             assert tier.channel.seconds(nbytes) == pytest.approx(alone, rel=1e-2, abs=1e-5)
             assert tier.channel.seconds(nbytes) > nbytes / 64e9
 

@@ -6,8 +6,8 @@ from simulator.errors import InputError
 from simulator.roofline.device.device import resolve
 from simulator.simulate.layouts import layouts_for
 from simulator.simulate.predict import predict
-from simulator.simulate.representative import MOST_SIMULATED, sample_of
 from simulator.simulate.replica import replica_of
+from simulator.simulate.representative import MOST_SIMULATED, sample_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery
-from simulator.simulate.run import cluster_settings, simulate
 from simulator.simulate.replica import replica_of
+from simulator.simulate.run import cluster_settings, simulate
 from simulator.specs.deployment import Deployment
 from simulator.specs.scenario import Scenario
 

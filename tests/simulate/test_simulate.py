@@ -20,8 +20,8 @@ from simulator.specs.workload import Poisson, Synthetic, Uniform
 )
 def test_tokens_and_joules_are_conserved(rate, seed, longest):
     from simulator.serving.cluster import serve
-    from simulator.simulate.run import cluster_settings, requests_of, summarise
     from simulator.simulate.replica import replica_of
+    from simulator.simulate.run import cluster_settings, requests_of, summarise
     from simulator.specs.scenario import Scenario
 
     workload = Synthetic(

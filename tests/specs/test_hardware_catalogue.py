@@ -7,8 +7,9 @@ from functools import cache
 import pytest
 
 from simulator.specs import consistency
-from simulator.specs.catalogue import all_hardware, data_folder, hardware, names
+from simulator.specs.catalogue import all_hardware, hardware
 from simulator.specs.consistency import check, old_prices
+from simulator.specs.folders import data_folder, names
 from simulator.specs.hardware import Hardware
 from simulator.specs.reading import read_mapping, validate
 

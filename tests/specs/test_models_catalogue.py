@@ -4,10 +4,10 @@ import pytest
 
 from simulator.graph.build import build
 from simulator.graph.parameters import compare_published
-from simulator.specs import catalogue
+from simulator.specs import catalogue, folders
 from simulator.specs.reading import read_mapping
 
-NAMES = sorted(catalogue.names(catalogue.data_folder("models")))
+NAMES = sorted(folders.names(folders.data_folder("models")))
 PROMISED = [
     "llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "llama-2-7b", "llama-2-13b",
     "llama-2-70b", "llama-3.2-1b", "llama-3.2-3b", "llama-3.3-70b", "qwen3-0.6b",
@@ -64,7 +64,7 @@ def test_every_model_builds(name):
 def test_aliases_lead_to_one_model_each():
     owners = {}
     for name in NAMES:
-        path = catalogue.names(catalogue.data_folder("models"))[name]
+        path = folders.names(folders.data_folder("models"))[name]
         for alias in read_mapping(path).get("aliases", []):
             key = alias.lower().split("/")[-1]
             assert owners.setdefault(key, name) == name, f"{alias} stands in two files"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import InputError
-from simulator.specs import catalogue
+from simulator.specs import folders
 from simulator.validation.calibrate.run import calibrate
 from simulator.validation.measured.published import published_points, write_points
 from simulator.validation.read import PUBLISHED, read_points
@@ -30,7 +30,7 @@ def test_own_table_is_large_and_cited() -> None:
     assert len(points) >= 250
     assert len({p.hardware.partition(":")[0] for p in points}) >= 15
     assert all(p.source for p in points)
-    known = set(catalogue.names(catalogue.data_folder("hardware_specs")))
+    known = set(folders.names(folders.data_folder("hardware_specs")))
     assert {p.hardware.partition(":")[0] for p in points} <= known
 
 

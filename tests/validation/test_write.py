@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.specs.hardware import Calibration
+from simulator.specs.calibration import Calibration
 from simulator.specs.yaml_text import read_yaml
 from simulator.validation.calibrate.write import calibration_yaml, place
 

@@ -11,8 +11,9 @@ from simulator.roofline.laws.collective.constants import Link as CalibratedLink
 from simulator.roofline.laws.collective.constants import LinkCalibration, Protocol
 from simulator.roofline.laws.collective.fabric import Fabric, FabricKind
 from simulator.roofline.laws.collective.menu import ANY, AllReduceMenu
+from simulator.specs.calibration import Calibration
 from simulator.specs.catalogue import class_calibration, link_calibration
-from simulator.specs.hardware import Calibration, ComputeEngine, Hardware, Link
+from simulator.specs.hardware import ComputeEngine, Hardware, Link
 from simulator.specs.precision import COMPUTE_FALLBACKS, Precision
 
 if TYPE_CHECKING:

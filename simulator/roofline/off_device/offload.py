@@ -29,9 +29,6 @@ from simulator.specs import catalogue
 from simulator.specs.hardware import Hardware
 from simulator.specs.offload import Offload, WeightOffload
 
-JOULES_PER_LINK_BYTE = 50e-12
-"""Both ends of a host link and the wire between (assumed; PCIe 5 transceivers draw 5 pJ/bit)."""
-
 
 @dataclass(frozen=True)
 class OffloadPlan:
@@ -142,7 +139,7 @@ def offload(
     if "host" in by_tier and hardware.memory.host is None and settings.host_memory is None:
         capacity = system.tiers["host"].capacity_bytes
         notes.append(f"nobody says how much host memory there is; {capacity / 1e9:.0f} GB assumed")
-    joules = JOULES_PER_LINK_BYTE + max(
+    joules = device.power.joules_per_host_byte + max(
         (system.tiers[place].joules_per_byte for place in away), default=0.0
     )
     plan = OffloadPlan(device_bytes, by_tier, tuple(exposures), joules, tuple(notes))

@@ -1,7 +1,7 @@
 """Time of traffic between host memory, device memory and the device's cores.
 
-Copies by the copy engine, gathers of small rows by a kernel, what a running kernel loses while
-such traffic goes on beside it, and how several flows share one link. The shape of every law was
+Copies by the copy engine, gathers of small rows by a kernel, and what a running kernel loses while
+such traffic goes on beside it. The shape of every law was
 found on one H200 on PCIe 5 x16; constants that scale with the link are fractions of its data
 sheet bandwidth (one direction), so that they carry over to other links.
 """
@@ -158,44 +158,3 @@ def time_beside_traffic_s(
     alone = np.asarray(alone_s, dtype=np.float64)
     factor = np.asarray(slowdown, dtype=np.float64)
     return np.minimum(alone * factor, alone + np.asarray(traffic_s) * (1.0 - 1.0 / factor))
-
-
-def fair_share_bytes_per_s(demands: ArrayLike, capacity: ArrayLike) -> FloatArray:
-    """Max-min fair rates of flows that want one link, along the last axis of ``demands``.
-
-    Each flow gets what it asks for or an equal share of what is left, whichever is less (water
-    filling; Bertsekas and Gallager, Data Networks, section 6.5.2). ``capacity`` has the shape of
-    ``demands`` without its last axis. Rates never sum to more than the capacity.
-    """
-    wanted = np.asarray(demands, dtype=np.float64)
-    flows = wanted.shape[-1]
-    order = np.argsort(wanted, axis=-1, kind="stable")
-    rising = np.take_along_axis(wanted, order, axis=-1)
-    spent_before = np.cumsum(rising, axis=-1) - rising
-    left = np.asarray(capacity, dtype=np.float64)[..., np.newaxis] - spent_before
-    level = left / np.arange(flows, 0, -1)
-    # The water level is the first share that its flow would not use up; below it all are served.
-    full = rising <= level
-    served = np.logical_and.accumulate(full, axis=-1)
-    first = np.argmin(served, axis=-1)[..., np.newaxis]
-    top = np.where(
-        np.all(served, axis=-1)[..., np.newaxis], np.inf, np.take_along_axis(level, first, axis=-1)
-    )
-    return np.minimum(wanted, top)
-
-
-def shared_finish_times_s(nbytes: ArrayLike, link_bytes_per_s: ArrayLike) -> FloatArray:
-    """When each of the flows that start together on one fairly shared link is done.
-
-    ``nbytes`` holds the flows along its last axis, ``link_bytes_per_s`` has its shape without
-    that axis. While n flows are left each has 1/n of the link, so the smallest is done after n
-    times its own transfer, and the last when the link has moved all bytes.
-    """
-    size = np.asarray(nbytes, dtype=np.float64)
-    order = np.argsort(size, axis=-1, kind="stable")
-    rising = np.take_along_axis(size, order, axis=-1)
-    steps = np.diff(rising, axis=-1, prepend=0.0) * np.arange(size.shape[-1], 0, -1)
-    done = np.cumsum(steps, axis=-1) / np.asarray(link_bytes_per_s, dtype=np.float64)[..., None]
-    finish = np.empty_like(done)
-    np.put_along_axis(finish, order, done, axis=-1)
-    return finish

@@ -68,11 +68,6 @@ class Machine:
         return min(self.chips, self.layers) - 1
 
 
-def is_sram_machine(device: Device) -> bool:
-    """Whether ``device`` is one of these machines: it, or its class, has their law."""
-    return device.has_law("machine")
-
-
 def spread(
     graph: Graph,
     device: Device,

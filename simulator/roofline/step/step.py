@@ -102,8 +102,7 @@ class StepModel:
         # Constants that ``combine`` would look up anew for each of a million steps.
         self._is_whole = graph.layout.is_whole
         self._captured_tokens = profile.captured_tokens
-        power = self.device.power
-        self._idle_w, self._active_w, self._limit_w = power.idle_w, power.active_w, power.limit_w
+        self._power = self.device.power
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -192,10 +191,7 @@ class StepModel:
             if part.law == "link":
                 link = link + part.time_s
             kernels = kernels + part.kernels
-            work = work + part.memory_bytes * power.joules_per_hbm_byte
-            work = work + part.link_bytes * power.joules_per_link_byte
-            for datatype, flops in part.flops.items():
-                work = work + flops * power.joules_per_flop[datatype]
+            work = work + power.work_j(part.flops, part.memory_bytes, part.link_bytes)
         return busy, work, kernels, link
 
     def combine(
@@ -229,15 +225,15 @@ class StepModel:
         if self.offload is not None:
             pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)
         time_s = pass_s + host_s
-        drawn_j: Any = self._active_w * busy_s + work_j
         if not self._is_whole:
             time_s = larger(time_s, self._paced(pass_s, turns, larger))
             # Of a pass through all stages a device does its own stage's part.
-            drawn_j = drawn_j * (turns.passes * halves * turns.fill / self.graph.layout.pp)
+            own = turns.passes * halves * turns.fill / self.graph.layout.pp
+            busy_s, work_j = busy_s * own, work_j * own
         if self.offload is not None:
-            drawn_j = drawn_j + self.offload.energy_j(tokens)
-        drawn_j = self._idle_w * time_s + drawn_j
-        return time_s, smaller(drawn_j, self._limit_w * time_s)
+            moved_j: Any = self.offload.energy_j(tokens)
+            work_j = work_j + moved_j
+        return time_s, self._power.drawn_j(time_s, busy_s, work_j, smaller)
 
     def _paced(self, pass_s: NumberT, turns: Turns, larger: Choose) -> NumberT:
         """Time of all micro-batches: one pass, or the slowest stage's part of every one."""

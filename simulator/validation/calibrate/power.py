@@ -10,10 +10,8 @@ import numpy as np
 
 from simulator.roofline.device.power import (
     FloatArray,
-    PowerResult,
     PowerShares,
-    Work,
-    power_at_measured_time,
+    held_clock,
     power_calibration,
 )
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
@@ -63,17 +61,17 @@ def split_loads(loads: Sequence[PowerLoad]) -> tuple[list[PowerLoad], list[Power
 
 def predict_loads(
     shares: PowerShares, device: RatedDevice, loads: Sequence[PowerLoad]
-) -> PowerResult:
+) -> tuple[FloatArray, FloatArray]:
     """Watts and clock that the law gives for loads at their measured times."""
     flops = {
         name: np.array([load.flops if load.datatype == name else 0.0 for load in loads])
         for name in device.peak_flops
     }
     time = np.array([load.time_s for load in loads])
-    work = Work(time, 0.0, flops, np.array([load.hbm_bytes for load in loads]))
-    return power_at_measured_time(
-        power_calibration(shares, device.rated_w, device.peak_flops, device.hbm_bytes_per_s), work
-    )
+    power = power_calibration(shares, device.rated_w, device.peak_flops, device.hbm_bytes_per_s)
+    work_j = power.work_j(flops, np.array([load.hbm_bytes for load in loads]))
+    watts = power.drawn_j(time, time, work_j) / time
+    return watts, held_clock(power, time, time, work_j)
 
 
 def fit_power(
@@ -95,8 +93,8 @@ def fit_power(
     )
 
     def predict(values: Mapping[str, float]) -> FloatArray:
-        result = predict_loads(replace(fixed, **values), device, loads)
-        return np.concatenate([result.watts, result.clock[with_clock]])
+        watts, clock = predict_loads(replace(fixed, **values), device, loads)
+        return np.concatenate([watts, clock[with_clock]])
 
     fit = fit_log_time(predict, measured, {name: SHARE_RANGES[name] for name in free})
     return replace(fixed, **fit.values), fit

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device, resolve
 from simulator.specs import catalogue
-from simulator.specs.hardware import Calibration
+from simulator.specs.calibration import Calibration
 from simulator.validation.calibrate.kernel_fits import fit_kernel_table
 from simulator.validation.calibrate.section import section_of_rates
 from simulator.validation.calibrate.steps import Batch, batches, fit_steps, rates_of, with_rates

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.roofline.device.device import Device
-from simulator.specs.hardware import Calibration
+from simulator.specs.calibration import Calibration
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.least_squares import Fit
 from simulator.validation.calibrate.steps import rated_names

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from simulator.specs.hardware import Calibration
+from simulator.specs.calibration import Calibration
 from simulator.specs.quantity import Quantity
 
 _WIDTH = 100

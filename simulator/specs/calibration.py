@@ -1,0 +1,51 @@
+"""How far a device falls short of its data sheet, as found by measurement: constants of laws."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from simulator.specs.quantity import AsOf, Quantity, Spec
+
+LinkName = Literal["host", "scale_up", "scale_out"]
+
+
+def _leaf(raw: object) -> object:
+    return raw if isinstance(raw, dict | Quantity) else {"value": raw}
+
+
+Constant = Annotated[Quantity, BeforeValidator(_leaf)]
+"""A plain SI number or fraction, whose meaning a cost law defines."""
+
+
+class Calibration(Spec):
+    """How far a part of a device falls short of its data sheet, as found by measurement.
+
+    ``constants`` maps a cost law (``matmul.bf16``, ``attention.decode``, ``elementwise``, …) to
+    its named constants; ``matmul.bf16`` is laid over ``matmul``, and what both leave out comes
+    from the device class. ``kernels`` names the kernel family that a law uses. ``residual`` is a
+    law's own relative error (one standard deviation of log time) on rows that were not fitted.
+    """
+
+    measured_with: str
+    as_of: AsOf | None = None
+    rows: int | None = Field(default=None, ge=0)
+    constants: dict[str, dict[str, Constant]] = {}
+    kernels: dict[str, str] = {}
+    residual: dict[str, Constant] = {}
+
+
+class EngineCalibration(Calibration):
+    """An engine's section of a calibration file.
+
+    ``carried_from`` names a device whose engine of the same name lends its constants and kernel
+    families where nobody has measured this one; ``residual`` says how far that can be wrong.
+    """
+
+    carried_from: str | None = None
+
+
+class DeviceCalibration(Spec):
+    """``calibrations/<device>.yaml``: what each part of the device was measured to reach."""
+
+    engines: dict[str, EngineCalibration] = {}
+    links: dict[LinkName, Calibration] = {}

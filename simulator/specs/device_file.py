@@ -1,0 +1,270 @@
+"""One device from its files: its family's base, its calibration and the sources that it names.
+
+A file may name a ``base`` device and then holds only what differs: mappings are laid over the
+base's field by field, lists by the key that the schema gives them (see ``MergedBy``), anything
+else is replaced. ``without`` names fields of the base that the device does not have.
+
+What was measured stands in ``calibrations/<device>.yaml`` beside the file, section by section;
+a single file of one's own may carry it inline, as ``calibration`` of the engine or link.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError, nearest
+from simulator.specs.calibration import Calibration, DeviceCalibration, EngineCalibration
+from simulator.specs.folders import SOURCES, data_folder, names
+from simulator.specs.hardware import Hardware, MergedBy
+from simulator.specs.kept import Reader
+from simulator.specs.reading import validate
+
+CALIBRATIONS = "calibrations"
+
+_PARTS = ("engines", "links")
+"""Sections of a device's file whose entries can be calibrated."""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What a chain of files says of a device: raw fields, and calibrations by their place."""
+
+    content: dict[str, Any]
+    calibrations: dict[tuple[str, str], Calibration]
+
+
+def read_device(path: Path, reader: Reader) -> Hardware:
+    """The device that ``path`` and the files it builds on describe.
+
+    Raises:
+        InputError: a file is missing or wrong; names the file, the field and the remedy.
+    """
+    described = _described(path, reader, ())
+    found = validate(Hardware, described.content, path)
+    if found.name != path.stem:
+        raise InputError(
+            f"name {found.name!r} differs from the file's name",
+            file=path,
+            field="name",
+            remedy=f"write name: {path.stem}",
+        )
+    sources = _sources(described.content, reader)
+    return _calibrated(found, described.calibrations, path).model_copy(update={"sources": sources})
+
+
+def calibration_file(path: Path) -> Path:
+    """Where the calibration of the device in ``path`` is looked for."""
+    return path.parent / CALIBRATIONS / path.name
+
+
+def _described(path: Path, reader: Reader, above: Sequence[Path]) -> _Described:
+    own = reader.mapping(path)
+    content, calibrations = own, {}
+    if own.get("base") is not None:
+        place = _base(own["base"], path, (*above, path), reader)
+        base = _described(place, reader, (*above, path))
+        content = _laid_over_base(base.content, own, path)
+        calibrations = base.calibrations
+    inline = set(_inline(own))
+    measured = _measured(path, reader)
+    for part, name in inline & measured.keys():
+        raise InputError(
+            f"{calibration_file(path)} calibrates the same",
+            file=path,
+            field=f"{part}.{name}.calibration",
+            remedy="keep one of the two",
+        )
+    inherited = {place: found for place, found in calibrations.items() if place not in inline}
+    return _Described(content, {**inherited, **measured})
+
+
+def _base(name: object, path: Path, above: Sequence[Path], reader: Reader) -> Path:
+    found = _device_path(str(name), path, "base", reader)
+    if found in above:
+        raise InputError("is built on itself", file=path, field="base", remedy="name another base")
+    return found
+
+
+def _device_path(name: str, path: Path, field: str, reader: Reader) -> Path:
+    """The file of device ``name`` beside ``path``, or else in the catalogue."""
+    beside = path.with_name(f"{name}.yaml")
+    if beside != path and reader.exists(beside):
+        return beside
+    known = names(data_folder("hardware_specs"))
+    if name not in known:
+        suggested = nearest(name, {**known, **names(path.parent)})
+        raise InputError(f"unknown device {name!r}", file=path, field=field, remedy=suggested)
+    return known[name]
+
+
+def _laid_over_base(base: dict[str, Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
+    under = {name: value for name, value in base.items() if name != "aliases"}
+    over = {name: value for name, value in own.items() if name != "without"}
+    lacking = own.get("without", [])
+    if not isinstance(lacking, list):
+        raise InputError(
+            "is not a list", file=path, field="without", remedy="write without: [prices]"
+        )
+    for field in lacking:
+        under = _lacking(under, str(field).split("."), path, str(field))
+    keys = {
+        name: mark.fields
+        for name, info in Hardware.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, MergedBy)
+    }
+    merged = _merged(under, over, keys)
+    inherited = under.get("sources")
+    if isinstance(inherited, dict) and isinstance(merged["sources"], dict):
+        # What the device does not name any more, it does not cite either.
+        named = {*named_sources(merged), *own.get("sources", {})}
+        merged["sources"] = {k: text for k, text in merged["sources"].items() if k in named}
+    return merged
+
+
+def _lacking(
+    content: dict[str, Any], field: Sequence[str], path: Path, whole: str
+) -> dict[str, Any]:
+    first, *rest = field
+    if first not in content or (rest and not isinstance(content[first], dict)):
+        raise InputError(
+            f"the base has no {whole}", file=path, field="without", remedy=nearest(first, content)
+        )
+    if rest:
+        return {**content, first: _lacking(content[first], rest, path, whole)}
+    return {name: value for name, value in content.items() if name != first}
+
+
+def _merged(
+    under: dict[str, Any], over: dict[str, Any], keys: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    merged = dict(under)
+    for name, value in over.items():
+        below = merged.get(name)
+        if isinstance(below, list) and isinstance(value, list) and name in keys:
+            merged[name] = _merged_lists(below, value, keys[name])
+        elif isinstance(below, dict) and isinstance(value, dict) and _is_section(name, value):
+            merged[name] = _merged(below, value, {})
+        else:
+            merged[name] = value
+    return merged
+
+
+def _is_section(name: str, value: dict[str, Any]) -> bool:
+    """Numbers and calibrations are replaced whole: half of each would be nobody's."""
+    return "value" not in value and name != "calibration"
+
+
+def _merged_lists(under: list[Any], over: list[Any], key: Sequence[str]) -> list[Any]:
+    def key_of(entry: object) -> object:
+        return tuple(entry.get(k) for k in key) if isinstance(entry, dict) else None
+
+    replaced = {key_of(entry) for entry in over}
+    return [entry for entry in under if key_of(entry) not in replaced] + over
+
+
+def _inline(own: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Engines and links of a file that carry their calibration in it."""
+    for part in _PARTS:
+        section = own.get(part)
+        if isinstance(section, dict):
+            for name, fields in section.items():
+                if isinstance(fields, dict) and "calibration" in fields:
+                    yield part, name
+
+
+def _measured(path: Path, reader: Reader) -> dict[tuple[str, str], Calibration]:
+    """The sections of the device's own calibration file, if it has one."""
+    file = calibration_file(path)
+    if not reader.exists(file):
+        return {}
+    found = validate(DeviceCalibration, reader.mapping(file), file)
+    measured: dict[tuple[str, str], Calibration] = {}
+    for name, section in found.engines.items():
+        measured["engines", name] = _with_lent(name, section, path, reader)
+    for name, calibration in found.links.items():
+        measured["links", name] = calibration
+    return measured
+
+
+def _with_lent(
+    engine: str, section: EngineCalibration, path: Path, reader: Reader
+) -> EngineCalibration:
+    """The section with the constants of the device that it is carried over from."""
+    lender = section.carried_from
+    if lender is None:
+        return section
+    file, field = calibration_file(path), f"engines.{engine}.carried_from"
+    if section.constants or section.kernels:
+        remedy = "leave out constants and kernels, or carried_from"
+        raise InputError(
+            "stands beside constants of its own", file=file, field=field, remedy=remedy
+        )
+    other = calibration_file(_device_path(lender, path, field, reader))
+    content = reader.mapping(other) if reader.exists(other) else {}
+    lent = validate(DeviceCalibration, content, other).engines.get(engine)
+    if lent is None or lent.carried_from is not None:
+        raise InputError(
+            f"nobody has measured {engine!r} of {lender}",
+            file=file,
+            field=field,
+            remedy="name a device with constants of its own",
+        )
+    return section.model_copy(update={"constants": lent.constants, "kernels": lent.kernels})
+
+
+def _calibrated(
+    device: Hardware, calibrations: Mapping[tuple[str, str], Calibration], path: Path
+) -> Hardware:
+    engines, links = dict(device.engines), device.links
+    for (part, name), calibration in calibrations.items():
+        file = calibration_file(path)
+        update = {"calibration": calibration}
+        if part == "engines":
+            if name not in engines:
+                raise InputError(
+                    f"the device has no engine {name!r}",
+                    file=file,
+                    field=f"engines.{name}",
+                    remedy=nearest(name, engines),
+                )
+            engines[name] = engines[name].model_copy(update=update)
+        else:
+            link = getattr(links, name)
+            if link is None:
+                raise InputError(
+                    f"the device has no link {name!r}",
+                    file=file,
+                    field=f"links.{name}",
+                    remedy="describe the link in the device's own file",
+                )
+            links = links.model_copy(update={name: link.model_copy(update=update)})
+    return device.model_copy(update={"engines": engines, "links": links})
+
+
+def shared_sources(reader: Reader) -> dict[str, str]:
+    """The citations that several devices of the catalogue share, by their key."""
+    file = data_folder("hardware_specs") / SOURCES
+    return {str(key): str(text) for key, text in reader.mapping(file).items()}
+
+
+def _sources(content: dict[str, Any], reader: Reader) -> dict[str, str]:
+    """The file's own sources, and of those it shares or inherits the ones that it names."""
+    own = content.get("sources", {})
+    named = set(named_sources(content))
+    shared = {key: text for key, text in shared_sources(reader).items() if key in named}
+    return {**shared, **own}
+
+
+def named_sources(node: object) -> Iterator[str]:
+    """Whatever stands under a ``source`` in raw ``node``, a key or a citation."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            if name == "source" and isinstance(child, str):
+                yield child
+            else:
+                yield from named_sources(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from named_sources(child)

@@ -1,0 +1,23 @@
+"""Where the catalogue's files lie, and what each is called."""
+
+from pathlib import Path
+
+SPECS = Path(__file__).resolve().parent
+_PACKAGE = SPECS.parent
+
+SOURCES = "sources.yaml"
+"""The table of citations that several files of a folder share; it describes no device itself."""
+
+
+def data_folder(name: str) -> Path:
+    """The folder ``hardware_specs``, ``models`` or ``scenarios``.
+
+    An installed wheel carries them inside the package; a checkout has them beside it.
+    """
+    installed = _PACKAGE / "data" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def names(folder: Path) -> dict[str, Path]:
+    """Name (the file's stem) → path of every entry of a catalogue folder, sorted."""
+    return {p.stem: p for p in sorted(folder.glob("*.yaml")) if p.name != SOURCES}
