@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from simulator.errors import InputError, nearest
+from simulator.specs.quantity import Spec
 from simulator.specs.schema import models_in
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
@@ -89,15 +90,17 @@ def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) ->
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise _explain(error, kind, file) from None
+        raise _explain(error, kind, content, file) from None
 
 
-def _explain(error: ValidationError, kind: type[BaseModel], file: object | None) -> InputError:
+def _explain(
+    error: ValidationError, kind: type[BaseModel], content: object, file: object | None
+) -> InputError:
     problems = error.errors(include_url=False)
     # An unknown field is usually the misspelling behind a "missing" one: tell it first.
     problems.sort(key=lambda p: p["type"] != "extra_forbidden")
     first = problems[0]
-    place = _Place.of(kind, first["loc"])
+    place = _Place.of(kind, content, first["loc"])
     remedy: str | None = None
     if first["type"] == "extra_forbidden":
         problem, remedy = place.unknown()
@@ -111,11 +114,14 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
         problem = f"must be {_PLAINLY[first['type']]}, found {first['input']!r}"
     elif first["type"] == "value_error":
         problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+    elif first["type"] == "unknown_kind":
+        problem, remedy = first["msg"], first["ctx"]["remedy"]
+        place = replace(place, path=f"{place.path}.kind")
     else:
         said = first["msg"].removeprefix("Input should be ")
         should = "must be " if said != first["msg"] else ""
         problem = f"{should}{said[0].lower()}{said[1:]}, found {first['input']!r}"
-    others = len({place.path} ^ {_Place.of(kind, p["loc"]).path for p in problems})
+    others = len({place.path} ^ {_Place.of(kind, content, p["loc"]).path for p in problems})
     if others:
         more = f"{others} more problem{'s' if others > 1 else ''} beside it"
         remedy = f"{remedy} ({more})" if remedy else more
@@ -174,20 +180,24 @@ class _Place:
     alternatives: Mapping[str, type[BaseModel]]
 
     @classmethod
-    def of(cls, kind: type[BaseModel], location: tuple[int | str, ...]) -> "_Place":
+    def of(
+        cls, kind: type[BaseModel], content: object, location: tuple[int | str, ...]
+    ) -> "_Place":
         place = cls("", kind, None, {})
         for i, part in enumerate(location):
             if str(part) in place.alternatives and place.tag is None:
                 place = replace(place, owner=place.alternatives[str(part)], tag=str(part))
                 continue
+            content = _below(content, part)
             found = _field_of(place.owner, str(part))
             path = f"{place.path}.{part}".lstrip(".")
             if found is None or i == len(location) - 1:
-                place = replace(place, path=path)
+                # Mapping keys and list positions name no field: the class stays, or its kind.
+                place = replace(place, path=path, owner=_class_of(place.owner, content))
                 continue
             models = models_in(found.annotation)
             tags = {tag: model for model in models for tag in _tags(model)}
-            chosen = models[0] if models else place.owner
+            chosen = _class_of(models[0] if models else place.owner, content)
             place = cls(path, chosen, None, tags if len(models) > 1 else {})
         return place
 
@@ -206,6 +216,16 @@ class _Place:
             )
         known = [f.alias or n for n, f in self.owner.model_fields.items()]
         return "unknown field", nearest(name, known)
+
+
+def _class_of(kind: type[BaseModel], content: object) -> type[BaseModel]:
+    return kind.schema_of(content) if issubclass(kind, Spec) else kind
+
+
+def _below(content: object, part: int | str) -> object:
+    if isinstance(content, dict):
+        return content.get(part)
+    return content[part] if isinstance(content, list) and isinstance(part, int) else None
 
 
 def _field_of(kind: type[BaseModel], name: str) -> FieldInfo | None:
