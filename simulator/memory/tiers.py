@@ -53,7 +53,7 @@ class SharedLink:
     """A link that weights, cache and tables share, in one direction; ``used`` is others' part."""
 
     name: str
-    technology: str
+    link_class: str
     bandwidth_bytes_per_s: float
     used_bytes_per_s: float = 0.0
 
@@ -153,7 +153,7 @@ def memory_system(hardware: Hardware, settings: Offload | None = None) -> Memory
         tiers["storage"] = replace(found, bandwidth_bytes_per_s=rate)
     kv = settings.kv
     if kv is not None and kv.remote and kv.remote_bandwidth is not None:
-        links["network"] = SharedLink("network", "network", kv.remote_bandwidth)
+        links["network"] = SharedLink("network", "pcie", kv.remote_bandwidth)
         tiers["remote"] = Tier(
             "remote", "network", kv.remote, kv.remote_bandwidth, NETWORK_LATENCY_S, 4096.0,
             1e-9, None, (*path, "network"),
@@ -192,7 +192,7 @@ def _tier(name: str, memory: MemoryTier, path: tuple[str, ...]) -> Tier:
 
 
 def _link(link: Link, used: float) -> SharedLink:
-    return SharedLink("host", link.technology, float(link.bandwidth), used)
+    return SharedLink("host", link.link_class, float(link.bandwidth), used)
 
 
 def shared_bandwidth_bytes_per_s(system: MemorySystem, background_bytes_per_s: float) -> float:

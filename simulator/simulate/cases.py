@@ -10,7 +10,7 @@ import numpy as np
 from simulator.errors import InputError, nearest
 from simulator.simulate.point import answerable
 from simulator.simulate.predict import STEPS, Steps, answer
-from simulator.simulate.prediction import keys, prediction
+from simulator.simulate.prediction import keys, steps_predicted
 from simulator.simulate.replica import Replica, replica_of
 from simulator.specs.question import PREDICT, Change, ask, flags, from_fields, path_of
 from simulator.specs.scenario import Scenario
@@ -121,8 +121,7 @@ def _steps(scenarios: list[Scenario]) -> list[Answer]:
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        sigma = figures.pop("sigma")
-        answered = prediction(setup, first.economics, phase, figures, sigma).rows()
+        answered = steps_predicted(setup, first.economics, phase, figures).rows()
     upcoming = iter(answered)
     return [
         next(upcoming) if good[i] else _refusal(setup, step, batch[i : i + 1], context[i : i + 1])

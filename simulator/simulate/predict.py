@@ -7,12 +7,14 @@ import numpy as np
 
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.step import OperatorReport
+from simulator.simulate.figures import figures_of
 from simulator.simulate.point import decode_steps, prefill_steps
-from simulator.simulate.prediction import Prediction, prediction
+from simulator.simulate.prediction import Prediction, facts, predicted, steps_predicted
 from simulator.simulate.replica import Replica, capacity_batch, replica_of
 from simulator.simulate.representative import sample_of
 from simulator.simulate.run import simulate
 from simulator.simulate.serving_point import requests_of_point
+from simulator.simulate.uncertainty import rescaled
 from simulator.specs.question import PREDICT, ask, from_fields
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
@@ -61,7 +63,7 @@ def answer(scenario: Scenario) -> Prediction:
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    return prediction(setup, scenario.economics, point.kind, only, only.pop("sigma"))
+    return steps_predicted(setup, scenario.economics, point.kind, only)
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:
@@ -91,23 +93,21 @@ def _served(scenario: Scenario, setup: Replica, point: ServingPoint) -> Predicti
         scenario.model_copy(update={"workload": workload, "deployment": deployment}), setup=setup
     )
     m = result.metrics
-    decode = result.decode
-    serving = {name: float(s) for name, s in setup.profile.serving.items()}
-    sigma = float(np.hypot(decode.relative_sigma, serving.get("tpot", 0.12)))
-    given = {
+    factor = sample.factor
+    power_w = m.power_w * factor
+    known = {
         **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
-        "output_tokens_per_s": m.output_tokens_per_s * sample.factor,
-        "requests_per_s": m.requests_per_s * sample.factor,
-        "input_tokens_per_s": m.input_tokens / m.makespan_s * sample.factor,
+        **facts(setup, scenario.economics, power_w),
+        "output_tokens_per_s": m.output_tokens_per_s * factor,
+        "requests_per_s": m.requests_per_s * factor,
+        "input_tokens_per_s": m.input_tokens / m.makespan_s * factor,
         "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
         "max_batch": int(capacity_batch(setup, np.array(float(point.isl + point.osl))))
         * setup.deployment.replicas,
-        "power_w": m.power_w * sample.factor,
+        "power_w": power_w,
         "prefill_share": m.prefill_share,
     }
-    # Queueing magnifies an error of the step time; twice is what the measured points show.
-    slower = float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4)))
-    found = prediction(
-        setup, scenario.economics, "serve", given, sigma, metrics=m, slower_sigma=slower
-    )
+    figures = figures_of(known, m)
+    spread = rescaled(result.intervals, result.figures, figures)
+    found = predicted(setup, scenario.economics, "serve", figures, spread)
     return found if sample.is_whole else replace(found, notes=(*found.notes, sample.note()))

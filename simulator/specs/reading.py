@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from simulator.errors import InputError, nearest
+from simulator.errors import FieldError, InputError, nearest
 from simulator.specs.quantity import Spec
 from simulator.specs.schema import models_in
 
@@ -113,7 +113,9 @@ def _explain(
     elif first["type"] in _PLAINLY:
         problem = f"must be {_PLAINLY[first['type']]}, found {first['input']!r}"
     elif first["type"] == "value_error":
-        problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        problem = str(reason)
+        remedy = reason.remedy if isinstance(reason, FieldError) else None
     elif first["type"] == "unknown_kind":
         problem, remedy = first["msg"], first["ctx"]["remedy"]
         place = replace(place, path=f"{place.path}.kind")
