@@ -10,7 +10,6 @@ import numpy as np
 from simulator.simulate.point import decode_steps
 from simulator.simulate.replica import replica_of
 from simulator.specs.deployment import Deployment
-from simulator.specs.precision import precision_names
 
 _ROWS = 20_000
 
@@ -41,7 +40,6 @@ def main() -> None:
             f"first {first_s * 1e3:.0f} ms, again {build_s * 1e3:.1f} ms, "
             f"{rows_per_s:,.0f} decode steps/s"
         )
-    print(len(precision_names()), "precisions")
 
 
 if __name__ == "__main__":
