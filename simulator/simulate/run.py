@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulator.economics.cost import DevicePrice, device_price
+from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.remarks import remarks
@@ -60,7 +62,7 @@ def simulate(
         measured=measured_figures,
         widths=widths_of(
             result.decode.relative_sigma,
-            setup.device.residual("power"),
+            setup.device.book.law(POWER).residual,
             facts(setup, scenario, result.metrics),
         ),
         warm_up=scenario.warm_up_requests,
@@ -72,7 +74,7 @@ def errors_of(setup: Replica, prefill: Binding, decode: Binding) -> ReplicaError
     """Errors of a replica whose steps are typically such."""
     return ReplicaErrors.of(
         setup.profile,
-        power=setup.device.residual("power"),
+        power=setup.device.book.law(POWER).residual,
         decode=decode.relative_sigma,
         prompts=prefill.relative_sigma,
     )
@@ -163,7 +165,7 @@ def summarise(scenario: Scenario, setup: Replica, outcome: Outcome) -> Simulatio
         )
     return SimulationResult(
         scenario=scenario.name,
-        title=scenario.title or scenario.name,
+        title=scenario.title or title_of(scenario, setup, deployment.total_devices),
         hardware=scenario.hardware_name,
         hardware_title=setup.hardware.title,
         model=setup.model.name,
@@ -212,6 +214,13 @@ def known_figures(
     }
 
 
+def title_of(scenario: Scenario, setup: Replica, devices: int) -> str:
+    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
+    count = "" if devices == 1 else f"{devices} × "
+    system = f"{setup.model.title} on {count}{setup.hardware.title}"
+    return f"{system}: {describe(scenario.workload)}"
+
+
 def typical_steps(setup: Replica, metrics: ServingMetrics) -> tuple[Binding, Binding]:
     """A prefill of the mean prompt and a decode step of the mean batch, explained."""
     finished = max(metrics.finished, 1)
@@ -244,7 +253,7 @@ def sources_of(setup: Replica) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
-    found += [f"calibration: {text}" for text in dict.fromkeys(setup.device.origins.values())]
+    found += [f"calibration: {text}" for text in setup.device.book.origins]
     if setup.model.source:
         found.append(f"{setup.model.name}: {setup.model.source}")
     found.append(f"{setup.profile.name}: {setup.profile.source}")
