@@ -1,20 +1,14 @@
 """One engine step or one serving point, without a scenario file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.step import OperatorReport
-from simulator.simulate.figures import figures_of
 from simulator.simulate.point import decode_steps, prefill_steps
-from simulator.simulate.prediction import Prediction, facts, predicted, steps_predicted
-from simulator.simulate.replica import Replica, capacity_batch, replica_of
-from simulator.simulate.representative import sample_of
-from simulator.simulate.run import simulate
-from simulator.simulate.serving_point import requests_of_point
-from simulator.simulate.uncertainty import rescaled
+from simulator.simulate.prediction import Prediction, steps_predicted
+from simulator.simulate.replica import Replica, replica_of
 from simulator.specs.question import PREDICT, ask, from_fields
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
@@ -58,7 +52,10 @@ def answer(scenario: Scenario) -> Prediction:
     setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     point = scenario.workload
     if isinstance(point, ServingPoint):
-        return _served(scenario, setup, point)
+        # A step needs no simulation: it is imported for those who ask for one.
+        from simulator.simulate.serving_point import served
+
+        return served(scenario, setup, point)
     assert isinstance(point, DecodeStep | Prefill)
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
@@ -82,32 +79,3 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
     setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     of_phase = StepShape.prefill if isinstance(point, Prefill) else StepShape.decode
     return setup.step_model.report(of_phase(point.batch, point.context))
-
-
-def _served(scenario: Scenario, setup: Replica, point: ServingPoint) -> Prediction:
-    sample = sample_of(setup.deployment.replicas, point.concurrency)
-    simulated = {"replicas": sample.replicas, "devices": None}
-    deployment = setup.deployment.model_copy(update={} if sample.is_whole else simulated)
-    workload = requests_of_point(point, sample)
-    result = simulate(
-        scenario.model_copy(update={"workload": workload, "deployment": deployment}), setup=setup
-    )
-    m = result.metrics
-    factor = sample.factor
-    power_w = m.power_w * factor
-    known = {
-        **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
-        **facts(setup, scenario.economics, power_w),
-        "output_tokens_per_s": m.output_tokens_per_s * factor,
-        "requests_per_s": m.requests_per_s * factor,
-        "input_tokens_per_s": m.input_tokens / m.makespan_s * factor,
-        "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
-        "max_batch": int(capacity_batch(setup, np.array(float(point.isl + point.osl))))
-        * setup.deployment.replicas,
-        "power_w": power_w,
-        "prefill_share": m.prefill_share,
-    }
-    figures = figures_of(known, m)
-    spread = rescaled(result.intervals, result.figures, figures)
-    found = predicted(setup, scenario.economics, "serve", figures, spread)
-    return found if sample.is_whole else replace(found, notes=(*found.notes, sample.note()))
