@@ -11,14 +11,14 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, floor
+from math import ceil
 from typing import TypeVar
 
 import numpy as np
 
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.ranks import ONE_TURN, RankStep, Turns, turns_of
+from simulator.roofline.step.ranks import FLOATS, ONE_TURN, RankStep, Turns, share_of_step
 from simulator.roofline.step.step import StepModel
 
 _KNOT_RATIO = 1.12
@@ -177,22 +177,15 @@ class StepTable:
         past: float,
         sampling: int,
     ) -> tuple[float, float]:
-        """``mixed`` for one micro-batch of the fullest rank; see ``replica.rank_step``."""
+        """``mixed`` for one micro-batch of the fullest rank; see ``ranks.share_of_step``."""
         layout = self._layout
-        passes, halves = turns_of(float(decoding + prompts), layout, min, max, floor)
-        rounds = passes * halves
-        chunk = prompt_tokens / prompts / layout.cp
-        mine = ceil(decoding / (layout.batch_ways * rounds))
-        chunks = prompts / (layout.dp * rounds)
-        if not layout.balanced_prefill:
-            chunks = ceil(chunks)
-        ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
+        passes, halves, mine, chunks, chunk, before, ends, met = share_of_step(
+            layout, decoding, prompts, prompt_tokens / prompts, past, sampling, FLOATS
+        )
         tokens = mine + max(1, round(chunks * chunk))
-        met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
         part = self._token_part[tokens]
         if self._experts:
             part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
-        before = past + (prompt_tokens / prompts - chunk) / 2
         part = _sum(
             part,
             self._logit_part[mine + ends] if mine + ends else _NOTHING,
