@@ -176,3 +176,32 @@ def significant(value: float | None, digits: int = 3) -> str:
 def percent(ratio: float | None, digits: int = 3) -> str:
     """Print a ratio as a percentage: ``percent(0.0483)`` gives ``4.83 %``."""
     return "–" if ratio is None else f"{significant(100 * ratio, digits)} %"
+
+
+def money(usd: float | None) -> str:
+    """``money(0.1343)`` gives ``$0.134``."""
+    return "–" if usd is None or not math.isfinite(usd) else f"${significant(usd)}"
+
+
+def seconds(value: float | None) -> str:
+    """Milliseconds and microseconds below a second, minutes and hours above.
+
+    >>> seconds(0.0355), seconds(3138.0)
+    ('35.5 ms', '52.3 min')
+    """
+    if value is None or not math.isfinite(value) or value < 300:
+        return humane(value, "s")
+    minutes = value / 60
+    return f"{significant(minutes)} min" if minutes < 300 else f"{significant(minutes / 60)} h"
+
+
+def between(low: str, high: str) -> str:
+    """Two printed values as a range whose unit is written once.
+
+    >>> between("31.2 ms", "40.3 ms"), between("800 ms", "1.2 s")
+    ('31.2–40.3 ms', '800 ms – 1.2 s')
+    """
+    number, _, unit = low.partition(" ")
+    if unit and high.endswith(f" {unit}"):
+        low = number
+    return f"{low}–{high}" if " " not in low else f"{low} – {high}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.units import humane, parse, significant
+from simulator.units import between, humane, money, parse, seconds, significant
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,9 @@ def test_humane_reads_like_a_data_sheet():
     assert humane(math.inf) == "∞"
     assert significant(1834.4) == "1,834"
     assert significant(27.04) == "27"
+
+
+def test_a_range_writes_its_unit_once_where_both_share_it():
+    assert between(seconds(0.0312), seconds(0.0403)) == "31.2–40.3 ms"
+    assert between(seconds(0.8), seconds(1.2)) == "800 ms – 1.2 s"
+    assert between(money(0.07), money(0.38)) == "$0.07–$0.38"

@@ -13,35 +13,16 @@ if TYPE_CHECKING:
     from simulator.roofline.step.step import OperatorReport
     from simulator.simulate.prediction import Prediction
 
-_SHOWN = (
-    "step_time_s",
-    "ttft_s",
-    "tpot_s",
-    "output_tokens_per_s",
-    "total_tokens_per_s",
-    "requests_per_s",
-    "power_w",
-    "joules_per_output_token",
-    "joules_per_total_token",
-    "usd_per_million_input_tokens",
-    "usd_per_million_output_tokens",
-    "bound",
-    "memory_used_bytes",
-    "kv_capacity_tokens",
-    "max_batch",
-)
-
 
 def show_prediction(answer: "Prediction") -> None:
     """One prediction as an aligned table with its 80 % intervals."""
     from simulator.cli.console import console
     from simulator.report.tables import figures
 
-    found = answer.to_dict()
     screen = console()
     title = f"{answer.model} {answer.precision} on {answer.devices} × {answer.hardware}"
     screen.print(f"[bold]{title}[/bold], {answer.engine}, {answer.phase}")
-    screen.print(figures(found, [key for key in _SHOWN if found[key] is not None]))
+    screen.print(figures(answer))
     for note in answer.notes:
         screen.print(f"[dim]note: {note}[/dim]")
 
@@ -118,6 +99,8 @@ def write_csv(header: list[str], rows: Iterator[dict[str, Any]], out: Path | Non
 
 
 def _write(header: list[str], rows: Iterator[dict[str, Any]], file: TextIO) -> None:
+    from simulator.simulate.answer import csv_cell
+
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([row.get(name, "") for name in header] for row in rows)
+    writer.writerows([csv_cell(row.get(name)) for name in header] for row in rows)

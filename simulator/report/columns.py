@@ -1,13 +1,14 @@
 """Requests and comparisons as CSV."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from simulator.serving.outcome.records import STATUSES, Records
+from simulator.simulate.answer import csv_cell
 from simulator.simulate.result import SimulationResult
 
 REQUEST_COLUMNS = (
@@ -50,18 +51,10 @@ def write_requests(records: Records, path: Path) -> None:
 
 
 def write_results(results: Sequence[SimulationResult], path: Path) -> None:
-    """Write one row a result with every figure of its dictionary; lists are joined by `` | ``."""
+    """Write one row a result with every figure of its dictionary; lists are joined by ``; ``."""
     rows = [result.to_dict() for result in results]
     header = list(dict.fromkeys(chain.from_iterable(rows)))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([_cell(row.get(name)) for name in header] for row in rows)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, Mapping):
-        return " | ".join(f"{name} {part}" for name, part in value.items())
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return " | ".join(str(part) for part in value)
-    return "" if value is None else value
+        writer.writerows([csv_cell(row.get(name)) for name in header] for row in rows)

@@ -7,21 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.report import style
-from simulator.report.measures import (
-    MEASURES,
-    between,
-    bound_words,
-    devices_words,
-    factor,
-    joules,
-    labels,
-    money,
-    seconds,
-    times,
-)
+from simulator.report.measures import bound_words, devices_words, factor, labels, times
 from simulator.report.roof import Roof
+from simulator.report.tables import LATENCIES, interval
+from simulator.simulate.figures import FIGURE, HEADLINE
 from simulator.simulate.result import Binding, SimulationResult
-from simulator.units import humane, percent, significant
+from simulator.units import between, humane, money, percent, seconds, significant
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -127,17 +118,17 @@ def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
 
 def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]) -> str:
     """The comparison of several simulations as HTML."""
-    answers = [result.to_dict() for result in results]
     names = labels(results)
     rows = []
-    for name, result, answer in zip(names, results, answers, strict=True):
+    for name, result in zip(names, results, strict=True):
         cells = []
-        for measure in MEASURES:
-            ratio = factor(measure.of(answer), measure.of(answers[0]))
+        for figure in HEADLINE:
+            value = result.figures.get(figure.key)
+            ratio = factor(value, results[0].figures.get(figure.key))
             cells.append(
                 {
-                    "value": measure.show(measure.of(answer)),
-                    "interval": measure.interval(answer),
+                    "value": figure.number(value),
+                    "interval": interval(result, figure.key),
                     "factor": "" if result is results[0] else times(ratio),
                 }
             )
@@ -157,7 +148,7 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
         "comparison.html.j2",
         title=f"{results[0].model_title} on {len(results)} systems",
         setting=[results[0].workload, f"factors relative to {names[0]}"],
-        measures=MEASURES,
+        headline=HEADLINE,
         rows=rows,
         notes=list(notes),
         sources=[_linked(source) for source in sources],
@@ -198,7 +189,7 @@ def _inlined(charts: Sequence[Chart]) -> dict[str, dict[str, Any]]:
 
 
 def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
-    m, answer = result.metrics, result.to_dict()
+    m = result.metrics
     details = {
         "output_tokens_per_s": f"{significant(m.total_tokens_per_s)} tokens/s with prompts",
         "ttft_s": f"p99 {seconds(m.ttft_s.p99)}",
@@ -210,13 +201,13 @@ def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
     }
     return [
         {
-            "label": measure.label,
-            "value": measure.show(measure.of(answer)),
-            "unit": "" if measure.of(answer) is None else measure.unit or "mean",
-            "interval": measure.interval(answer),
-            "detail": details[measure.key],
+            "label": figure.label,
+            "value": figure.number(result.figures.get(figure.key)),
+            "unit": "" if result.figures.get(figure.key) is None else figure.unit_words or "mean",
+            "interval": interval(result, figure.key),
+            "detail": details[figure.key],
         }
-        for measure in MEASURES
+        for figure in HEADLINE
     ]
 
 
@@ -255,27 +246,17 @@ def _objectives(result: SimulationResult) -> str:
 
 
 def _latencies(result: SimulationResult) -> list[dict[str, str]]:
-    answer = result.to_dict()
-    rows = []
-    for name, label in (
-        ("ttft_s", "Time to first token"),
-        ("tpot_s", "Time per output token"),
-        ("e2e_s", "End to end"),
-        ("queue_s", "In queue"),
-    ):
-        spread = getattr(result.metrics, name)
-        low, high = answer.get(f"{name}_low"), answer.get(f"{name}_high")
-        rows.append(
-            {
-                "label": label,
-                "mean": seconds(spread.mean),
-                "interval": "" if low is None or high is None else between(low, high, seconds),
-                "p50": seconds(spread.p50),
-                "p90": seconds(spread.p90),
-                "p99": seconds(spread.p99),
-            }
-        )
-    return rows
+    return [
+        {
+            "label": FIGURE[mean].label,
+            "mean": FIGURE[mean].show(result.figures[mean]),
+            "interval": interval(result, mean),
+            "p50": FIGURE[p50].show(result.figures[p50]),
+            "p90": FIGURE[p90].show(result.figures[p90]),
+            "p99": FIGURE[p99].show(result.figures[p99]),
+        }
+        for mean, p50, p90, p99 in LATENCIES
+    ]
 
 
 def _step(binding: Binding, index: int) -> dict[str, Any]:
@@ -300,35 +281,33 @@ def _operator_sources(result: SimulationResult) -> list[str]:
 
 
 def _cost(result: SimulationResult) -> list[tuple[str, str]]:
-    price, cost, m = result.price, result.cost, result.metrics
-    if price is None or cost.usd_per_million_tokens is None:
+    price, m, usd = result.price, result.metrics, result.usd_per_million_tokens
+    if price is None or usd is None:
         return []
-    total = cost.usd_per_million_tokens * (m.input_tokens + m.output_tokens) / 1e6
-    spread = f" ({between(price.low, price.high, money)})" if price.high > price.low else ""
+    total = usd * (m.input_tokens + m.output_tokens) / 1e6
+    spread = f" ({between(money(price.low), money(price.high))})" if price.high > price.low else ""
     rows = [
         ("Price of a device", f"{money(price.usd_per_hour)} an hour{spread}"),
         ("Where from", price.origin),
         ("Energy", "included" if price.includes_energy else "added at the facility’s price"),
         ("This run", f"{money(total)} for {result.devices} × {seconds(m.makespan_s)}"),
-        ("Input", f"{money(cost.usd_per_million_input_tokens)} per million tokens, "
+        ("Input", f"{money(result.usd_per_million_input_tokens)} per million tokens, "
                   f"{percent(m.prefill_share)} of the cost"),
-        ("Output", f"{money(cost.usd_per_million_output_tokens)} per million tokens"),
-        ("Both together", f"{money(cost.usd_per_million_tokens)} per million tokens"),
+        ("Output", f"{money(result.usd_per_million_output_tokens)} per million tokens"),
+        ("Both together", f"{money(usd)} per million tokens"),
     ]  # fmt: skip
     if price.includes_energy and price.high > price.low and price.usd_per_hour > 0:
-        low, high = (
-            cost.usd_per_million_tokens * p / price.usd_per_hour for p in (price.low, price.high)
-        )
-        rows.append(("Between offers", f"{between(low, high, money)} per million tokens"))
+        low, high = (money(usd * p / price.usd_per_hour) for p in (price.low, price.high))
+        rows.append(("Between offers", f"{between(low, high)} per million tokens"))
     return rows
 
 
 def _energy(result: SimulationResult) -> list[tuple[str, str]]:
     m = result.metrics
     return [
-        ("Per output token", joules(result.joules_per_output_token)),
-        ("Per token with prompts", joules(result.joules_per_total_token)),
-        ("Per request", joules(m.energy_j / max(m.finished, 1))),
+        ("Per output token", humane(result.joules_per_output_token, "J")),
+        ("Per token with prompts", humane(result.joules_per_total_token, "J")),
+        ("Per request", humane(m.energy_j / max(m.finished, 1), "J")),
         (
             "Mean power",
             f"{humane(m.power_w, 'W')}, {humane(result.power_w_per_device, 'W')} a device",

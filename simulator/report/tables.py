@@ -1,31 +1,18 @@
 """Tables for a terminal: a simulation's summary, a comparison, and any columns and rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from simulator.report.measures import (
-    MEASURES,
-    Measure,
-    between,
-    bound_words,
-    devices_words,
-    factor,
-    joules,
-    labels,
-    money,
-    seconds,
-    show,
-    times,
-)
-from simulator.serving.outcome.metrics import Distribution
+from simulator.report.measures import bound_words, devices_words, factor, labels, times
+from simulator.simulate.answer import Answer
+from simulator.simulate.figures import FIGURE, HEADLINE, Figure
 from simulator.simulate.result import SimulationResult
-from simulator.units import humane, percent, significant
+from simulator.units import humane, money, percent, seconds, significant
 
 _BETTER, _WORSE, _DIM = "blue", "yellow", "dim"
 
@@ -70,38 +57,21 @@ def _bare(title: str = "", show_header: bool = True) -> Table:
     )
 
 
-def figures(answer: Mapping[str, Any], keys: Sequence[str] | None = None) -> Table:
-    """Any dictionary of figures, one a line with its 80 % interval; units are told by the keys.
-
-    Without ``keys`` every number and text is shown but intervals of their own, lists and Nones.
-    """
-    if keys is None:
-        keys = [
-            k for k, v in answer.items()
-            if v is not None and not isinstance(v, list | dict | tuple)
-            and not k.endswith(("_low", "_high"))
-        ]  # fmt: skip
-    rows = []
-    for key in keys:
-        low, high = answer.get(f"{key}_low"), answer.get(f"{key}_high")
-        interval = ""
-        if low is not None and high is not None:
-            interval = between(low, high, partial(show, key))
-        rows.append((_words(key), show(key, answer.get(key)), interval))
+def figures(answer: Answer) -> Table:
+    """The known figures of an answer, one a line with its 80 % interval."""
+    rows = [
+        (figure.label, figure.show(answer.figures[figure.key]), interval(answer, figure.key))
+        for figure in answer.shown
+        if answer.figures.get(figure.key) is not None
+    ]
     columns = (Column(""), Column("", "right"), Column("80 % interval", "right", style=_DIM))
     return table(columns, rows)
 
 
-def _words(key: str) -> str:
-    """``output_tokens_per_s`` in words: the unit stands at the number already."""
-    for suffix in ("_s", "_w", "_j", "_bytes"):
-        if key.endswith(suffix) and not key.endswith("_per_s"):
-            key = key.removesuffix(suffix)
-    words = key.replace("_per_s", " a second").replace("_", " ").split()
-    return " ".join(_SPELLED.get(word, word) for word in words)
-
-
-_SPELLED = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "kv": "KV", "usd": "dollars"}
+def interval(answer: Answer, key: str) -> str:
+    """The 80 % interval of a figure in words; empty where there is none."""
+    low, high = answer.intervals.get(key, (None, None))
+    return "" if low is None or high is None else FIGURE[key].between(low, high)
 
 
 def summary(result: SimulationResult) -> RenderableType:
@@ -128,63 +98,77 @@ def _setting(result: SimulationResult) -> str:
 
 
 def _headline(result: SimulationResult) -> Table:
-    m, answer = result.metrics, result.to_dict()
+    m = result.metrics
     found = _bare(show_header=False)
-    for _ in range(3):
+    for _ in range(4):
         found.add_column(no_wrap=False)
     per_device = ""
     if result.devices > 1:
-        per_device = f", {significant(m.output_tokens_per_s / result.devices)} a device"
+        each = FIGURE["output_tokens_per_s_per_device"].number(
+            result.output_tokens_per_s_per_device
+        )
+        per_device = f", {each} a device"
     goodput = ""
     if m.goodput_requests_per_s is not None and m.requests_per_s:
         met = m.goodput_requests_per_s / m.requests_per_s
         goodput = f", {percent(met)} within the objectives"
     power = humane(result.power_w_per_device, "W")
+    total_energy = FIGURE["joules_per_total_token"].show(result.joules_per_total_token)
     details = {
         "output_tokens_per_s": f"{significant(m.total_tokens_per_s)} tokens/s with prompts"
         f"{per_device}; {significant(m.requests_per_s)} requests/s{goodput}",
         "usd_per_million_tokens": _cost_detail(result),
-        "joules_per_output_token": f"{joules(result.joules_per_total_token)} per token with "
+        "joules_per_output_token": f"{total_energy} per token with "
         f"prompts; {power} a device, busy {percent(m.busy_fraction)} of the time",
     }
-    for measure in MEASURES:
-        if measure.key in details:
-            value = Text(measure.show(measure.of(answer)), style="bold")
-            if measure.of(answer) is not None:
-                value.append(f" {measure.unit}", style="not bold")
-            found.add_row(measure.label, value, Text(details[measure.key], style=_DIM))
+    for figure in HEADLINE:
+        if figure.key in details:
+            number = result.figures.get(figure.key)
+            value = Text(figure.number(number), style="bold")
+            if number is not None:
+                value.append(f" {figure.unit_words}", style="not bold")
+            found.add_row(
+                figure.label,
+                value,
+                Text(interval(result, figure.key), style=_DIM),
+                Text(details[figure.key], style=_DIM),
+            )
     return found
 
 
 def _cost_detail(result: SimulationResult) -> str:
-    cost, price = result.cost, result.price
+    price = result.price
     if price is None:
         return "no price is known"
     return (
-        f"input {money(cost.usd_per_million_input_tokens)}, output "
-        f"{money(cost.usd_per_million_output_tokens)}; {money(price.usd_per_hour)}/h a device, "
+        f"input {money(result.usd_per_million_input_tokens)}, output "
+        f"{money(result.usd_per_million_output_tokens)}; {money(price.usd_per_hour)}/h a device, "
         f"{price.origin}"
     )
 
 
 def _latencies(result: SimulationResult) -> Table:
-    m, answer = result.metrics, result.to_dict()
-    rows = []
-    for name, label in (
-        ("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "End to end"), ("queue_s", "In queue"),
-    ):  # fmt: skip
-        spread: Distribution = getattr(m, name)
-        low, high = answer.get(f"{name}_low"), answer.get(f"{name}_high")
-        interval = "" if low is None or high is None else between(low, high, seconds)
-        rows.append((
-            label, Text(seconds(spread.mean), style="bold"), interval,
-            seconds(spread.p50), seconds(spread.p90), seconds(spread.p99),
-        ))  # fmt: skip
+    rows = [
+        (
+            FIGURE[mean].short,
+            Text(FIGURE[mean].show(result.figures[mean]), style="bold"),
+            interval(result, mean),
+            *(FIGURE[key].show(result.figures[key]) for key in percentiles),
+        )
+        for mean, *percentiles in LATENCIES
+    ]
     columns = (
         Column("Latency"), Column("mean", "right"), Column("80 % interval", "right", style=_DIM),
         Column("p50", "right"), Column("p90", "right"), Column("p99", "right"),
     )  # fmt: skip
     return table(columns, rows)
+
+
+LATENCIES = tuple(
+    (f"{stem}_s", *(f"{stem}_{percentile}_s" for percentile in ("p50", "p90", "p99")))
+    for stem in ("ttft", "tpot", "e2e", "queue")
+)
+"""Mean and percentiles of the latencies that a report has a table of."""
 
 
 def _facts(result: SimulationResult) -> Table:
@@ -229,18 +213,17 @@ class _Compared:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= 100
-        answers = [result.to_dict() for result in self.results]
         found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_DIM)
         found.add_column("System", min_width=12)
-        for measure in MEASURES:
-            unit = (measure.unit or "mean").replace("output token", "output\ntoken")
-            found.add_column(f"{measure.short}\n{unit}", justify="right", no_wrap=True)
+        for figure in HEADLINE:
+            unit = (figure.unit_words or "mean").replace("output token", "output\ntoken")
+            found.add_column(f"{figure.short}\n{unit}", justify="right", no_wrap=True)
         if wide:
             found.add_column("Power\na device", justify="right", no_wrap=True)
             found.add_column("Bound by\nprefill, decode", no_wrap=True)
         for row, name in enumerate(labels(self.results)):
-            result, answer = self.results[row], answers[row]
-            cells = [_cell(measure, answer, answers[0], first=row == 0) for measure in MEASURES]
+            result = self.results[row]
+            cells = [_cell(f, result, self.results[0], first=row == 0) for f in HEADLINE]
             more = (
                 humane(result.power_w_per_device, "W"),
                 f"{result.prefill.bound}, {result.decode.bound}",
@@ -250,16 +233,14 @@ class _Compared:
         yield found
 
 
-def _cell(
-    measure: Measure, answer: Mapping[str, Any], first_answer: Mapping[str, Any], *, first: bool
-) -> Text:
-    value = measure.of(answer)
-    text = Text(measure.show(value), justify="right")
-    ratio = factor(value, measure.of(first_answer))
+def _cell(figure: Figure, answer: Answer, first_answer: Answer, *, first: bool) -> Text:
+    value = answer.figures.get(figure.key)
+    text = Text(figure.number(value), justify="right")
+    ratio = factor(value, first_answer.figures.get(figure.key))
     if first:
         text.append("\n")
     elif ratio is not None:
-        better = (ratio > 1) == (measure.better == "higher")
+        better = (ratio > 1) == (figure.better == "higher")
         style = _DIM if abs(ratio - 1) < 0.02 else _BETTER if better else _WORSE
         text.append(f"\n{times(ratio)}", style=style)
     return text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_second
+from simulator.economics.cost import device_price, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
@@ -18,8 +18,10 @@ from simulator.serving.policies.routing import router
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.traffic.handover import Transfer
 from simulator.simulate.cache_tiers import with_cache_tiers
+from simulator.simulate.figures import figures_of
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
+from simulator.simulate.uncertainty import intervals
 from simulator.specs.scenario import Economics, Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
 
@@ -80,7 +82,7 @@ def simulate_pools(
     Raises:
         InputError: something in the scenario cannot be used; says what and what to do.
     """
-    from simulator.simulate.run import requests_of, summarise, typical_steps
+    from simulator.simulate.run import known_figures, requests_of, summarise, typical_steps
 
     pools = resolve_pools(scenario)
     first, second = pools.prefill, pools.decode
@@ -98,22 +100,28 @@ def simulate_pools(
         prefill_share=bills[0].share_of(bills),
     )
     usd = sum(bill.usd for bill in bills)
-    tokens = metrics.input_tokens, metrics.output_tokens
-    is_priced = np.isfinite(usd)
-    cost = token_cost(usd, *tokens, metrics.prefill_share) if is_priced else NO_COST
+    prefill = typical_steps(first, metrics)[0]
+    figures = figures_of(
+        known_figures(second, metrics, prefill, result.decode)
+        | {
+            "devices": pools.devices,
+            "usd_per_s": usd / metrics.makespan_s if np.isfinite(usd) else None,
+            "usd_per_device_hour": result.usd_per_device_hour,
+            "price_origin": result.price_origin,
+        },
+        metrics,
+    )
     busy = ", ".join(f"{bill.busy_fraction:.0%}" for bill in bills)
-    sent_ms = 1e3 * transfer_time(pools)(round(tokens[0] / max(metrics.finished, 1)))
+    sent_ms = 1e3 * transfer_time(pools)(round(metrics.input_tokens / max(metrics.finished, 1)))
     return replace(
         result,
         layout=str(pools),
         devices=pools.devices,
         replicas=first.deployment.replicas + second.deployment.replicas,
         metrics=metrics,
-        cost=cost,
-        power_w_per_device=metrics.power_w / pools.devices,
-        joules_per_output_token=energy_j / max(tokens[1], 1),
-        joules_per_total_token=energy_j / max(sum(tokens), 1),
-        prefill=typical_steps(first, metrics)[0],
+        prefill=prefill,
+        figures=figures,
+        intervals=intervals(figures, result.decode.relative_sigma, second.device.residual("power")),
         notes=(
             *dict.fromkeys((*first.notes, *result.notes)),
             f"the prefill and decode pools were busy {busy} of the time; "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.step import OperatorReport
-from simulator.simulate.prediction import Prediction, with_cost
+from simulator.simulate.prediction import Prediction, prediction
 from simulator.simulate.representative import sample_of
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
 from simulator.specs.deployment import Deployment
@@ -81,15 +81,7 @@ def predict(
     step = decode_steps if phase == "decode" else prefill_steps
     figures = step(setup, np.array([batch], float), np.array([context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    sigma, inputs = only.pop("sigma"), only.pop("input_tokens_per_s", 0.0)
-    return with_cost(
-        setup,
-        money,
-        {"phase": phase, **only},
-        sigma,
-        input_tokens_per_s=inputs,
-        prefill_share=1.0 if phase == "prefill" else 0.0,
-    )
+    return prediction(setup, money, phase, only, only.pop("sigma"))
 
 
 def explain(
@@ -141,6 +133,7 @@ def decode_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[s
             batch.shape, setup.kv_capacity_tokens * setup.deployment.replicas
         ),
         "power_w": step.power_w * setup.deployment.total_devices,
+        "prefill_share": np.zeros(batch.shape),
         "sigma": step.relative_sigma,
     }
 
@@ -191,6 +184,7 @@ def prefill_steps(setup: Setup, batch: np.ndarray, context: np.ndarray) -> dict[
         "power_w": joules / seconds * setup.deployment.total_devices,
         "requests_per_s": batch / seconds,
         "input_tokens_per_s": batch * context / seconds,
+        "prefill_share": np.ones(batch.shape),
         "sigma": np.sqrt(variance),
     }
 
@@ -234,7 +228,7 @@ def _serve(
     distinct_prompts: int | None,
     seed: int,
 ) -> Prediction:
-    from simulator.simulate.run import simulate, typical_steps
+    from simulator.simulate.run import simulate
     from simulator.specs.scenario import Scenario
 
     if (concurrency is None) == (rate is None):
@@ -276,41 +270,23 @@ def _serve(
     scenario = scenario.model_copy(update={"deployment": deployment})
     result = simulate(scenario, setup=setup)
     m = result.metrics
-    _, decode = typical_steps(setup, m)
+    decode = result.decode
     serving = {name: float(s) for name, s in setup.profile.serving.items()}
     sigma = float(np.hypot(decode.relative_sigma, serving.get("tpot", 0.12)))
-    figures = {
-        "phase": "serve",
-        "step_time_s": decode.step_time_s,
-        "ttft_s": m.ttft_s.mean,
-        "tpot_s": m.tpot_s.mean,
+    given = {
+        **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
         "output_tokens_per_s": m.output_tokens_per_s * sample.factor,
         "requests_per_s": m.requests_per_s * sample.factor,
-        "bound": decode.bound,
-        "memory_used_bytes": setup.budget.weights
-        + setup.budget.reserve
-        + m.peak_kv_fraction * max(setup.budget.cache, 0.0),
+        "input_tokens_per_s": m.input_tokens / m.makespan_s * sample.factor,
         "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
         "max_batch": int(capacity_batch(setup, np.array(float(isl + osl))))
         * setup.deployment.replicas,
         "power_w": m.power_w * sample.factor,
-    }
-    for name, spread in (("ttft", m.ttft_s), ("tpot", m.tpot_s)):
-        for percentile in ("p50", "p90", "p99"):
-            figures[f"{name}_{percentile}_s"] = getattr(spread, percentile)
-    cleaned = {
-        k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in figures.items()
+        "prefill_share": m.prefill_share,
     }
     # Queueing magnifies an error of the step time; twice is what the measured points show.
-    answer = with_cost(
-        setup,
-        economics,
-        cleaned,
-        sigma,
-        input_tokens_per_s=m.input_tokens / m.makespan_s * sample.factor,
-        prefill_share=m.prefill_share,
-        slower_sigma=float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4))),
-    )
+    slower = float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4)))
+    answer = prediction(setup, economics, "serve", given, sigma, metrics=m, slower_sigma=slower)
     return answer if sample.is_whole else replace(answer, notes=(*answer.notes, sample.note()))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulator.economics.cost import NO_COST, device_price, token_cost, usd_per_second
+from simulator.economics.cost import device_price, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
@@ -13,9 +13,11 @@ from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
+from simulator.simulate.figures import figures_of
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
+from simulator.simulate.uncertainty import intervals
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic, Trace
 from simulator.traces.read import read_trace
@@ -117,17 +119,21 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         objectives=limits,
         warm_up=scenario.warm_up_requests,
     )
-    devices = deployment.total_devices
     price = device_price(setup.hardware, scenario.economics)
-    cost = NO_COST
-    if price is not None:
-        usd = metrics.makespan_s * usd_per_second(
-            price, devices, metrics.power_w, scenario.economics
-        )
-        tokens = metrics.input_tokens, metrics.output_tokens
-        cost = token_cost(usd, *tokens, metrics.prefill_share)
-    outputs = max(metrics.output_tokens, 1)
     prefill, decode = typical_steps(setup, metrics)
+    usd = None
+    if price is not None:
+        usd = usd_per_second(price, deployment.total_devices, metrics.power_w, scenario.economics)
+    figures = figures_of(
+        known_figures(setup, metrics, prefill, decode)
+        | {
+            "devices": deployment.total_devices,
+            "usd_per_s": usd,
+            "usd_per_device_hour": None if price is None else price.usd_per_hour,
+            "price_origin": None if price is None else price.origin,
+        },
+        metrics,
+    )
     notes = list(setup.notes)
     if metrics.overloaded:
         notes.append(
@@ -154,26 +160,40 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         kv_precision=setup.kv_precision,
         engine=setup.profile.name,
         layout=_layout(scenario),
-        devices=devices,
+        devices=deployment.total_devices,
         replicas=deployment.replicas,
         metrics=metrics,
-        cost=cost,
         price=price,
-        power_w_per_device=metrics.power_w / devices,
-        joules_per_output_token=metrics.energy_j / outputs,
-        joules_per_total_token=metrics.energy_j / max(outputs + metrics.input_tokens, 1),
-        kv_capacity_tokens=setup.kv_capacity_tokens,
-        weight_bytes=setup.graph.weight_bytes,
         workload=describe(scenario.workload),
         objectives=limits,
         prefill=prefill,
         decode=decode,
-        relative_sigma=decode.relative_sigma,
+        figures=figures,
+        intervals=intervals(figures, decode.relative_sigma, setup.device.residual("power")),
         notes=tuple(notes),
         sources=sources_of(setup),
         records=outcome.records,
         timeline=outcome.timeline.series(),
     )
+
+
+def known_figures(
+    setup: Setup, metrics: ServingMetrics, prefill: Binding, decode: Binding
+) -> dict[str, object]:
+    """The figures that a deployment and its typical steps give a simulation of it."""
+    return {
+        "step_time_s": decode.step_time_s,
+        "bound": decode.bound,
+        "bound_prefill": prefill.bound,
+        "bound_decode": decode.bound,
+        "memory_used_bytes": setup.budget.weights
+        + setup.budget.reserve
+        + metrics.peak_kv_fraction * max(setup.budget.cache, 0.0),
+        "kv_capacity_tokens": setup.kv_capacity_tokens,
+        "weight_bytes": setup.graph.weight_bytes,
+        "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
+        "prefill_share": metrics.prefill_share,
+    }
 
 
 def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:

@@ -191,7 +191,8 @@ _SERVE_FIELDS = frozenset(
 
 def _served(point: Point, answer: Prediction) -> Sample:
     value = float(getattr(answer, point.quantity))
-    sigma = dict(answer.sigmas).get(point.quantity, float("nan"))
+    low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
+    sigma = float(np.log(high / low)) / (2 * Z_80)
     return Sample(
         point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
         source=point.source,

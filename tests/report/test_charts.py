@@ -14,10 +14,10 @@ from simulator.report.charts.operators import operators, segments
 from simulator.report.charts.parity import parity
 from simulator.report.charts.roofline import device_roofline, roofline
 from simulator.report.charts.timeline import rates, timeline
-from simulator.report.measures import MEASURES
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
 from simulator.serving.outcome.records import REJECTED
+from simulator.simulate.figures import FIGURE
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_comparison_shows_values_and_factors(results):
 
 
 def test_the_best_is_the_highest_or_the_lowest():
-    throughput, ttft = MEASURES[0], MEASURES[1]
+    throughput, ttft = FIGURE["output_tokens_per_s"], FIGURE["ttft_s"]
     assert best(throughput, [1.0, 3.0, None]) == 1
     assert best(ttft, [1.0, 3.0, None]) == 0
     assert best(ttft, [None, 3.0]) is None

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from simulator.report import measures
 from simulator.report.tables import Column, comparison, figures, summary, table
+from simulator.simulate.figures import FIGURE, HEADLINE
 
 
 def printed(renderable, width=110):
@@ -17,9 +18,8 @@ def printed(renderable, width=110):
 
 def test_summary_has_the_headline_figures(result):
     text = printed(summary(result))
-    answer = result.to_dict()
-    for measure in measures.MEASURES:
-        assert measure.show(measure.of(answer)) in text
+    for figure in HEADLINE:
+        assert figure.number(result.figures[figure.key]) in text
     assert "80 % interval" in text
     assert "p99" in text
     for note in result.notes:
@@ -36,9 +36,8 @@ def test_comparison_is_relative_to_the_first(results):
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_comparison_fits_the_terminal(results, width):
     text = printed(comparison(results), width=width)
-    answer = results[2].to_dict()
     assert "…" not in text
-    assert all(m.show(m.of(answer)) in text for m in measures.MEASURES)
+    assert all(f.number(results[2].figures.get(f.key)) in text for f in HEADLINE)
 
 
 def test_a_table_of_anything():
@@ -47,13 +46,15 @@ def test_a_table_of_anything():
     assert text.splitlines()[2].split() == ["b", "–"]
 
 
-def test_figures_tell_units_by_their_keys():
-    text = printed(figures({"ttft_s": 0.0355, "ttft_s_low": 0.03, "ttft_s_high": 0.04,
-                            "weight_bytes": 1.6e10, "notes": ["x"], "absent": None}))  # fmt: skip
-    assert "35.5 ms" in text
-    assert "30–40 ms" in text
-    assert "16 GB" in text
-    assert "absent" not in text
+def test_figures_are_listed_with_their_units_and_intervals(result):
+    text = printed(figures(result), width=160)
+    for figure in result.shown:
+        value = result.figures.get(figure.key)
+        assert (figure.label in text) or value is None
+        if isinstance(value, float):
+            assert figure.show(value) in text
+    low, high = result.intervals["ttft_s"]
+    assert FIGURE["ttft_s"].between(low, high) in text
 
 
 @pytest.mark.parametrize(
@@ -72,13 +73,7 @@ def test_figures_tell_units_by_their_keys():
     ],
 )
 def test_show(key, value, words):
-    assert measures.show(key, value) == words
-
-
-def test_a_range_writes_its_unit_once_where_both_share_it():
-    assert measures.between(0.0312, 0.0403, measures.seconds) == "31.2–40.3 ms"
-    assert measures.between(0.8, 1.2, measures.seconds) == "800 ms – 1.2 s"
-    assert measures.between(0.07, 0.38, measures.money) == "$0.07–$0.38"
+    assert FIGURE[key].show(value) == words
 
 
 def test_labels_tell_results_apart(results):

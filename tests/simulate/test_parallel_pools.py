@@ -47,10 +47,10 @@ def test_both_pools_are_counted() -> None:
 
 def test_dollars_of_input_and_output_are_all_that_was_paid() -> None:
     result = simulate(scenario())
-    cost, m = result.cost, result.metrics
-    paid = cost.usd_per_million_input_tokens * m.input_tokens
-    paid += cost.usd_per_million_output_tokens * m.output_tokens
-    assert paid == pytest.approx(cost.usd_per_million_tokens * (m.input_tokens + m.output_tokens))
+    m = result.metrics
+    paid = result.usd_per_million_input_tokens * m.input_tokens
+    paid += result.usd_per_million_output_tokens * m.output_tokens
+    assert paid == pytest.approx(result.usd_per_million_tokens * (m.input_tokens + m.output_tokens))
 
 
 def test_more_prefill_replicas_shorten_the_wait_for_the_first_token() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulator.report import style
-from simulator.report.measures import MEASURES, Measure, factor, labels, times
+from simulator.report.measures import factor, labels, times
+from simulator.simulate import figures
 from simulator.simulate.result import SimulationResult
 
 if TYPE_CHECKING:
@@ -16,19 +17,18 @@ if TYPE_CHECKING:
 def comparison(results: Sequence[SimulationResult]) -> "Figure":
     """Bars for each system and measure, with the factor relative to the first system."""
     names = labels(results)
-    figures = [r.to_dict() for r in results]
     label_in = min(2.6, 0.35 + 0.078 * max(len(n) for n in names))
     width_in = 11.4
     figure = style.new_figure(max(3.0, 1.85 + 0.52 * len(results)), width_in)
     style.head(
-        figure, _title(names, figures), f"Factors are relative to {names[0]}; the best is bold"
+        figure, _title(names, results), f"Factors are relative to {names[0]}; the best is bold"
     )
     left, bottom, width, height = style.place(figure, label_in, 0.3, 0.3, 1.55)
     gap = 0.018
-    each = (width - gap * (len(MEASURES) - 1)) / len(MEASURES)
-    for i, measure in enumerate(MEASURES):
+    each = (width - gap * (len(figures.HEADLINE) - 1)) / len(figures.HEADLINE)
+    for i, measure in enumerate(figures.HEADLINE):
         axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
-        _panel(axes, measure, [measure.of(f) for f in figures])
+        _panel(axes, measure, [r.figures.get(measure.key) for r in results])
         if i == 0:
             for row, name in enumerate(names):
                 axes.annotate(
@@ -46,16 +46,16 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
     return figure
 
 
-def _title(names: Sequence[str], figures: Sequence[dict[str, object]]) -> str:
+def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
     """The finding: who serves tokens for the least money, or energy, by more than a tie."""
     for key, words in (
         ("usd_per_million_tokens", "{} serves a token for the least money"),
         ("joules_per_output_token", "{} serves a token with the least energy"),
     ):
         known = [
-            (float(str(f[key])), n)
-            for f, n in zip(figures, names, strict=True)
-            if f.get(key) is not None
+            (float(result.figures[key]), name)
+            for result, name in zip(results, names, strict=True)
+            if result.figures.get(key) is not None
         ]
         if len(known) == len(names) > 1:
             (least, name), (second, _) = sorted(known)[:2]
@@ -64,7 +64,7 @@ def _title(names: Sequence[str], figures: Sequence[dict[str, object]]) -> str:
     return f"{len(names)} systems under one load"
 
 
-def best(measure: Measure, values: Sequence[float | None]) -> int | None:
+def best(measure: figures.Figure, values: Sequence[float | None]) -> int | None:
     """Which value is the best; None without two values to choose from."""
     known = [(v, i) for i, v in enumerate(values) if v is not None]
     if len(known) < 2:
@@ -72,7 +72,7 @@ def best(measure: Measure, values: Sequence[float | None]) -> int | None:
     return (max(known) if measure.better == "higher" else min(known))[1]
 
 
-def _panel(axes: "Axes", measure: Measure, values: Sequence[float | None]) -> None:
+def _panel(axes: "Axes", measure: figures.Figure, values: Sequence[float | None]) -> None:
     style.plain_text_axes(axes)
     axes.set_ylim(len(values) - 0.45, -0.55)
     most = max((v for v in values if v is not None), default=1.0) or 1.0
@@ -87,7 +87,7 @@ def _panel(axes: "Axes", measure: Measure, values: Sequence[float | None]) -> No
         fontweight="bold",
         va="bottom",
     )
-    for up, words in ((15, measure.unit or "mean"), (3, f"{measure.better} is better")):
+    for up, words in ((15, measure.unit_words or "mean"), (3, f"{measure.better} is better")):
         axes.annotate(
             words,
             (0, 1),
@@ -110,7 +110,7 @@ def _panel(axes: "Axes", measure: Measure, values: Sequence[float | None]) -> No
                 color=style.FAINT if row == 0 else style.DECODE,
             )
         axes.annotate(
-            measure.show(value),
+            measure.number(value),
             (0, row),
             (5, 1),
             textcoords="offset points",
@@ -133,7 +133,7 @@ def _panel(axes: "Axes", measure: Measure, values: Sequence[float | None]) -> No
             )
 
 
-def _verdict(measure: Measure, ratio: float) -> str:
+def _verdict(measure: figures.Figure, ratio: float) -> str:
     if abs(ratio - 1) < 0.02:
         return style.MUTED
     return style.BETTER if (ratio > 1) == (measure.better == "higher") else style.WORSE

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.report import style
-from simulator.report.measures import seconds
+from simulator.units import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

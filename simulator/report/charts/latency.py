@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.report import style
-from simulator.report.measures import seconds
 from simulator.serving.outcome.metrics import Distribution
 from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.result import SimulationResult
-from simulator.units import humane
+from simulator.units import humane, seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

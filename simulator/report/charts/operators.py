@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.report import style
-from simulator.report.measures import seconds
 from simulator.report.placing import spread
 from simulator.simulate.result import Binding, SimulationResult
-from simulator.units import percent, significant
+from simulator.units import percent, seconds, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

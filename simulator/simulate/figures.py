@@ -1,0 +1,437 @@
+"""Every figure that an answer may hold: its name, unit, meaning, and how it comes about.
+
+JSON, CSV, data frames, the terminal, charts, pages and the documentation are printed from this
+one table, in its order. A new figure is one entry: ``measured`` says how it follows from what a
+simulation measured, ``derived`` how it follows from figures that are known; one without either is
+given by whoever asks the question.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from simulator.economics.cost import token_cost
+from simulator.serving.outcome.metrics import ServingMetrics
+from simulator.units import between, humane, money, percent, seconds, significant
+
+Unit = Literal[
+    "seconds", "tokens/s", "requests/s", "watts", "joules", "W per token/s", "usd", "usd/hour",
+    "bytes", "fraction", "count", "text",
+]  # fmt: skip
+Value: TypeAlias = Any
+"""A number, an array with an entry for each question, a text, or None."""
+
+Known: TypeAlias = Mapping[str, Value]
+"""Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
+``prefill_share`` (of the cost) and ``usd_per_s`` (None without a price)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """How numbers of one unit are printed: the number, and what follows it."""
+
+    number: Callable[[float | None], str]
+    after: str = ""
+
+
+PRINTERS: Mapping[Unit, Printer] = {
+    "seconds": Printer(seconds),
+    "tokens/s": Printer(significant, "tokens/s"),
+    "requests/s": Printer(significant, "requests/s"),
+    "watts": Printer(lambda value: humane(value, "W")),
+    "joules": Printer(lambda value: humane(value, "J")),
+    "W per token/s": Printer(lambda value: humane(value, "W per token/s")),
+    "usd": Printer(money),
+    "usd/hour": Printer(lambda value: f"{money(value)}/h"),
+    "bytes": Printer(lambda value: humane(value, "B")),
+    "fraction": Printer(percent),
+    "count": Printer(significant),
+    "text": Printer(str),
+}
+
+Error = Literal["step", "power"]
+"""What makes a figure uncertain: the time of a step, or the power that it draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of an answer.
+
+    Args:
+        key: its name in Python, JSON and CSV.
+        unit: what it is counted in; tells how it is printed.
+        label, short: what people call it, with room and without.
+        definition: what exactly it is.
+        per: what it is counted for, where people must be told beside the number.
+        better: which way is good; None where neither is.
+        errors: what makes it uncertain; none for what is counted or given.
+        column: whether ``predict`` answers it, and so its tables have a column of it.
+        measured, derived: how it follows from a simulation, or from other figures.
+    """
+
+    key: str
+    unit: Unit
+    label: str
+    definition: str
+    short: str = ""
+    per: str = ""
+    better: Literal["higher", "lower"] | None = None
+    errors: tuple[Error, ...] = ()
+    column: bool = False
+    measured: Callable[[ServingMetrics], object] | None = None
+    derived: Callable[[Known], Value] | None = None
+
+    def number(self, value: float | None) -> str:
+        """The number alone, where its unit stands elsewhere."""
+        return PRINTERS[self.unit].number(value)
+
+    @property
+    def unit_words(self) -> str:
+        """What stands after, above or below the number."""
+        return PRINTERS[self.unit].after or self.per
+
+    def show(self, value: object) -> str:
+        """A value as people read it.
+
+        >>> FIGURE["ttft_s"].show(0.0355), FIGURE["weight_bytes"].show(1.606e10)
+        ('35.5 ms', '16.1 GB')
+        """
+        if value is None:
+            return "–"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, int) and self.unit == "count":
+            return f"{value:,}"
+        if not isinstance(value, int | float):
+            return str(value)
+        printer = PRINTERS[self.unit]
+        return f"{printer.number(value)} {printer.after}".strip()
+
+    def between(self, low: float, high: float) -> str:
+        """A range whose unit is written once: ``31.2–40.3 ms``."""
+        return between(self.show(low), self.show(high))
+
+
+def _over(above: str, below: str) -> Callable[[Known], Value]:
+    """The quotient of two known figures; None where either is missing, or there is nothing below.
+
+    Both may be arrays.
+    """
+
+    def quotient(known: Known) -> Value:
+        top, bottom = known.get(above), known.get(below)
+        if top is None or bottom is None or (isinstance(bottom, int | float) and not bottom):
+            return None
+        return top / bottom
+
+    return quotient
+
+
+def _total_tokens(known: Known) -> Value:
+    outputs, inputs = known.get("output_tokens_per_s"), known["input_tokens_per_s"]
+    return inputs if outputs is None else outputs + inputs
+
+
+def _cost(part: str) -> Callable[[Known], Value]:
+    """One part of what a million tokens cost; None without a price."""
+
+    def usd(known: Known) -> Value:
+        if known["usd_per_s"] is None:
+            return None
+        outputs = known.get("output_tokens_per_s")
+        rates = known["input_tokens_per_s"], 0.0 if outputs is None else outputs
+        cost = token_cost(known["usd_per_s"], *rates, known["prefill_share"])
+        return getattr(cost, part)
+
+    return usd
+
+
+_STEP: tuple[Error, ...] = ("step",)
+_ENERGY: tuple[Error, ...] = ("step", "power")
+
+
+def _percentile(mean: Figure, percent: int) -> Figure:
+    """A percentile over requests of what ``mean`` is the mean of."""
+    stem = mean.key.removesuffix("_s")
+    return Figure(
+        f"{stem}_p{percent}_s",
+        "seconds",
+        f"{mean.label}, p{percent}",
+        f"what {percent} % of requests stay within of: {mean.definition}",
+        short=f"{mean.short} p{percent}",
+        better="lower",
+        errors=_STEP,
+        column=mean.column,
+        measured=lambda m: getattr(getattr(m, mean.key), f"p{percent}"),
+    )
+
+
+def _mean(key: str, label: str, short: str, definition: str, column: bool = False) -> Figure:
+    return Figure(
+        key, "seconds", label, definition, short, "", "lower", _STEP, column,
+        measured=lambda m: getattr(m, key).mean,
+    )  # fmt: skip
+
+
+def _spread(mean: Figure) -> tuple[Figure, ...]:
+    return tuple(_percentile(mean, percent) for percent in (50, 90, 99))
+
+
+_TTFT = _mean(
+    "ttft_s", "Time to first token", "TTFT",
+    "from a request's arrival until its first token is out; of a prefill, its steps and the "
+    "engine's handling of the request", column=True,
+)  # fmt: skip
+_TPOT = _mean(
+    "tpot_s", "Time per output token", "TPOT",
+    "(e2e − TTFT)/(output tokens − 1), a mean within each request, which one-token answers have "
+    "not; of a decode step, its time", column=True,
+)  # fmt: skip
+_ITL = _mean(
+    "itl_s", "Inter-token latency", "ITL",
+    "time between two tokens of one sequence, over all such gaps, so that long answers weigh more",
+)  # fmt: skip
+_E2E = _mean("e2e_s", "End to end", "End to end", "from arrival until the last token is out")
+_QUEUE = _mean(
+    "queue_s", "In queue", "In queue", "from arrival until the engine starts on the prompt"
+)
+_FROM_ADMISSION = _mean(
+    "ttft_from_admission_s", "First token from admission", "Admitted",
+    "from the start of the prompt's first chunk until the first token is out",
+)  # fmt: skip
+
+FIGURES: tuple[Figure, ...] = (
+    Figure(
+        "step_time_s", "seconds", "Step time",
+        "of a decode step, that of serving with the mean batch; of a prefill, all its steps",
+        better="lower", errors=_STEP, column=True,
+    ),
+    _TTFT,
+    _TPOT,
+    Figure(
+        "output_tokens_per_s", "tokens/s", "Output throughput",
+        "output tokens of finished requests over the makespan; of a decode step, its sequences "
+        "over its time", "Output", better="higher", errors=_STEP, column=True,
+        measured=lambda m: m.output_tokens_per_s,
+    ),
+    Figure(
+        "output_tokens_per_s_per_device", "tokens/s", "Output throughput a device",
+        "output throughput over the number of devices", "Output a device", "a device",
+        better="higher", errors=_STEP, column=True,
+        derived=_over("output_tokens_per_s", "devices"),
+    ),
+    Figure(
+        "total_tokens_per_s", "tokens/s", "Throughput with prompts",
+        "input and output tokens a second", "Total", better="higher", errors=_STEP, column=True,
+        derived=_total_tokens,
+    ),
+    Figure(
+        "requests_per_s", "requests/s", "Requests", "finished requests over the makespan",
+        better="higher", errors=_STEP, column=True, measured=lambda m: m.requests_per_s,
+    ),
+    Figure(
+        "bound", "text", "Bound by",
+        "what takes most of a step: compute, memory, link, latency or the engine's host",
+        column=True,
+    ),
+    Figure(
+        "memory_used_bytes", "bytes", "Memory in use",
+        "of one device: weights, the engine's reserve, and the cache in use", column=True,
+    ),
+    Figure(
+        "kv_capacity_tokens", "count", "Cache capacity", "tokens that the KV cache holds",
+        column=True,
+    ),
+    Figure(
+        "max_batch", "count", "Largest batch", "sequences that the KV cache holds at once",
+        column=True,
+    ),
+    Figure(
+        "power_w", "watts", "Power",
+        "mean power of all devices, idle time included", better="lower", errors=("power",),
+        column=True, measured=lambda m: m.power_w,
+    ),
+    Figure(
+        "power_w_per_device", "watts", "Power a device", "mean power of one device", "Power",
+        "a device", better="lower", errors=("power",), column=True,
+        derived=_over("power_w", "devices"),
+    ),
+    Figure(
+        "joules_per_output_token", "joules", "Energy", "energy of all devices over output tokens",
+        "Energy", "per output token", "lower", _ENERGY, column=True,
+        derived=_over("power_w", "output_tokens_per_s"),
+    ),
+    Figure(
+        "joules_per_total_token", "joules", "Energy with prompts",
+        "energy of all devices over input and output tokens", "Energy", "per token", "lower",
+        _ENERGY, column=True, derived=_over("power_w", "total_tokens_per_s"),
+    ),
+    Figure(
+        "watts_per_token_per_s", "W per token/s", "Power for throughput",
+        "power over output throughput, the same number as energy per output token",
+        better="lower", errors=_ENERGY, column=True,
+        derived=_over("power_w", "output_tokens_per_s"),
+    ),
+    Figure(
+        "usd_per_million_input_tokens", "usd", "Cost of input",
+        "the cost of the device time that prompts take, over input tokens", "Input",
+        "per M input tokens", "lower", _STEP, column=True,
+        derived=_cost("usd_per_million_input_tokens"),
+    ),
+    Figure(
+        "usd_per_million_output_tokens", "usd", "Cost of output",
+        "the cost of all other device time, over output tokens", "Output",
+        "per M output tokens", "lower", _STEP, column=True,
+        derived=_cost("usd_per_million_output_tokens"),
+    ),
+    Figure(
+        "usd_per_million_tokens", "usd", "Cost", "all of the cost, over input and output tokens",
+        "Cost", "per M tokens", "lower", _STEP, column=True,
+        derived=_cost("usd_per_million_tokens"),
+    ),
+    *_spread(_TTFT),
+    *_spread(_TPOT),
+    Figure("requests", "count", "Requests", "requests that came", measured=lambda m: m.requests),
+    Figure(
+        "finished", "count", "Finished", "requests that were answered",
+        measured=lambda m: m.finished,
+    ),
+    Figure(
+        "rejected", "count", "Rejected", "requests that no replica could ever hold",
+        measured=lambda m: m.rejected,
+    ),
+    Figure(
+        "makespan_s", "seconds", "Makespan", "from the first arrival to the last token",
+        measured=lambda m: m.makespan_s,
+    ),
+    Figure(
+        "input_tokens", "count", "Input tokens", "prompt tokens of finished requests",
+        measured=lambda m: m.input_tokens,
+    ),
+    Figure(
+        "output_tokens", "count", "Output tokens", "answered tokens of finished requests",
+        measured=lambda m: m.output_tokens,
+    ),
+    Figure(
+        "cached_tokens", "count", "Cached tokens", "prompt tokens that the prefix cache spared",
+        measured=lambda m: m.cached_tokens,
+    ),
+    Figure(
+        "hit_rate", "fraction", "Hit rate", "cached tokens over input tokens", better="higher",
+        measured=lambda m: m.hit_rate,
+    ),
+    Figure(
+        "hits_by_tier", "fraction", "Hits by tier",
+        "hit rate by the tier in which a request found them when it was first admitted",
+        measured=lambda m: m.hits_by_tier,
+    ),
+    Figure(
+        "bytes_by_tier", "bytes", "Bytes by tier",
+        "cache entries that came from a tier off the device, or went down to it",
+        measured=lambda m: m.bytes_by_tier,
+    ),
+    Figure(
+        "read_bytes_by_tier", "bytes", "Bytes read by tier",
+        "cache entries that came from a tier off the device",
+        measured=lambda m: m.read_bytes_by_tier,
+    ),
+    Figure(
+        "written_bytes_by_tier", "bytes", "Bytes written by tier",
+        "cache entries that went down to a tier off the device",
+        measured=lambda m: m.written_bytes_by_tier,
+    ),
+    Figure(
+        "goodput_requests_per_s", "requests/s", "Goodput",
+        "finished requests a second that met every objective; a one-token answer has no TPOT and "
+        "cannot miss its objective", better="higher",
+        measured=lambda m: m.goodput_requests_per_s,
+    ),
+    _ITL,
+    *_spread(_ITL),
+    _E2E,
+    *_spread(_E2E),
+    _QUEUE,
+    *_spread(_QUEUE),
+    _FROM_ADMISSION,
+    *_spread(_FROM_ADMISSION),
+    Figure(
+        "output_tokens_per_s_per_user", "tokens/s", "Throughput a user",
+        "output tokens a second that one user sees while being answered, 1/TPOT", "A user",
+        "a user", better="higher", measured=lambda m: m.output_tokens_per_s_per_user,
+    ),
+    Figure(
+        "mean_running", "count", "Running", "requests running, mean over time",
+        measured=lambda m: m.mean_running,
+    ),
+    Figure(
+        "mean_waiting", "count", "Waiting", "requests waiting, mean over time", better="lower",
+        measured=lambda m: m.mean_waiting,
+    ),
+    Figure(
+        "energy_j", "joules", "Energy of the run", "energy of all devices over the makespan",
+        better="lower", measured=lambda m: m.energy_j,
+    ),
+    Figure("usd_per_device_hour", "usd/hour", "Price", "of an hour of one device", "Price"),
+    Figure("price_origin", "text", "Where the price is from", "offer, purchase or the user's own"),
+    Figure("bound_prefill", "text", "Prefill bound by", "bound of a prefill of the mean prompt"),
+    Figure(
+        "bound_decode", "text", "Decode bound by", "bound of a decode step of the mean batch",
+    ),
+    Figure(
+        "peak_kv_fraction", "fraction", "Cache in use", "of the fullest replica, at most",
+        measured=lambda m: m.peak_kv_fraction,
+    ),
+    Figure("weight_bytes", "bytes", "Weights", "bytes of weights on one device"),
+    Figure(
+        "preemptions", "count", "Preemptions",
+        "times that a request was thrown out of the cache", better="lower",
+        measured=lambda m: m.preemptions,
+    ),
+    Figure("steps", "count", "Steps", "engine steps of all replicas", measured=lambda m: m.steps),
+    Figure(
+        "busy_fraction", "fraction", "Busy", "share of the makespan in which replicas compute",
+        measured=lambda m: m.busy_fraction,
+    ),
+    Figure(
+        "overloaded", "text", "Overloaded",
+        "whether the queue grew throughout, so that latencies depend on the run's length",
+        measured=lambda m: m.overloaded,
+    ),
+)  # fmt: skip
+"""All of them, in the order in which they are written."""
+
+FIGURE: Mapping[str, Figure] = {figure.key: figure for figure in FIGURES}
+"""The table by key."""
+
+COLUMNS: tuple[Figure, ...] = tuple(figure for figure in FIGURES if figure.column)
+"""What ``predict`` answers."""
+
+HEADLINE: tuple[Figure, ...] = tuple(
+    FIGURE[key]
+    for key in (
+        "output_tokens_per_s", "ttft_s", "tpot_s", "usd_per_million_tokens",
+        "joules_per_output_token",
+    )
+)  # fmt: skip
+"""What systems are compared by, in the order in which they are shown."""
+
+
+def figures_of(known: Known, metrics: ServingMetrics | None = None) -> dict[str, Value]:
+    """Every figure that follows from what is ``known`` and was measured; None where it cannot be.
+
+    Numbers, or arrays of one shape. What is known stands as it is given.
+    """
+    found: dict[str, Value] = dict(known)
+    for figure in FIGURES:
+        if figure.key not in found and figure.measured is not None and metrics is not None:
+            found[figure.key] = figure.measured(metrics)
+    for figure in FIGURES:
+        if figure.key not in found and figure.derived is not None:
+            found[figure.key] = figure.derived(found)
+    return {f.key: _existing(found[f.key]) for f in FIGURES if f.key in found}
+
+
+def _existing(value: Value) -> Value:
+    """None for the NaN of a figure that does not exist."""
+    return None if isinstance(value, float) and math.isnan(value) else value
