@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.step import OperatorReport
+from simulator.roofline.step.report import OperatorReport, report
 from simulator.simulate.prediction import Prediction, prediction
 from simulator.simulate.representative import sample_of
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
@@ -95,7 +95,7 @@ def explain(
     """Every operator of one decode step or prefill: time, bound, share of the roof, source."""
     setup = resolve_setup(hardware, model, deployment_of(deployment))
     of_phase = StepShape.prefill if phase == "prefill" else StepShape.decode
-    return setup.step_model.report(of_phase(batch, context))
+    return report(setup.step_model, of_phase(batch, context))
 
 
 def deployment_of(fields: Mapping[str, object]) -> Deployment:

@@ -7,6 +7,7 @@ import numpy as np
 from simulator.economics.cost import device_price, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.report import report
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
@@ -212,7 +213,7 @@ def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Bindi
 
 def _binding(setup: Setup, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
     step = setup.step_model.evaluate(shape)
-    operators = tuple(setup.step_model.report(shape))
+    operators = tuple(report(setup.step_model, shape))
     return Binding(
         phase,
         str(step.bound),
