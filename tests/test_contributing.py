@@ -1,6 +1,9 @@
 """CONTRIBUTING followed to the letter: its examples work as they stand."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 
-TEXT = (Path(__file__).resolve().parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def example(name: str) -> str:
@@ -35,19 +39,32 @@ def test_a_model_is_one_yaml_file(tmp_path):
 
 def test_an_attention_kind_is_one_class(tmp_path):
     names: dict = {}
-    exec(
-        "from typing import Literal, Self\n"
-        "from simulator.graph.block import AttentionBlock, BlockContext, divide\n"
-        "from simulator.graph.operator import Elementwise, Matmul, Operator\n"
-        "from simulator.specs.model import Size\n\n" + example("attention"),
-        names,
-    )
+    exec(example("attention"), names)
     path = tmp_path / "my-mixer.yaml"
     path.write_text(example("layers"), encoding="utf-8")
     answer = predict("h100-sxm", str(path), batch=8, context=60_000)
     short = predict("h100-sxm", str(path), batch=8, context=100)
     assert answer.step_time_s == pytest.approx(short.step_time_s)
     assert "attention.mix" in {row.name for row in explain("h100-sxm", str(path))}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("predict", "--hardware", "h100-sxm", "--operators", "--model"), "attention.mix"),
+        (("catalogue", "show"), "token-mixer"),
+    ],
+)
+def test_an_attention_kind_is_found_in_a_new_file(tmp_path, command, said):
+    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
+    for data in ("hardware_specs", "models", "scenarios"):
+        (tmp_path / data).symlink_to(ROOT / data)
+    added = tmp_path / "simulator" / "graph" / "kinds" / "token_mixer.py"
+    added.write_text(example("attention"), encoding="utf-8")
+    (tmp_path / "my-mixer.yaml").write_text(example("layers"), encoding="utf-8")
+    run = [sys.executable, "-m", "simulator.cli.main", *command, "./my-mixer.yaml"]
+    answer = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said in answer.stdout
 
 
 def test_a_policy_is_one_function(monkeypatch, scenario):

@@ -1,4 +1,4 @@
-"""``roofsim calibrate``: fit a device's calibration section to measurements."""
+"""``roofsim calibrate``: fit one section of a device's calibration to measurements."""
 
 import sys
 from pathlib import Path
@@ -10,27 +10,47 @@ from simulator.cli import options as opt
 
 
 def calibrate(
-    data: Annotated[list[Path], typer.Argument(help="Kernel tables, CSV or benchmark results.")],
-    device: Annotated[str, typer.Option("--device", "-d", help="Device, or device:engine.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[SECTION] DATA...",
+            help="The section to fit: kernels (also where none is named, from tables of kernels), "
+            "links (tables of collectives) or engine (steps of whole models); then files of "
+            "measurements, or folders that hold them.",
+        ),
+    ],
+    device: Annotated[
+        str, typer.Option("--device", "-d", help="Device, device:engine, or a YAML file.")
+    ],
     measured_with: Annotated[
         str | None, typer.Option(help="What it was measured with, for the record.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File for the section; stdout without.")
+        Path | None,
+        typer.Option("--out", "-o", help="File to write; calibrations/DEVICE.yaml without."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the file instead of writing it.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Fit a device's calibration and print it as YAML, with the uncertainty of every constant."""
-    from simulator.cli.show_validation import show_groups
+    """Fit a section of a device's calibration; constants carry their uncertainty."""
+    from simulator.cli.show_validation import show_fit
     from simulator.validation.calibrate.run import calibrate as fit
+    from simulator.validation.calibrate.run import check_writable, section_and_files
 
-    found = fit(data, device, measured_with=measured_with)
+    section, files = section_and_files(data)
+    if not dry_run and out is None:
+        check_writable(device)
+    found = fit(section, files, device, measured_with=measured_with)
     if as_json:
         opt.print_json(found.to_dict())
-        return
-    if out is None:
-        print(found.yaml, end="")
-    else:
-        opt.write_text(out, found.yaml)
-    print(f"fitted {found.fitted_rows} rows; errors on the rows not fitted:", file=sys.stderr)
-    show_groups(found.scored, stderr=True)
+    elif dry_run:
+        print(found.text, end="")
+    if not dry_run:
+        file = out or found.file
+        if out is None:
+            file.parent.mkdir(exist_ok=True)
+        opt.write_text(file, found.text)
+        print(f"{found.place} of {found.hardware} written to {file}", file=sys.stderr)
+    show_fit(found)

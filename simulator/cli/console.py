@@ -7,6 +7,7 @@ from rich.console import Console
 PIPED_WIDTH = 160
 
 
-def console() -> Console:
-    """A console for stdout; not a terminal means a file or a program, which does not wrap."""
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """A console for one stream; not a terminal means a file or a program, which does not wrap."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if is_terminal else PIPED_WIDTH, highlight=False)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from simulator.cli.console import console
 from simulator.cli.options import print_json
-from simulator.graph.build import build, count_parameters
+from simulator.graph.build import build
+from simulator.graph.parameters import count_parameters
 from simulator.planning.browse import Fact, HardwareRow, ModelRow
 from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from simulator.cli.console import PIPED_WIDTH, console
+from simulator.cli.console import console
 from simulator.report.tables import Column, table
 from simulator.units import percent, significant
+from simulator.validation.calibrate.run import Calibrated
 from simulator.validation.score import Group
 from simulator.validation.validate import Validation
 
@@ -44,10 +45,26 @@ def show_validation(found: Validation) -> None:
         screen.print(f"[dim]{rows} rows not predicted: {reason}[/dim]")
 
 
-def show_groups(groups: Sequence[Group], stderr: bool = False) -> None:
-    """Groups as one table."""
-    screen = Console(stderr=stderr, width=None if stderr else PIPED_WIDTH, highlight=False)
-    _section(screen, "", groups, ("hardware", "phase", "quantity"))
+def show_fit(found: Calibrated) -> None:
+    """Errors of a fit on rows it has not seen, before and after, on stderr."""
+    screen = console(stderr=True)
+    screen.print(f"fitted {found.fitted_rows} rows; errors on rows that were not fitted:")
+    names = ("what", "quantity")
+    headings = ("rows", "mean before", "after", "median before", "after", "in 80 % interval")
+    columns = [*(Column(name) for name in names), *(Column(name, "right") for name in headings)]
+    before = {(group.phase, group.quantity): group for group in found.before}
+    rows = []
+    for new in found.after:
+        old = before.get((new.phase, new.quantity))
+        mean, median = (None, None) if old is None else (old.mean_error, old.median_error)
+        errors = (mean, new.mean_error, median, new.median_error, new.coverage)
+        rows.append((new.phase, new.quantity, new.rows, *map(percent, errors)))
+    screen.print(table(columns, rows))
+    for row, reason in found.refused[:_MOST_REFUSED]:
+        screen.print(f"[dim]not used: {row}: {reason}[/dim]")
+
+
+_MOST_REFUSED = 3
 
 
 def _section(screen: Console, title: str, groups: Sequence[Group], names: tuple[str, ...]) -> None:

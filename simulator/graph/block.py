@@ -1,60 +1,44 @@
-"""What the parts of a layer must be able to say of themselves, and what they are told.
-
-Every kind of part is one class: its fields are what a model file may write beside ``kind``, its
-methods say what it computes, stores and moves. A class in the package is found by its ``kind``
-alone, so that a new kind is a new class and nothing else.
-"""
+"""How a part of a layer becomes operators: what it is told, and where its kind says how."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import ClassVar, Self, TypeVar
+from functools import singledispatch
 
-import numpy as np
-from pydantic import ConfigDict
-
-from simulator.errors import InputError, nearest
-from simulator.graph.operator import Elementwise, FloatArray, Operator
-from simulator.specs.model import Part
-from simulator.specs.precision import Precision, kv_bytes_per_value, precision
-from simulator.specs.reading import validate
-
-BlockT = TypeVar("BlockT", bound="Block")
-
-BF16 = precision("bf16")
+from simulator.graph.operator import Elementwise, Operator
+from simulator.specs.kinds.kind import (
+    AttentionKind,
+    FeedforwardKind,
+    Kind,
+    LookupKind,
+    ResidualKind,
+)
+from simulator.specs.precision import CacheFormat, Precision
 
 
 @dataclass(frozen=True, slots=True)
-class CacheFormat:
-    """How cached values are stored: as the user chose, or as each kind of attention does itself.
+class ExpertSpread:
+    """How whole experts are spread over the devices of a replica.
 
     Args:
-        chosen: bytes of one cached value, or None for the kinds' own formats.
+        ranks: devices over which they are spread.
+        tokens_from: data-parallel ranks whose tokens meet there.
+        redundant: further copies of popular experts in each layer.
+        gathered: every rank has all tokens, not only those for its experts.
     """
 
-    chosen: float | None = None
-
-    @classmethod
-    def of(cls, name: str | None) -> "CacheFormat":
-        """The format called ``name``; None and ``native`` leave it to the kinds.
-
-        Raises:
-            InputError: unknown name; suggests the nearest.
-        """
-        return cls(None if name in (None, "native") else kv_bytes_per_value(str(name)))
-
-    def bytes(self, native: float = 2.0) -> float:
-        """Bytes of one value whose kind by itself stores it in ``native`` bytes."""
-        return native if self.chosen is None else self.chosen
+    ranks: int = 1
+    tokens_from: int = 1
+    redundant: int = 0
+    gathered: bool = True
 
 
-NATIVE_CACHE = CacheFormat()
-"""Every kind's own format."""
+ONE_DEVICE = ExpertSpread()
+"""All experts where their tokens are."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockContext:
-    """The surroundings of a part: widths, storage and how often it occurs.
+    """The surroundings of a part: widths, storage, how often it occurs, and the layout.
 
     Args:
         hidden: width of the residual stream.
@@ -62,6 +46,7 @@ class BlockContext:
         experts: precision of routed experts' weights.
         cache: how the KV cache is stored.
         count: equal parts in the model.
+        spread: how experts are spread over devices.
     """
 
     hidden: int
@@ -69,6 +54,7 @@ class BlockContext:
     experts: Precision
     cache: CacheFormat
     count: int
+    spread: ExpertSpread = ONE_DEVICE
 
     @property
     def activation_bytes(self) -> int:
@@ -76,112 +62,42 @@ class BlockContext:
         return 2
 
 
-class Block(Part):
-    """A part of a layer whose kind is known."""
+@singledispatch
+def lower(part: Kind, _context: BlockContext) -> list[Operator]:
+    """All that ``part`` computes and moves in one step, in order.
 
-    # Of twenty kinds a model names two or three: the others' schemas are never built.
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    Every kind of ``specs.kinds`` registers a function here; kinds of one's own say it themselves.
+    """
+    raise TypeError(f"nobody said what {type(part).__name__} computes")
 
-    role: ClassVar[str]
 
-    @classmethod
-    def kinds(cls) -> dict[str, type[Self]]:
-        """Kind → class, for every subclass that names one."""
-        found: dict[str, type[Self]] = {}
-        for subclass in cls.__subclasses__():
-            kind = subclass.model_fields["kind"].default
-            if isinstance(kind, str):
-                found[kind] = subclass
-            found.update(subclass.kinds())
-        return found
-
-    @classmethod
-    def of(cls, part: Part) -> Self:
-        """The part as the class of its kind, its fields checked.
-
-        Raises:
-            InputError: nobody defined the kind (names the nearest), or a field does not fit it.
-        """
-        return part if isinstance(part, cls) else _resolved(part, cls)
+class Block(Kind):
+    """A part that says itself what it computes."""
 
     @abstractmethod
     def operators(self, context: BlockContext) -> list[Operator]:
-        """All that the part computes and moves in one step."""
-
-    def extra_parameters(self, hidden: int) -> int:
-        """Parameters outside matrix products (norms, biases, gates)."""
-        return 0
-
-    def idle_parameters(self, hidden: int) -> int:
-        """Those of ``extra_parameters`` that one token does not use."""
-        return 0
-
-    def divisible(self) -> tuple[int, ...]:
-        """Counts (of heads, say) that a tensor-parallel degree must divide."""
-        return ()
-
-    def sharded(self, tp: int) -> Self:
-        """The narrower part that one of ``tp`` ranks holds."""
-        return self
+        """All that the part computes and moves in one step, in order."""
 
 
-@lru_cache(maxsize=4096)
-def _resolved(part: Part, base: type[BlockT]) -> BlockT:
-    known = base.kinds()
-    if part.kind not in known:
-        raise InputError(
-            f"nobody defined {base.role} of kind {part.kind!r}",
-            field=f"layers.{base.role}.kind",
-            remedy=nearest(part.kind, known),
-        )
-    try:
-        return validate(known[part.kind], part.model_dump(), None)
-    except InputError as error:
-        raise InputError(
-            error.problem,
-            field=f"layers.{base.role}.{error.field or 'kind'}",
-            remedy=error.remedy,
-        ) from None
+class AttentionBlock(Block, AttentionKind):
+    """A kind of attention of one's own: one class with all that is known of it."""
 
 
-class AttentionBlock(Block):
-    """A part that remembers: it also knows its cache and its fixed state."""
-
-    role: ClassVar[str] = "attention"
-
-    def cache_bytes_per_token(self, cache: CacheFormat) -> float:
-        """Cache bytes for each further token, once a sequence is long."""
-        return 0.0
-
-    def cache_bytes(self, context_tokens: FloatArray, cache: CacheFormat) -> FloatArray:
-        """Cache bytes of a sequence of ``context_tokens`` (less than linear for windows)."""
-        return np.asarray(context_tokens, dtype=np.float64) * self.cache_bytes_per_token(cache)
-
-    def state_bytes(self) -> float:
-        """Bytes of fixed state kept for each sequence, whatever its length."""
-        return 0.0
+class FeedforwardBlock(Block, FeedforwardKind):
+    """A kind of feed-forward of one's own."""
 
 
-class FeedforwardBlock(Block):
-    """A part that treats each token alone."""
-
-    role: ClassVar[str] = "feedforward"
-
-    def spread(self, tp: int, dp: int, ep: int) -> Self:
-        """The part of one device of tp × dp, with whole experts spread over ``ep`` of them."""
-        return self.sharded(tp)
+class ResidualBlock(Block, ResidualKind):
+    """A kind of residual stream of one's own."""
 
 
-class ResidualBlock(Block):
-    """How a layer's parts read and write the residual stream."""
-
-    role: ClassVar[str] = "residual"
+class LookupBlock(Block, LookupKind):
+    """A kind of table of one's own."""
 
 
-class LookupBlock(Block):
-    """A table addressed by the tokens themselves, outside the matrix products."""
-
-    role: ClassVar[str] = "lookup"
+@lower.register
+def _by_itself(part: Block, context: BlockContext) -> list[Operator]:
+    return part.operators(context)
 
 
 def quantise(name: str, width: int, context: BlockContext, linear: Precision) -> list[Operator]:
@@ -194,8 +110,3 @@ def quantise(name: str, width: int, context: BlockContext, linear: Precision) ->
             name=f"{name}.quantise", role="quantise", bytes_per_row=moved, count=context.count
         )
     ]
-
-
-def divide(count: int, ways: int) -> int:
-    """``count`` over ``ways``, rounded up: what the fullest rank holds (at least one)."""
-    return max(1, -(-count // ways))

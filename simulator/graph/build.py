@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.graph.attention import attention_block
-from simulator.graph.block import NATIVE_CACHE, BlockContext, CacheFormat
-from simulator.graph.embedding import vocabulary_rows
+from simulator.graph.block import BlockContext
+from simulator.graph.kinds import lower
 from simulator.graph.operator import (
     Collective,
     Elementwise,
@@ -26,23 +25,13 @@ from simulator.graph.parallel import (
     after_feedforward,
     between_stages,
     context_exchange,
+    expert_spread,
     fuses_norms,
     shard,
 )
-from simulator.graph.parameters import ParameterCount, blocks_of, count_parameters
 from simulator.graph.vision import encoder_operators, encoder_parameters
 from simulator.specs.model import Layer, Model
-from simulator.specs.precision import Precision, precision
-
-__all__ = [
-    "Graph",
-    "Layout",
-    "ParameterCount",
-    "build",
-    "build_draft",
-    "build_vision",
-    "count_parameters",
-]
+from simulator.specs.precision import NATIVE_CACHE, CacheFormat, Precision, precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +68,8 @@ class Graph:
         tokens = np.asarray(context_tokens, dtype=np.float64)
         total = np.full_like(tokens, self.state_bytes_per_sequence)
         for layer, count in self.layer_groups:
-            block = attention_block(layer.attention)
-            total = total + count * block.cache_bytes(tokens, self.cache) / self.layout.cache_ways
+            cached = count * layer.attention.cache_bytes(tokens, self.cache)
+            total = total + cached / self.layout.cache_ways
         return total
 
 
@@ -114,9 +103,9 @@ def build(
     layout = layout or Layout()
     sharded = shard(model, layout)
     cache = CacheFormat.of(kv)
-    context = _context(model, weights or model.weight_precision, cache)
+    context = _context(model, weights or model.weight_precision, cache, layout)
     operators: list[Operator] = [
-        vocabulary_rows(sharded.hidden_size),
+        _vocabulary_rows(sharded.hidden_size),
         *after_embedding(sharded.hidden_size, layout),
     ]
     for layer, count in Counter(sharded.layers).items():
@@ -153,9 +142,8 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
                 _layer_operators(layer, replace(context, count=count), layout)
             )
             elsewhere += 2.0 * count * _parameters_elsewhere(layer, sharded.hidden_size)
-            attention = attention_block(layer.attention)
-            kv_per_token += count * attention.cache_bytes_per_token(context.cache)
-            state += count * attention.state_bytes()
+            kv_per_token += count * layer.attention.cache_bytes_per_token(context.cache)
+            state += count * layer.attention.state_bytes()
         if is_last:
             matrices += head
             elsewhere += 2.0 * sharded.hidden_size
@@ -192,46 +180,12 @@ def build_vision(model: Model, layout: Layout | None = None) -> Graph:
     )
 
 
-def build_draft(
-    model: Model,
-    layout: Layout | None = None,
-    weights: str | None = None,
-    kv: str | None = None,
-) -> Graph:
-    """The graph of one multi-token-prediction module: what one drafted token costs besides.
-
-    The module shares the model's embedding and head: their reads are counted, not their memory.
-
-    Raises:
-        InputError: the model has no such module.
-    """
-    if model.draft is None:
-        raise InputError(f"{model.name} has no multi-token-prediction module", field="model")
-    alone = model.model_copy(update={"layers": (model.draft.layer,)})
-    # The module runs beside the head, on the last stage.
-    beside = None if layout is None else replace(layout, pp=1, stage_layers=None)
-    graph = build(alone, beside, weights, kv)
-    joined: list[Operator] = []
-    if model.draft.joins_embedding:
-        linear = _context(model, weights or model.weight_precision, graph.cache).linear
-        joined = [
-            Matmul(
-                name="draft.join", n=model.hidden_size, k=2 * model.hidden_size, precision=linear
-            )
-        ]
-    heads = [op for op in graph.operators if op.name == "head.logits"]
-    shared = _weight_bytes(heads) * (1 if model.tied_embeddings else 2)
-    return replace(
-        graph,
-        operators=(*graph.operators, *joined),
-        weight_bytes=graph.weight_bytes + _weight_bytes(joined) - shared,
-    )
-
-
-def _context(model: Model, weights: str, cache: CacheFormat) -> BlockContext:
+def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> BlockContext:
     chosen = precision(weights)
     linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
-    return BlockContext(model.hidden_size, linear, chosen, cache, 1)
+    return BlockContext(
+        model.hidden_size, linear, chosen, cache, count=1, spread=expert_spread(layout)
+    )
 
 
 def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> list[Operator]:
@@ -239,15 +193,15 @@ def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> lis
     row = context.hidden * context.activation_bytes
     operators: list[Operator] = []
     is_fused = fuses_norms(layout, layer)
-    for block in blocks_of(layer):
-        if block.role == "residual" and is_fused:
-            continue
-        operators += block.operators(context)
-        if block.role == "attention":
-            operators += context_exchange(context, layout, layer)
-            operators += after_attention(context, layout, layer)
-        elif block.role == "feedforward":
-            operators += after_feedforward(context, layout, layer)
+    if layer.lookup is not None:
+        operators += lower(layer.lookup, context)
+    operators += lower(layer.attention, context)
+    operators += context_exchange(context, layout, layer)
+    operators += after_attention(context, layout, layer)
+    operators += lower(layer.feedforward, context)
+    operators += after_feedforward(context, layout, layer)
+    if not is_fused:
+        operators += lower(layer.residual, context)
     apart = layer.norms - min(layer.norms, 2) * is_fused
     shared = layout.tp if layout.sequence_parallel else 1
     norms = Elementwise(
@@ -262,8 +216,13 @@ def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> lis
 
 def _parameters_elsewhere(layer: Layer, hidden: int) -> int:
     """Parameters of a layer outside matrix products, which are kept in 16 bits."""
-    extra = sum(block.extra_parameters(hidden) for block in blocks_of(layer))
+    extra = sum(part.extra_parameters(hidden) for part in layer.parts)
     return extra + layer.norms * hidden
+
+
+def _vocabulary_rows(hidden: int) -> Operator:
+    """The input embedding: one row read and written a token."""
+    return Elementwise(name="embedding", role="embedding", bytes_per_row=2.0 * 2.0 * hidden)
 
 
 def _head(model: Model, layout: Layout, linear: Precision) -> list[Operator]:
@@ -329,8 +288,5 @@ def own_cache_format(model: Model) -> str:
 
     ``native`` is a format of the kind's own, such as DeepSeek V3.2's fp8 latents.
     """
-    per_value = {
-        getattr(attention_block(layer.attention), "native_bytes", lambda: 2.0)()
-        for layer in set(model.layers)
-    }
+    per_value = {layer.attention.native_bytes() for layer in set(model.layers)}
     return "bf16" if per_value == {2.0} else "native"

@@ -4,6 +4,7 @@ An operator says what is computed and moved; how long that takes is the roofline
 ``count`` is how often the operator runs in one step (usually once a layer).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -383,3 +384,8 @@ Operator = (
     | Collective
     | ExpertExchange
 )
+
+
+def parameters_in(operators: Iterable[Operator]) -> int:
+    """Weights of matrix products and experts, whole (not spread over devices)."""
+    return sum(op.count * op.parameters for op in operators if isinstance(op, Matmul | Experts))

@@ -1,17 +1,14 @@
-"""Counting a model's parameters from its shapes, and comparing with what is published."""
+"""Counting a model's parameters from its shapes."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, NATIVE_CACHE, Block, BlockContext
-from simulator.graph.embedding import lookup_block
-from simulator.graph.feedforward import feedforward_block
-from simulator.graph.operator import Experts, Lookup, Matmul, Operator
-from simulator.graph.residual import residual_block
+from simulator.graph.block import BlockContext
+from simulator.graph.kinds import lower
+from simulator.graph.operator import Experts, Lookup, Matmul
+from simulator.graph.vision import encoder_parameters
 from simulator.specs.model import Layer, Model
-from simulator.specs.quantity import Quantity
+from simulator.specs.precision import BF16, NATIVE_CACHE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +54,6 @@ class ParameterCount:
         return 0 if self.tied else self.embedding
 
 
-def blocks_of(layer: Layer) -> tuple[Block, ...]:
-    """The parts of a layer, in the order in which they run."""
-    lookup = () if layer.lookup is None else (lookup_block(layer.lookup),)
-    return (
-        *lookup,
-        attention_block(layer.attention),
-        feedforward_block(layer.feedforward),
-        residual_block(layer.residual),
-    )
-
-
 def count_parameters(model: Model) -> ParameterCount:
     """Count a model's parameters from its shapes."""
     total = active = lookup = 0
@@ -85,25 +71,20 @@ def count_parameters(model: Model) -> ParameterCount:
         embedding=embedding,
         tied=model.tied_embeddings,
         lookup=lookup,
-        vision=_vision(model),
+        vision=0 if model.vision is None else encoder_parameters(model.vision),
         draft=_draft(model),
     )
-
-
-def in_operators(operators: Iterable[Operator]) -> int:
-    """Weights of matrix products and experts, whole (not spread over devices)."""
-    return sum(op.count * op.parameters for op in operators if isinstance(op, Matmul | Experts))
 
 
 def _layer(layer: Layer, hidden: int) -> ParameterCount:
     context = BlockContext(hidden, BF16, BF16, NATIVE_CACHE, 1)
     total = active = layer.norms * hidden
     lookup = 0
-    for block in blocks_of(layer):
-        extra = block.extra_parameters(hidden)
+    for part in layer.parts:
+        extra = part.extra_parameters(hidden)
         total += extra
-        active += extra - block.idle_parameters(hidden)
-        for op in block.operators(context):
+        active += extra - part.idle_parameters(hidden)
+        for op in lower(part, context):
             if isinstance(op, Matmul):
                 total += op.count * op.parameters
                 active += op.count * op.parameters
@@ -115,12 +96,6 @@ def _layer(layer: Layer, hidden: int) -> ParameterCount:
     return ParameterCount(total + lookup, active, 0, lookup=lookup)
 
 
-def _vision(model: Model) -> int:
-    from simulator.graph.vision import encoder_parameters
-
-    return 0 if model.vision is None else encoder_parameters(model.vision)
-
-
 def _draft(model: Model) -> int:
     """Each module: its layer, three norms, and the product that joins it with the embedding."""
     if model.draft is None:
@@ -129,51 +104,3 @@ def _draft(model: Model) -> int:
     joined = 2 * hidden * hidden if model.draft.joins_embedding else 0
     one = _layer(model.draft.layer, hidden).total + joined + 3 * hidden
     return model.draft.modules * one
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A published figure beside the one counted from the shapes.
-
-    ``within_rounding``: the counted figure lies in the interval that the published one was
-    rounded from.
-    """
-
-    what: str
-    counted: float
-    published: float
-    within_rounding: bool
-
-    @property
-    def error(self) -> float:
-        """Relative difference of the counted figure from the published one."""
-        return self.counted / self.published - 1
-
-
-def compare_published(model: Model) -> list[Comparison]:
-    """What the publisher says of a model's size, beside what its shapes give."""
-    from simulator.graph.build import build
-
-    said = model.published
-    count = count_parameters(model)
-    total = count.total_as(said.total_convention)
-    total += count.vision if "vision" in said.total_includes else 0
-    total += count.draft if "draft" in said.total_includes else 0
-    graph = build(model, kv="native")
-    pairs: list[tuple[str, float, Quantity | None]] = [
-        ("parameters", total, said.parameters),
-        ("active parameters", count.active_as(said.active_convention), said.active_parameters),
-        ("KV bytes per token", graph.kv_bytes_per_token, said.kv_bytes_per_token),
-        ("state bytes", graph.state_bytes_per_sequence, said.state_bytes),
-    ]
-    return [
-        Comparison(what, counted, float(figure), _holds(figure, counted))
-        for what, counted, figure in pairs
-        if figure is not None
-    ]
-
-
-def _holds(figure: Quantity, value: float) -> bool:
-    low = figure.value if figure.low is None else figure.low
-    high = figure.value if figure.high is None else figure.high
-    return low <= value <= high

@@ -7,12 +7,15 @@ every image is a sequence of patches that all see each other.
 
 from numpy.typing import ArrayLike
 
-from simulator.graph.attention import attention_block
-from simulator.graph.block import BF16, NATIVE_CACHE, Block, BlockContext
-from simulator.graph.feedforward import feedforward_block
-from simulator.graph.operator import Elementwise, Matmul, Operator
+from simulator.graph.block import BlockContext
+from simulator.graph.kinds import lower
+from simulator.graph.operator import Elementwise, Matmul, Operator, parameters_in
 from simulator.graph.step_shape import StepShape
-from simulator.specs.model import Part, VisionEncoder
+from simulator.specs.kinds.feedforward import DenseFeedforward
+from simulator.specs.kinds.grouped_query import GroupedQueryAttention
+from simulator.specs.kinds.kind import Kind
+from simulator.specs.model import VisionEncoder
+from simulator.specs.precision import BF16, NATIVE_CACHE
 
 
 def image_step(encoder: VisionEncoder, images: ArrayLike, patches: ArrayLike) -> StepShape:
@@ -33,8 +36,8 @@ def encoder_operators(encoder: VisionEncoder, tp: int = 1) -> list[Operator]:
     operators: list[Operator] = [
         Matmul(name="vision.patches", n=hidden, k=_pixels(encoder), precision=BF16)
     ]
-    for block in _blocks(encoder):
-        operators += block.sharded(tp).operators(context)
+    for part in _parts(encoder):
+        operators += lower(part.sharded(tp), context)
     operators.append(
         Elementwise(
             name="vision.norms",
@@ -49,34 +52,29 @@ def encoder_operators(encoder: VisionEncoder, tp: int = 1) -> list[Operator]:
 
 def encoder_parameters(encoder: VisionEncoder) -> int:
     """All parameters of the encoder and its mergers."""
-    from simulator.graph.parameters import in_operators
-
     hidden = encoder.hidden_size
     norms = 2 * (2 if encoder.bias else 1) * hidden
-    extra = sum(block.extra_parameters(hidden) for block in _blocks(encoder)) + norms
+    extra = sum(part.extra_parameters(hidden) for part in _parts(encoder)) + norms
     positions = encoder.positions * hidden
-    return in_operators(encoder_operators(encoder)) + encoder.layers * extra + positions
+    return parameters_in(encoder_operators(encoder)) + encoder.layers * extra + positions
 
 
 def _pixels(encoder: VisionEncoder) -> int:
     return encoder.channels * encoder.frames_per_patch * encoder.patch_size**2
 
 
-def _blocks(encoder: VisionEncoder) -> tuple[Block, ...]:
+def _parts(encoder: VisionEncoder) -> tuple[Kind, ...]:
     size = (encoder.attention_size or encoder.hidden_size) // encoder.heads
-    attention = {
-        "query_heads": encoder.heads,
-        "kv_heads": encoder.heads,
-        "head_size": size,
-        "bias": encoder.bias,
-        "output_bias": encoder.bias,
-        "causal": False,
-    }
-    feedforward = {"width": encoder.width, "gated": encoder.gated, "bias": encoder.bias}
-    return (
-        attention_block(Part.model_validate({"kind": "gqa", **attention})),
-        feedforward_block(Part.model_validate({"kind": "dense", **feedforward})),
+    attention = GroupedQueryAttention(
+        query_heads=encoder.heads,
+        kv_heads=encoder.heads,
+        head_size=size,
+        bias=encoder.bias,
+        output_bias=encoder.bias,
+        causal=False,
     )
+    feedforward = DenseFeedforward(width=encoder.width, gated=encoder.gated, bias=encoder.bias)
+    return attention, feedforward
 
 
 def _mergers(encoder: VisionEncoder) -> list[Operator]:

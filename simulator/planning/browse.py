@@ -6,8 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from simulator.errors import InputError, nearest
-from simulator.graph.build import build, count_parameters
-from simulator.graph.parameters import compare_published
+from simulator.graph.build import build
+from simulator.graph.parameters import count_parameters
+from simulator.graph.published import compare_published
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
 from simulator.specs.device_file import shared_sources

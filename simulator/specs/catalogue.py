@@ -34,10 +34,15 @@ def hardware(name: str) -> Hardware:
     Raises:
         InputError: unknown; suggests the nearest names and never falls back to another device.
     """
+    return _hardware(hardware_file(name))
+
+
+def hardware_file(name: str) -> Path:
+    """The file that describes the device called ``name``, see ``hardware``."""
     if is_path(name):
-        return _hardware(Path(name))
+        return Path(name)
     slug = name.lower().replace(" ", "-").replace("_", "-")
-    return _hardware(_entry(data_folder(_HARDWARE), slug, "hardware", name))
+    return _entry(data_folder(_HARDWARE), slug, "hardware", name)
 
 
 _hardware = kept(read_device)

@@ -58,7 +58,10 @@ class EngineProfile(Spec):
         residual: the overheads' own relative error, one standard deviation.
         unlike: relative error of every step beside that: what versions and settings of the
             engine differ by.
-        serving: relative errors of TPOT and TTFT that serving adds.
+        serving: relative errors that serving adds: ``tpot`` to the time of every step, beside
+            the step's own; ``ttft`` to the time until the first token, beside what the queue
+            makes of the steps' errors. Chosen so that 80 % of the points that may be fitted lie
+            within the whole interval.
     """
 
     name: str

@@ -1,32 +1,19 @@
 """A model's architecture, whatever file it came from: layers made of parts, each of some kind."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
+from simulator.specs.kinds.kind import (
+    AttentionKind,
+    FeedforwardKind,
+    Kind,
+    LookupKind,
+    ResidualKind,
+    Size,
+)
+from simulator.specs.kinds.residual import PlainResidual
 from simulator.specs.quantity import Bytes, Count, Spec
-
-Size = Annotated[int, Field(gt=0)]
-
-
-class Part(Spec):
-    """One part of a layer: its ``kind``, and the fields that this kind asks for.
-
-    What a kind means, and which fields it has, is told by the class of that kind in
-    ``simulator.graph``; a kind that nobody defined is refused when the graph is built.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    kind: str
-
-    def __hash__(self) -> int:
-        # The inherited hash leaves out fields that only the kind knows.
-        extra = sorted((name, str(value)) for name, value in (self.model_extra or {}).items())
-        return hash((*self.__dict__.values(), *extra))
-
-
-PLAIN_RESIDUAL = Part(kind="plain")
 
 
 class Layer(Spec):
@@ -40,17 +27,34 @@ class Layer(Spec):
         norms: norms of the width of the residual stream.
     """
 
-    attention: Part
-    feedforward: Part
-    residual: Part = PLAIN_RESIDUAL
-    lookup: Part | None = None
+    attention: SerializeAsAny[AttentionKind]
+    feedforward: SerializeAsAny[FeedforwardKind]
+    residual: SerializeAsAny[ResidualKind] = PlainResidual()
+    lookup: SerializeAsAny[LookupKind] | None = None
     norms: int = Field(default=2, ge=0)
+
+    @property
+    def parts(self) -> tuple[Kind, ...]:
+        """All parts, in the order in which they run."""
+        lookup = () if self.lookup is None else (self.lookup,)
+        return (*lookup, self.attention, self.feedforward, self.residual)
 
 
 class LayerGroup(Layer):
     """``repeat`` equal layers, as a model file writes them."""
 
     repeat: Size = 1
+
+    def unrolled(self) -> list[Layer]:
+        """The layers one by one."""
+        layer = Layer(
+            attention=self.attention,
+            feedforward=self.feedforward,
+            residual=self.residual,
+            lookup=self.lookup,
+            norms=self.norms,
+        )
+        return [layer] * self.repeat
 
 
 class VisionEncoder(Spec):

@@ -1,7 +1,7 @@
 """From an entry of ``models/`` to the model: read its config, or unroll its own layers."""
 
 from simulator.specs.huggingface import read_config
-from simulator.specs.model import Layer, Model, ModelFile
+from simulator.specs.model import Model, ModelFile
 
 
 def model_of(entry: ModelFile, file: object | None = None) -> Model:
@@ -25,18 +25,13 @@ def model_of(entry: ModelFile, file: object | None = None) -> Model:
 
 
 def _from_layers(entry: ModelFile) -> Model:
-    groups = entry.layers or []
-    layers: list[Layer] = []
-    for group in groups:
-        parts = {name: getattr(group, name) for name in Layer.model_fields}
-        layers += [Layer(**parts)] * group.repeat
     # ModelFile's own check has made sure that the three sizes are there.
     return Model(
         name=entry.name,
         title=entry.title,
         hidden_size=entry.hidden_size or 0,
         vocabulary=entry.vocabulary or 0,
-        layers=tuple(layers),
+        layers=tuple(layer for group in entry.layers or [] for layer in group.unrolled()),
         max_context=entry.max_context or 0,
         tied_embeddings=entry.tied_embeddings,
         weight_precision=entry.weight_precision,

@@ -125,6 +125,9 @@ def precision(name: str) -> Precision:
         ) from None
 
 
+BF16 = precision("bf16")
+
+
 def precision_names() -> tuple[str, ...]:
     """Every precision that is understood."""
     return tuple(_PRECISIONS)
@@ -144,3 +147,31 @@ def kv_bytes_per_value(name: str) -> float:
             field="kv_precision",
             remedy=nearest(name, _KV_BITS),
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFormat:
+    """How cached values are stored: as the user chose, or as each kind of attention does itself.
+
+    Args:
+        chosen: bytes of one cached value, or None for the kinds' own formats.
+    """
+
+    chosen: float | None = None
+
+    @classmethod
+    def of(cls, name: str | None) -> "CacheFormat":
+        """The format called ``name``; None and ``native`` leave it to the kinds.
+
+        Raises:
+            InputError: unknown name; suggests the nearest.
+        """
+        return cls(None if name in (None, "native") else kv_bytes_per_value(str(name)))
+
+    def bytes(self, native: float = 2.0) -> float:
+        """Bytes of one value whose kind by itself stores it in ``native`` bytes."""
+        return native if self.chosen is None else self.chosen
+
+
+NATIVE_CACHE = CacheFormat()
+"""Every kind's own format."""

@@ -18,6 +18,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def schema_of(cls, content: object) -> "type[Spec]":
+        """The class that ``content`` is read as: this one, unless it stands for several."""
+        return cls
+
 
 def _year(raw: object) -> object:
     return str(raw) if isinstance(raw, int) else raw

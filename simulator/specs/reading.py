@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import InputError, nearest
+from simulator.specs.quantity import Spec
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
@@ -98,10 +99,12 @@ def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) ->
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise _explain(error, kind, file) from None
+        raise _explain(error, kind, content, file) from None
 
 
-def _explain(error: ValidationError, kind: type[BaseModel], file: object | None) -> InputError:
+def _explain(
+    error: ValidationError, kind: type[BaseModel], content: object, file: object | None
+) -> InputError:
     problems = error.errors(include_url=False)
     # An unknown field is usually the misspelling behind a "missing" one: tell it first.
     problems.sort(key=lambda p: p["type"] != "extra_forbidden")
@@ -110,12 +113,15 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
     remedy: str | None = None
     if first["type"] == "extra_forbidden":
         problem = "unknown field"
-        remedy = nearest(str(first["loc"][-1]), _fields_at(kind, first["loc"][:-1]))
+        remedy = nearest(str(first["loc"][-1]), _fields_at(kind, content, first["loc"][:-1]))
     elif first["type"] == "missing":
         problem = "missing field"
         remedy = "add it to the file"
     elif first["type"] == "value_error":
         problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+    elif first["type"] == "unknown_kind":
+        problem, remedy = first["msg"], first["ctx"]["remedy"]
+        field += ".kind"
     else:
         problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}"
     others = len(problems) - 1
@@ -125,10 +131,11 @@ def _explain(error: ValidationError, kind: type[BaseModel], file: object | None)
     return InputError(problem, file=file, field=field or None, remedy=remedy)
 
 
-def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+def _fields_at(kind: type[BaseModel], content: object, path: tuple[int | str, ...]) -> list[str]:
     """Names that the schema allows at ``path``, looking through optionals, lists and unions."""
     kinds: list[type[BaseModel]] = [kind]
     for part in path:
+        content = _below(content, part)
         found: list[type[BaseModel]] = []
         for candidate in kinds:
             info = candidate.model_fields.get(str(part)) or next(
@@ -137,8 +144,14 @@ def _fields_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
             if info is not None:
                 found += _models_in(info.annotation)
         # Mapping keys and list positions do not name a field: stay where we are.
-        kinds = found or kinds
+        kinds = [k.schema_of(content) if issubclass(k, Spec) else k for k in found] or kinds
     return [f.alias or n for k in kinds for n, f in k.model_fields.items()]
+
+
+def _below(content: object, part: int | str) -> object:
+    if isinstance(content, dict):
+        return content.get(part)
+    return content[part] if isinstance(content, list) and isinstance(part, int) else None
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

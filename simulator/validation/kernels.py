@@ -6,7 +6,7 @@ the rows that may be fitted. Only rows that are kept back are scored.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ from simulator.roofline.laws.quantise.formula import (
 from simulator.specs import catalogue
 from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows
+from simulator.validation.calibrate.collective import COLLECTIVES, predict_rows_s, read_rows
 from simulator.validation.calibrate.experts import (
     DeviceSheet,
     family_of,
@@ -49,14 +50,7 @@ from simulator.validation.calibrate.matmul import (
     read_gemm_table,
 )
 from simulator.validation.score import Sample
-
-SYSTEMS: Mapping[str, str] = {
-    "a100_sxm": "a100-sxm-80gb",
-    "h100_sxm": "h100-sxm",
-    "h200_sxm": "h200-sxm",
-    "b200_sxm": "b200",
-}
-"""Folder names of the tables and the catalogue's names of their devices."""
+from simulator.validation.systems import SYSTEMS, system_of
 
 ConstantsT = TypeVar("ConstantsT", DecodeCalibration, PrefillCalibration)
 
@@ -74,8 +68,8 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
     Raises:
         InputError: a table that is not understood, or whose folder does not tell the device.
     """
-    system = next((part for part in path.resolve().parts if part in SYSTEMS), None)
-    name = hardware or SYSTEMS.get(str(system))
+    system = system_of(path, hardware or "")
+    name = hardware or SYSTEMS.get(system)
     if name is None:
         raise InputError(
             "the folder does not tell which device was measured",
@@ -86,13 +80,18 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
     device = resolve(catalogue.hardware(name))
     for prefix, samples in _READERS.items():
         if path.name.startswith(prefix):
-            return samples(path, device, str(system or name))
+            return samples(path, device, system)
     raise InputError(
         "no law is scored on this table",
         file=path,
         field="data",
         remedy="tables whose names start with " + ", ".join(_READERS),
     )
+
+
+def is_scored(path: Path) -> bool:
+    """Whether some law is scored on a table so named."""
+    return any(path.name.startswith(prefix) for prefix in _READERS)
 
 
 def _under_benchmark(device: Device, law: str, kind: type[ConstantsT]) -> ConstantsT:
@@ -206,7 +205,21 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
                             kept.seconds, predicted, law)  # fmt: skip
 
 
+def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    served = device.served_by("vllm")
+    if served.scale_up is None:
+        return
+    rows = [row for row in read_rows([path], system) if row.scored]
+    predicted = predict_rows_s(rows, served.scale_up, served.all_reduce)
+    for row, seconds in zip(rows, predicted.tolist(), strict=True):
+        yield from _samples(
+            device, COLLECTIVES[row.operator], np.array([row.seconds]), np.array([seconds]), "link"
+        )
+
+
 _READERS = {
+    "nccl_perf": _collectives,
+    "custom_allreduce_perf": _collectives,
     "gemm_perf": _gemm,
     "context_attention": _attention,
     "generation_attention": _attention,

@@ -41,3 +41,12 @@ def read_parquet(path: Path, needs: Iterable[str] = ()) -> "Table":
             remedy=f"it has {', '.join(table.column_names)}",
         )
     return table
+
+
+def release_of(path: Path) -> tuple[int, ...]:
+    """Release of the software that a table was measured with, told by its folder: vllm-0.24.0.
+
+    Development builds (0.1.dev) count as older than any release.
+    """
+    parts = path.parent.name.partition("-")[2].split(".")
+    return tuple(int(part) for part in parts if part.isdigit())

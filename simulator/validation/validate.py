@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.device.device import class_only
+from simulator.roofline.device.device import Device, class_only
 from simulator.simulate.predict import deployment_of, predict
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.setup import resolve_setup
@@ -111,7 +111,7 @@ def validate(
     points = _unique(p for f in files if f not in tables for p in read_points(f, hardware))
     kept = [p for p in points if p.is_score_row and not p.fitted]
     scored, refused = batches(p for p in kept if p.phase != "serve")
-    samples += [s for b in scored for s in _samples(b, *b.values())]
+    samples += [s for b in scored for s in samples_of(b)]
     served, reasons = serve_points([p for p in kept if p.phase == "serve"], progress)
     samples += served
     reasons += Counter(reason.split("\n")[0] for _, reason in refused)
@@ -192,16 +192,17 @@ _SERVE_FIELDS = frozenset(
 def _served(point: Point, answer: Prediction) -> Sample:
     value = float(getattr(answer, point.quantity))
     low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
-    sigma = float(np.log(high / low)) / (2 * Z_80)
+    # An interval may be longer on one side: what counts is the side of the measured value.
+    sigma = abs(float(np.log((high if point.value > value else low) / value))) / Z_80
     return Sample(
         point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
         source=point.source,
     )  # fmt: skip
 
 
-def _samples(
-    batch: Batch, values: NDArray[np.float64], sigmas: NDArray[np.float64]
-) -> list[Sample]:
+def samples_of(batch: Batch, device: Device | None = None) -> list[Sample]:
+    """What was measured and predicted of a batch of steps, on ``device`` if given."""
+    values, sigmas = batch.values(device)
     power_sigma = batch.setup.device.residual("power")
     return [
         Sample(
@@ -218,10 +219,10 @@ def leave_device_out(found: Sequence[Batch]) -> tuple[Group, ...]:
     for batch in found:
         bare = class_only(batch.setup.hardware, batch.setup.device)
         if bare is not None:
-            samples += _samples(batch, *batch.values(bare))
+            samples += samples_of(batch, bare)
     if not samples:
         return ()
-    return (*group_by(samples, "hardware", "phase"), summarise(samples))
+    return (*group_by(samples, "hardware", "phase"), *group_by(samples, "phase"))
 
 
 def leave_model_out(scored: Sequence[Batch], known: Sequence[Batch]) -> tuple[Group, ...]:
@@ -252,7 +253,7 @@ def _left_out(asked: Sequence[Batch], known: Sequence[Batch], model: str) -> lis
     fit = fit_steps(seen[:_MOST_BATCHES], device=bare, tolerance=1e-2)
     fitted = with_rates(bare, {**rates_of(bare), **fit.values})
     mine = [b for b in asked if b.points[0].model == model]
-    return [s for b in mine for s in _samples(b, *b.values(fitted))]
+    return [s for b in mine for s in samples_of(b, fitted)]
 
 
 _ROWS_A_BATCH = 2
@@ -263,9 +264,3 @@ _MOST_BATCHES = 6
 def _unique(points: Iterable[Point]) -> list[Point]:
     """Points without exact repetitions, which dumps of one data base contain."""
     return list({(p.key, p.value): p for p in points}.values())
-
-
-def interval_of(sample: Sample) -> tuple[float, float]:
-    """The 80 % interval of a sample's prediction."""
-    factor = float(np.exp(Z_80 * sample.sigma))
-    return sample.predicted / factor, sample.predicted * factor

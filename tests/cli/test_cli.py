@@ -235,10 +235,30 @@ def test_validate_scores_a_table_of_ones_own(tmp_path):
     assert any(p.suffix == ".svg" for p in (tmp_path / "out").iterdir())
 
 
-def test_calibrate_prints_a_section_that_the_hardware_file_takes(tmp_path):
+def test_calibrate_writes_the_file_that_the_device_takes(tmp_path):
     row = "apple-m4-pro,llama-3.1-8b,decode,step_time_s,{},llamacpp,bf16,1,{},x"
     table = table_of(tmp_path, [row.format(i / 1e3, i) for i in range(99, 115)])
-    done = roofsim("calibrate", table, "--device", "apple-m4-pro")
+    done = roofsim("calibrate", "engine", table, "--device", "apple-m4-pro", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "measured_with" in done.stdout
-    refused(roofsim("calibrate", table, "--device", "apple-m4-pr"), "apple-m4-pro")
+    assert "measured_with: >-\n      whole models: x" in done.stdout
+    assert "before" in done.stderr
+    refused(
+        roofsim("calibrate", "engine", table, "--device", "apple-m4-pr", "--dry-run"),
+        "apple-m4-pro",
+    )
+    refused(roofsim("calibrate", table, "--device", "apple-m4-pro", "--dry-run"), "Parquet")
+
+
+def test_calibrate_fits_a_chip_of_ones_own(tmp_path):
+    made = roofsim("catalogue", "new", "hardware", "--name", "my-chip", cwd=tmp_path)
+    assert made.returncode == 0
+    chip = tmp_path / "my-chip.yaml"
+    row = f"{chip},llama-3.1-8b,decode,step_time_s,{{}},llamacpp,bf16,1,{{}},x"
+    table = table_of(tmp_path, [row.format(i / 1e3, i) for i in range(99, 115)])
+    predict = ("predict", "-w", chip, "-m", "llama-3.1-8b", "--context", 105, "--json")
+    before = json.loads(roofsim(*predict).stdout)["step_time_s"]
+    done = roofsim("calibrate", "engine", table, "--device", chip)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "calibrations" / "my-chip.yaml").is_file()
+    after = json.loads(roofsim(*predict).stdout)["step_time_s"]
+    assert abs(after - 0.105) < abs(before - 0.105)

@@ -3,21 +3,24 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.graph.block import BF16, BlockContext, CacheFormat
-from simulator.graph.build import build, build_draft, build_vision
-from simulator.graph.embedding import Engram
-from simulator.graph.feedforward import MixtureOfExperts
+from simulator.graph.block import BlockContext
+from simulator.graph.build import build, build_vision
+from simulator.graph.kinds import lower
+from simulator.graph.kinds.residual import depth_rows, mixing_elements
 from simulator.graph.operator import AttentionCore, Elementwise, Experts, Lookup, Recurrence
 from simulator.graph.parameters import count_parameters
-from simulator.graph.residual import AttentionResidual, HyperConnections, PlainResidual
 from simulator.graph.step_shape import StepShape
 from simulator.graph.vision import image_step
 from simulator.graph.work import traffic, work
 from simulator.specs import catalogue
+from simulator.specs.kinds.feedforward import MixtureOfExperts
+from simulator.specs.kinds.lookup import Engram
+from simulator.specs.kinds.residual import AttentionResidual, HyperConnections, PlainResidual
+from simulator.specs.precision import BF16, NATIVE_CACHE
 
 
 def context_of(hidden):
-    return BlockContext(hidden, BF16, BF16, CacheFormat(), 1)
+    return BlockContext(hidden, BF16, BF16, NATIVE_CACHE, 1)
 
 
 def operators_of(name, kind):
@@ -27,30 +30,30 @@ def operators_of(name, kind):
 def test_hyper_connections_move_what_table_2_of_the_paper_says():
     width = 2560
     naive, fused = HyperConnections(streams=4, fused=False), HyperConnections(streams=4)
-    assert naive.elements(width) == (21 * width + 24, 13 * width + 24)
-    assert fused.elements(width) == (13 * width + 24, 5 * width + 24)
+    assert mixing_elements(naive, width) == (21 * width + 24, 13 * width + 24)
+    assert mixing_elements(fused, width) == (13 * width + 24, 5 * width + 24)
     # The product reads all streams once; the two other kernels move the rest of the table.
     for block in (naive, fused):
-        product, read_out, mixed = block.operators(context_of(width))
+        product, read_out, mixed = lower(block, context_of(width))
         assert product.k == read_out.row_elements == mixed.row_elements == 4 * width
         moved = (product.k * 2 + read_out.bytes_per_row + mixed.bytes_per_row) * product.count
-        assert moved == 2 * 2 * sum(block.elements(width))
+        assert moved == 2 * 2 * sum(mixing_elements(block, width))
         assert read_out.bytes_per_row == 2 * (5 * width + 24)
     assert (mixed.kernels, mixed.bytes_per_row) == (1, 2 * (9 * width + 24))
-    plain = PlainResidual().operators(context_of(width))[0]
+    plain = lower(PlainResidual(), context_of(width))[0]
     assert moved > 4 * plain.bytes_per_row
 
 
 def test_attention_over_the_depth_moves_what_table_1_of_its_paper_says():
     # 128 parts in 8 blocks of 16: 5.5 rows a part (arXiv:2603.15031).
-    assert AttentionResidual(layers_per_block=8, blocks=8).rows_moved == 5.5
+    assert depth_rows(AttentionResidual(layers_per_block=8, blocks=8)) == 5.5
     found = [op for op in operators_of("kimi-k3", Elementwise) if op.name == "residual.depth"]
     assert found[0].bytes_per_row == pytest.approx(2 * (8 / 24 + 5) * 7168 * 2)
 
 
 def test_hyper_connections_cost_their_mixing_weights():
     block = HyperConnections(streams=4)
-    mixing = block.operators(context_of(1000))[0]
+    mixing = lower(block, context_of(1000))[0]
     assert mixing.count * mixing.parameters == 2 * 4000 * 24
 
 
@@ -91,7 +94,7 @@ def test_layers_without_a_cache_of_their_own_are_wider():
 
 def test_engram_fetches_bytes_by_token_only():
     block = Engram(rows=1000, width=1280)
-    lookup = block.operators(context_of(64))[0]
+    lookup = lower(block, context_of(64))[0]
     step = StepShape.decode(10, 5000)
     assert traffic([lookup], step)["tables"] == 10 * 2560
     assert work(lookup, step).flops == 0
@@ -177,18 +180,9 @@ def test_a_model_without_eyes_has_no_encoder():
 
 
 def test_the_draft_module_of_v3_is_outside_the_published_total():
-    model = catalogue.model("deepseek-v3")
-    count = count_parameters(model)
+    count = count_parameters(catalogue.model("deepseek-v3"))
     # The repository holds 685 billion: the module with its own copy of both tables.
     assert count.total + count.draft + 2 * count.embedding == pytest.approx(685e9, rel=2e-3)
-    graph = build_draft(model)
-    assert graph.weight_bytes == pytest.approx(count.draft, rel=0.02)
-    assert any(op.name == "draft.join" for op in graph.operators)
-
-
-def test_a_model_without_drafts_says_so():
-    with pytest.raises(InputError, match="no multi-token-prediction"):
-        build_draft(catalogue.model("llama-3.1-8b"))
 
 
 def test_a_layer_without_feedforward_has_no_mlp():

@@ -17,7 +17,8 @@ from simulator.roofline.off_device.offload import offload
 from simulator.roofline.step.step import StepModel
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
-from simulator.specs.model import Model, Part
+from simulator.specs.kinds.lookup import Engram
+from simulator.specs.model import Model
 from simulator.specs.offload import Offload, TableOffload
 
 H200 = catalogue.hardware("h200-sxm")
@@ -44,12 +45,9 @@ def fetched(
 def with_table(model: Model, *, parameters: float) -> Model:
     """``model`` with one table of ``parameters`` values before its second layer."""
     width = model.hidden_size
-    table = Part.model_validate(
-        {
-            "kind": "engram", "rows": round(parameters / width), "width": width, "orders": (2, 3),
-            "heads": 8, "streams": 4, "layer": 1,
-        }
-    )  # fmt: skip
+    table = Engram(
+        rows=round(parameters / width), width=width, orders=(2, 3), heads=8, streams=4, layer=1
+    )
     first, second, *rest = model.layers
     layers = (first, second.model_copy(update={"lookup": table}), *rest)
     return model.model_copy(update={"layers": layers})

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.graph.build import build
-from simulator.graph.parameters import compare_published
+from simulator.graph.published import compare_published
 from simulator.specs import catalogue, folders
 from simulator.specs.reading import read_mapping
 

@@ -159,11 +159,11 @@ def test_products_of_each_head_with_the_latent_space(shared_data, system):
 
 def test_a_table_is_fitted_with_its_whole_family(shared_data):
     path = shared_data / "kernels" / "h200_sxm" / VLLM / "mhc_module_perf.parquet"
-    found = calibrate([path], "h200-sxm")
-    fitted, shipped = found.calibration.constants, device_of("h200_sxm").constants
+    found = calibrate("kernels", [path], "h200-sxm")
+    fitted, shipped = found.section.constants, device_of("h200_sxm").constants
     for name, quantity in fitted["matmul.tf32_mixing"].items():
         assert float(quantity) == pytest.approx(shipped["matmul.tf32_mixing"][name], rel=1e-3)
-    assert {group.phase for group in found.scored} == {"mhc_module@pre", "mhc_module@post"}
+    assert {group.phase for group in found.after} == {"mhc_module@pre", "mhc_module@post"}
 
 
 def test_the_host_sets_a_least_time():

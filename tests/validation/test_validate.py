@@ -85,18 +85,19 @@ def test_unknown_table_names_its_columns(tmp_path: Path) -> None:
 
 
 def test_calibrating_gives_a_section_with_intervals(small: Path) -> None:
-    found = calibrate([small], "apple-m1-pro")
-    leaf = found.calibration.constants["matmul"]["bandwidth_fraction"]
+    found = calibrate("engine", [small], "apple-m1-pro")
+    leaf = found.section.constants["matmul"]["bandwidth_fraction"]
     assert leaf.low is not None
     assert leaf.high is not None
     assert leaf.low < leaf.value < leaf.high
     assert found.fitted_rows > 0
-    assert found.yaml.startswith("calibration:")
+    assert found.place == "engines.gpu"
+    assert {g.rows for g in found.before} == {g.rows for g in found.after}
 
 
 def test_calibrating_without_rows_says_so(small: Path) -> None:
     with pytest.raises(InputError, match="no row of"):
-        calibrate([small], "h100-sxm")
+        calibrate("engine", [small], "h100-sxm")
 
 
 def test_result_of_a_server_benchmark_is_read(tmp_path: Path) -> None:

@@ -1,69 +1,65 @@
-"""A calibration section as text, put into files that people wrote."""
+"""Calibration files as text: what is written reads back as what it was."""
 
 import pytest
 
-from simulator.specs.calibration import Calibration
+from simulator.specs import catalogue
+from simulator.specs.calibration import Calibration, DeviceCalibration
+from simulator.specs.device_file import calibration_file
+from simulator.specs.reading import read_mapping, validate
 from simulator.specs.yaml_text import read_yaml
-from simulator.validation.calibrate.write import calibration_yaml, place
+from simulator.validation.calibrate.fitted import calibration_over
+from simulator.validation.calibrate.write import device_yaml
 
-HARDWARE = """\
-name: chip
-engines:
-  gpu:
-    units: 4 # cores
-    peak:
-      bf16: 1 TFLOP/s
-
-  npu:
-    units: 1
-memory:
-  main: {capacity: 8 GB}
-"""
+CALIBRATED = [
+    file
+    for path in catalogue.names(catalogue.data_folder("hardware_specs")).values()
+    if (file := calibration_file(path)).is_file()
+]
 
 
-def section(fraction: float) -> Calibration:
+def section(fraction: float, **more: object) -> Calibration:
     return Calibration.model_validate(
         {
             "measured_with": "a table " * 20,
             "rows": 7,
             "constants": {
-                "matmul": {"peak_fraction": {"value": fraction, "low": 0.4, "high": 0.9},
-                           "start_s": 2.5e-6}
+                "matmul": {
+                    "peak_fraction": {"value": fraction, "low": 0.4, "high": 0.9},
+                    "start_s": 2.5e-6,
+                }
             },
             "residual": {"matmul": 0.08},
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
-def parsed(text: str) -> dict:
-    return read_yaml(text)
+@pytest.mark.parametrize("file", CALIBRATED, ids=lambda file: file.stem)
+def test_files_of_the_catalogue_are_written_as_they_are_read(file) -> None:
+    stated = validate(DeviceCalibration, read_mapping(file), file)
+    again = DeviceCalibration.model_validate(read_yaml(device_yaml(stated, "a chip")))
+    assert again == stated
 
 
-def test_text_reads_back_as_the_same_section() -> None:
-    found = Calibration.model_validate(parsed(calibration_yaml(section(0.7)))["calibration"])
-    assert found.constants == section(0.7).constants
-    assert found.measured_with == section(0.7).measured_with.strip()
-    assert found.residual == section(0.7).residual
+def test_lines_are_short_and_begin_with_what_the_file_is() -> None:
+    text = device_yaml(DeviceCalibration.model_validate({"links": {"host": section(0.7)}}), "Chip")
+    assert text.startswith("# What Chip was measured to reach.\nlinks:\n  host:\n")
+    assert max(map(len, text.splitlines())) <= 100
 
 
-def test_placing_keeps_everything_else() -> None:
-    text = place(HARDWARE, ("engines", "gpu"), calibration_yaml(section(0.7)))
-    assert "units: 4 # cores" in text
-    document = parsed(text)
-    assert document["engines"]["gpu"]["calibration"]["rows"] == 7
-    assert "calibration" not in document["engines"]["npu"]
-    del document["engines"]["gpu"]["calibration"]
-    assert document == parsed(HARDWARE)
+def test_a_fit_keeps_the_laws_that_it_does_not_tell_of() -> None:
+    power = Calibration.model_validate(
+        {"measured_with": "watts", "constants": {"power": {"memory": 0.8}}}
+    )
+    both = calibration_over(power, section(0.7))
+    assert both.constants["matmul"] == section(0.7).constants["matmul"]
+    assert float(both.constants["power"]["memory"]) == 0.8
+    assert both.measured_with.startswith("watts; the rest: a table")
+    assert both.residual == section(0.7).residual
+    assert calibration_over(power, both) == both
 
 
-def test_placing_again_replaces() -> None:
-    once = place(HARDWARE, ("engines", "gpu"), calibration_yaml(section(0.7)))
-    twice = place(once, ("engines", "gpu"), calibration_yaml(section(0.8)))
-    peak = parsed(twice)["engines"]["gpu"]["calibration"]["constants"]["matmul"]["peak_fraction"]
-    assert peak["value"] == 0.8
-    assert place(twice, ("engines", "gpu"), calibration_yaml(section(0.7))) == once
-
-
-def test_unknown_place_is_refused() -> None:
-    with pytest.raises(KeyError):
-        place(HARDWARE, ("engines", "tpu"), calibration_yaml(section(0.7)))
+def test_a_fit_of_every_law_replaces_the_section() -> None:
+    new = section(0.8, measured_with="mine")
+    assert calibration_over(new, section(0.7)) == new
+    assert calibration_over(new, None) == new

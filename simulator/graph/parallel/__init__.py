@@ -10,7 +10,7 @@ from simulator.graph.parallel.exchange import (
     fuses_norms,
 )
 from simulator.graph.parallel.layout import EXPERT_EXCHANGES, Layout
-from simulator.graph.parallel.shard import shard
+from simulator.graph.parallel.shard import expert_spread, shard
 
 __all__ = [
     "EXPERT_EXCHANGES",
@@ -21,6 +21,7 @@ __all__ = [
     "between_stages",
     "check_layout",
     "context_exchange",
+    "expert_spread",
     "fuses_norms",
     "shard",
     "valid_degrees",

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from simulator.errors import InputError
-from simulator.graph.attention import attention_block
-from simulator.graph.feedforward import MixtureOfExperts, feedforward_block
 from simulator.graph.parallel.layout import Layout
+from simulator.specs.kinds.feedforward import MixtureOfExperts
 from simulator.specs.model import Model
 
 
@@ -35,7 +34,7 @@ def _nearest(degrees: list[int], asked: int, shown: int = 6) -> str:
 
 
 def _check_heads(model: Model, layout: Layout) -> None:
-    heads = {h for layer in set(model.layers) for h in attention_block(layer.attention).divisible()}
+    heads = {h for layer in set(model.layers) for h in layer.attention.divisible()}
     undivided = sorted(h for h in heads if h % layout.tp)
     if undivided:
         raise InputError(
@@ -58,8 +57,7 @@ def _check_heads(model: Model, layout: Layout) -> None:
 
 
 def _kv_heads(model: Model) -> set[int]:
-    blocks = (attention_block(layer.attention) for layer in set(model.layers))
-    return {int(getattr(block, "kv_heads", 0)) for block in blocks} - {0}
+    return {layer.attention.cached_heads() for layer in set(model.layers)} - {0}
 
 
 def _check_cache(model: Model, layout: Layout) -> None:
@@ -76,11 +74,12 @@ def _check_cache(model: Model, layout: Layout) -> None:
 
 
 def _check_experts(model: Model, layout: Layout) -> None:
-    blocks = (feedforward_block(layer.feedforward) for layer in set(model.layers))
-    experts = {block.experts for block in blocks if isinstance(block, MixtureOfExperts)}
+    parts = {layer.feedforward for layer in model.layers}
+    experts = {part.experts for part in parts if isinstance(part, MixtureOfExperts)}
     if not experts:
-        for field in ("ep", "redundant_experts"):
-            if getattr(layout, field) > (field == "ep"):
+        asked = {"ep": layout.ep > 1, "redundant_experts": layout.redundant_experts > 0}
+        for field, spreads in asked.items():
+            if spreads:
                 raise InputError(
                     "a dense model has no experts to spread",
                     field=field,

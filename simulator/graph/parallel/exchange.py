@@ -1,10 +1,10 @@
 """What the devices of a replica send each other to finish each part of a layer."""
 
-from simulator.graph.attention import attention_block
 from simulator.graph.block import BlockContext
-from simulator.graph.feedforward import MixtureOfExperts, feedforward_block
 from simulator.graph.operator import Collective, ExpertExchange, Operator
 from simulator.graph.parallel.layout import Layout
+from simulator.specs.kinds.feedforward import MixtureOfExperts, NoFeedforward
+from simulator.specs.kinds.residual import PlainResidual
 from simulator.specs.model import Layer, Model
 from simulator.specs.precision import Precision
 
@@ -65,10 +65,11 @@ def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> li
         group=layout.tp,
         count=context.count,
     )
-    if _exchanges(layer, layout):
-        found: list[Operator] = _expert_exchange(context, layout, layer)
+    experts = layer.feedforward
+    if isinstance(experts, MixtureOfExperts) and layout.batch_ways > 1:
+        found = _expert_exchange(context, layout, experts)
         return [*found, gathered] if layout.tp > 1 else found
-    if layout.tp == 1 or layer.feedforward.kind == "none":
+    if layout.tp == 1 or isinstance(experts, NoFeedforward):
         return []
     if layout.sequence_parallel:
         return [
@@ -102,33 +103,32 @@ def after_feedforward(context: BlockContext, layout: Layout, layer: Layer) -> li
 def fuses_norms(layout: Layout, layer: Layer) -> bool:
     """Whether the all-reduces of a layer do the work of its residual additions and norms."""
     reduces = layout.tp > 1 and not layout.sequence_parallel and not _exchanges(layer, layout)
-    return layout.fused_all_reduce and reduces and layer.residual.kind == "plain"
+    return layout.fused_all_reduce and reduces and isinstance(layer.residual, PlainResidual)
 
 
 def _exchanges(layer: Layer, layout: Layout) -> bool:
-    is_mixture = isinstance(feedforward_block(layer.feedforward), MixtureOfExperts)
-    return is_mixture and layout.batch_ways > 1
+    return isinstance(layer.feedforward, MixtureOfExperts) and layout.batch_ways > 1
 
 
-def _expert_exchange(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
-    block = feedforward_block(layer.feedforward)
-    assert isinstance(block, MixtureOfExperts)
-    width = block.latent or context.hidden
+def _expert_exchange(
+    context: BlockContext, layout: Layout, experts: MixtureOfExperts
+) -> list[Operator]:
+    width = experts.latent or context.hidden
     sent = {"dispatch": dispatch_bytes(context.experts), "combine": BF16_BYTES}
     return [
         ExpertExchange(
             name=f"moe.{direction}",
             combines=direction == "combine",
             hidden=width,
-            experts=block.experts,
-            top_k=block.top_k,
+            experts=experts.experts,
+            top_k=experts.top_k,
             bytes_per_value=size,
             devices=layout.stage_devices,
             expert_parallel=layout.ep,
             token_shards=layout.tp,
             data_parallel=layout.batch_ways,
             mode=layout.expert_exchange,
-            skew=block.skew,
+            skew=experts.skew,
             redundant=layout.redundant_experts,
             count=context.count,
         )
@@ -157,10 +157,9 @@ def context_exchange(context: BlockContext, layout: Layout, layer: Layer) -> lis
     and partial outputs are merged by their softmax sums and scattered again. Decoding under
     ``cp`` does the same with its few rows, which the gathered keys and values stand for.
     """
-    attention = attention_block(layer.attention)
     found: list[Operator] = []
     if layout.cp > 1:
-        entry = attention.cache_bytes_per_token(context.cache)
+        entry = layer.attention.cache_bytes_per_token(context.cache)
         row = entry * layout.cp
         found.append(
             Collective(

@@ -5,14 +5,11 @@ narrower model, so every operator and every byte count follows from the same def
 stay together: pipeline stages are cut where the graph is built.
 """
 
-from typing import Any
-
-from simulator.graph.attention import attention_block
-from simulator.graph.block import Block, divide
-from simulator.graph.embedding import lookup_block
-from simulator.graph.feedforward import MixtureOfExperts, feedforward_block
+from simulator.graph.block import ExpertSpread
 from simulator.graph.parallel.check import check_layout
 from simulator.graph.parallel.layout import Layout
+from simulator.specs.kinds.feedforward import MixtureOfExperts
+from simulator.specs.kinds.kind import FeedforwardKind, divide
 from simulator.specs.model import Layer, Model
 
 
@@ -32,17 +29,32 @@ def shard(model: Model, layout: Layout) -> Model:
     return model.model_copy(update={"layers": layers, "vocabulary": vocabulary})
 
 
-def _shard_layer(layer: Layer, layout: Layout) -> Layer:
-    attention: Block = attention_block(layer.attention).sharded(layout.tp)
-    feedforward = feedforward_block(layer.feedforward)
-    spread: Block = feedforward.spread(layout.tp, layout.batch_ways, layout.ep)
-    if isinstance(spread, MixtureOfExperts):
-        sent = layout.batch_ways > 1 and layout.expert_exchange != "all_gather"
-        changes: dict[str, Any] = {"redundant": layout.redundant_experts, "gathered": not sent}
-        if layout.skew is not None:
-            changes["skew"] = layout.skew
-        spread = spread.model_copy(update=changes)
-    lookup = None if layer.lookup is None else lookup_block(layer.lookup).sharded(layout.tp)
-    return layer.model_copy(
-        update={"attention": attention, "feedforward": spread, "lookup": lookup}
+def expert_spread(layout: Layout) -> ExpertSpread:
+    """How the layout spreads whole experts over the devices of a stage."""
+    sent = layout.batch_ways > 1 and layout.expert_exchange != "all_gather"
+    return ExpertSpread(
+        ranks=layout.ep,
+        tokens_from=layout.batch_ways,
+        redundant=layout.redundant_experts,
+        gathered=not sent,
     )
+
+
+def _shard_layer(layer: Layer, layout: Layout) -> Layer:
+    lookup = None if layer.lookup is None else layer.lookup.sharded(layout.tp)
+    return layer.model_copy(
+        update={
+            "attention": layer.attention.sharded(layout.tp),
+            "feedforward": _shard_feedforward(layer.feedforward, layout),
+            "lookup": lookup,
+        }
+    )
+
+
+def _shard_feedforward(feedforward: FeedforwardKind, layout: Layout) -> FeedforwardKind:
+    # What whole experts leave of tp × cp × dp cuts each expert's width.
+    cuts = max(1, layout.stage_devices // layout.ep)
+    narrower = feedforward.spread(layout.tp, cuts)
+    if layout.skew is not None and isinstance(narrower, MixtureOfExperts):
+        return narrower.model_copy(update={"skew": layout.skew})
+    return narrower

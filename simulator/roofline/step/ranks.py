@@ -73,7 +73,7 @@ class Share(NamedTuple):
         chunk: new tokens of each.
         past: tokens cached before it.
         sampling: prompts that end here.
-        met: rows that the mean rank brings to where all ranks meet.
+        parts: ranks times rounds; the mean rank's share of a step is one of so many.
     """
 
     passes: Any
@@ -83,7 +83,7 @@ class Share(NamedTuple):
     chunk: Any
     past: Any
     sampling: Any
-    met: Any
+    parts: Any
 
 
 def share_of_step(
@@ -122,7 +122,7 @@ def share_of_step(
         # Tokens of a chunk are dealt out so that every rank attends to equally many pairs.
         past + (tokens - chunk) / 2,
         smaller(ceil(sampling / ways), whole),
-        (decoding + prompts * tokens) / (layout.batch_ways * rounds),
+        layout.batch_ways * rounds,
     )
 
 
@@ -142,14 +142,13 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
     own = StepShape(
         mine.decoding, shape.decode_context, mine.prompts, mine.chunk, mine.past, mine.sampling
     )
-    all_ways = layout.batch_ways * mine.passes * mine.halves
     meeting = replace(
         shape,
-        decode_sequences=shape.decode_sequences / all_ways,
-        prefill_sequences=shape.prefill_sequences / all_ways,
-        prefill_logits=shape.prefill_logits / all_ways,
+        decode_sequences=shape.decode_sequences / mine.parts,
+        prefill_sequences=shape.prefill_sequences / mine.parts,
+        prefill_logits=shape.prefill_logits / mine.parts,
     )
-    fill = mine.met / np.maximum(own.tokens, 1e-9)
+    fill = meeting.tokens / np.maximum(own.tokens, 1e-9)
     return RankStep(own, meeting, Turns(mine.passes, mine.halves, fill))
 
 

@@ -1,6 +1,7 @@
 """Requests on their way in (a table) and inside an engine (an object)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,15 @@ class RequestTable:
     def __len__(self) -> int:
         return len(self.arrival_s)
 
+    def first(self, count: int) -> "RequestTable":
+        """The first ``count`` rows; none of them follows a later one."""
+        columns: dict[str, Any] = {
+            column.name: value[:count]
+            for column in fields(self)
+            if isinstance(value := getattr(self, column.name), np.ndarray | tuple)
+        }
+        return replace(self, **columns)
+
 
 class Request:
     """One request inside an engine. Mutable, and only its engine changes it.
@@ -72,7 +82,7 @@ class Request:
     units: list[int] | None = None
     committed = 0
     swapped = False
-    joined_tick = 0
+    joined_at = 0
 
     # Prefix on its way from a lower tier: tokens that are there in the end, when compute may
     # begin without waiting for a layer, and when all of it has come.

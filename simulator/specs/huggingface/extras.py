@@ -1,42 +1,46 @@
 """What stands beside attention and feed-forward: residual streams, tables, encoder, drafts."""
 
-from typing import Any
-
 from simulator.specs.huggingface.fields import Config
-from simulator.specs.huggingface.grouped_query import part
-from simulator.specs.model import PLAIN_RESIDUAL, Draft, Layer, Part, VisionEncoder
+from simulator.specs.kinds.kind import LookupKind, ResidualKind
+from simulator.specs.kinds.lookup import Engram, PerLayerEmbedding
+from simulator.specs.kinds.residual import AttentionResidual, HyperConnections, PlainResidual
+from simulator.specs.model import Draft, Layer, VisionEncoder
 
 
-def residual_of(config: Config) -> Part:
+def residual_of(config: Config) -> ResidualKind:
     """The residual stream: plain, several streams (``hc_mult``), or attention over the depth."""
     streams = config.optional_size("hc_mult", "mhc_expansion_rate")
     if streams:
-        return part({"kind": "hyper-connections", "streams": streams})
+        return config.part(HyperConnections, streams=streams)
     block = config.optional_size("attn_res_block_size")
     if block:
         blocks = -(-config.size("num_hidden_layers") // block)
-        return part({"kind": "attention-residual", "layers_per_block": block, "blocks": blocks})
-    return PLAIN_RESIDUAL
+        return config.part(AttentionResidual, layers_per_block=block, blocks=blocks)
+    return PlainResidual()
 
 
-def lookups_of(config: Config, layers: int) -> list[Part | None]:
+def lookups_of(config: Config, layers: int) -> list[LookupKind | None]:
     """The table of each layer, where it has one: n-gram memories, per-layer embeddings."""
     width = config.optional_size("hidden_size_per_layer_input")
     if width:
         rows = config.size("vocab_size_per_layer_input", "vocab_size")
-        return [part({"kind": "per-layer-embedding", "rows": rows, "width": width})] * layers
+        return [config.part(PerLayerEmbedding, rows=rows, width=width)] * layers
     if not config.has("engram_layers"):
         return [None] * layers
-    memory: dict[str, Any] = {
-        "kind": "engram",
-        "rows": config.size("engram_vocab_size"),
-        "width": config.size("engram_dim"),
-        "orders": tuple(config.numbers("engram_ngram_orders") or (2, 3)),
-        "heads": config.size("engram_num_heads"),
-        "streams": config.optional_size("mhc_expansion_rate", "hc_mult") or 1,
-    }
     where = config.numbers("engram_layers") or []
-    return [part(memory, layer=i) if i in where else None for i in range(layers)]
+    return [_engram(config, i) if i in where else None for i in range(layers)]
+
+
+def _engram(config: Config, layer: int) -> LookupKind:
+    return config.part(
+        Engram,
+        rows=config.size("engram_vocab_size"),
+        width=config.size("engram_dim"),
+        orders=tuple(config.numbers("engram_ngram_orders") or (2, 3)),
+        heads=config.size("engram_num_heads"),
+        streams=config.optional_size("mhc_expansion_rate", "hc_mult") or 1,
+        layer=layer,
+    )
 
 
 def draft_of(config: Config, last: Layer) -> Draft | None:

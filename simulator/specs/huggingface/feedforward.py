@@ -1,16 +1,14 @@
 """Feed-forward of every layer: dense, or a mixture of experts from some layer on."""
 
-from typing import Any
-
 from simulator.specs.huggingface.families import Family
 from simulator.specs.huggingface.fields import Config
-from simulator.specs.huggingface.grouped_query import part
-from simulator.specs.model import Part
+from simulator.specs.kinds.feedforward import DenseFeedforward, MixtureOfExperts
+from simulator.specs.kinds.kind import FeedforwardKind
 
 _EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
 
 
-def feedforward_layers(config: Config, family: Family, layers: int) -> list[Part]:
+def feedforward_layers(config: Config, family: Family, layers: int) -> list[FeedforwardKind]:
     """The feed-forward of each layer."""
     if not config.optional_size(*_EXPERTS):
         dense, wide = _dense(config, family), _dense(config, family, 2)
@@ -19,27 +17,21 @@ def feedforward_layers(config: Config, family: Family, layers: int) -> list[Part
         if not config.flag("use_double_wide_mlp"):
             widened = 0
         return [dense] * (layers - widened) + [wide] * widened
-    routed = _mixture(config, family)
     hashed = config.optional_size("num_hash_layers") or 0
-    found = []
-    for index, routes in enumerate(_moe_layers(config, layers)):
-        if not routes:
-            found.append(_dense(config, family))
-        else:
-            found.append(part(routed, hash_routed=index < hashed))
-    return found
+    return [
+        _mixture(config, family, index < hashed) if routes else _dense(config, family)
+        for index, routes in enumerate(_moe_layers(config, layers))
+    ]
 
 
-def _dense(config: Config, family: Family, times: int = 1) -> Part:
+def _dense(config: Config, family: Family, times: int = 1) -> FeedforwardKind:
     width = config.optional_size("intermediate_size_mlp", "dense_intermediate_size")
-    return part(
-        {
-            "kind": "dense",
-            "width": times * (width or _width(config, family)),
-            "gated": family.gated,
-            "bias": config.flag("mlp_bias", family.mlp_bias),
-            "sub_norm": family.sub_norms,
-        }
+    return config.part(
+        DenseFeedforward,
+        width=times * (width or _width(config, family)),
+        gated=family.gated,
+        bias=config.flag("mlp_bias", family.mlp_bias),
+        sub_norm=family.sub_norms,
     )
 
 
@@ -62,29 +54,30 @@ def _adjusted(config: Config) -> int:
     return -(-(2 * width // 3) // multiple) * multiple
 
 
-def _mixture(config: Config, family: Family) -> dict[str, Any]:
+def _mixture(config: Config, family: Family, hash_routed: bool) -> FeedforwardKind:
     width = config.size("moe_intermediate_size", "intermediate_size")
     count = config.optional_size("n_shared_experts", "num_shared_experts") or family.shared_experts
     shared = config.optional_size("shared_expert_intermediate_size")
     if config.flag("enable_moe_block"):
         # Gemma 4 runs its dense MLP beside the experts.
         shared = config.size("intermediate_size")
-    return {
-        "kind": "moe",
-        "experts": config.size(*_EXPERTS),
-        "top_k": config.size(
+    return config.part(
+        MixtureOfExperts,
+        experts=config.size(*_EXPERTS),
+        top_k=config.size(
             "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "experts_per_token"
         ),
-        "expert_width": width,
-        "shared_width": shared or count * width,
-        "latent": config.optional_size("routed_expert_hidden_size"),
-        "shared_gate": family.shared_gate,
-        "router_bias": family.router_bias
+        expert_width=width,
+        shared_width=shared or count * width,
+        latent=config.optional_size("routed_expert_hidden_size"),
+        shared_gate=family.shared_gate,
+        router_bias=family.router_bias
         or config.text("topk_method") == "noaux_tc"
         or config.flag("use_routing_bias"),
-        "bias": family.expert_bias,
-        "norms": family.moe_norms,
-    }
+        hash_routed=hash_routed,
+        bias=family.expert_bias,
+        norms=family.moe_norms,
+    )
 
 
 def _moe_layers(config: Config, layers: int) -> list[bool]:

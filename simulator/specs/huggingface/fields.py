@@ -1,9 +1,13 @@
 """Access to a config's fields with errors that name file, field and remedy."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.errors import InputError
+from simulator.specs.kinds.kind import Kind
+from simulator.specs.reading import validate
+
+KindT = TypeVar("KindT", bound=Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,19 @@ class Config:
         if not isinstance(value, dict):
             raise self.error(name, f"expected a mapping, found {type(value).__name__}")
         return Config(value, self.file, f"{self.prefix}{name}.")
+
+    def part(self, kind: type[KindT], /, **fields: object) -> KindT:
+        """A part of a layer of that kind; fields that are None keep their defaults.
+
+        Raises:
+            InputError: the fields do not fit together.
+        """
+        given = {name: value for name, value in fields.items() if value is not None}
+        try:
+            return validate(kind, given, self.file)
+        except InputError as error:
+            where = ".".join(name for name in (kind.role, error.field) if name)
+            raise self.error(where, error.problem, error.remedy) from None
 
     def renamed(self, names: dict[str, str]) -> "Config":
         """The same config with other spellings of its fields translated."""

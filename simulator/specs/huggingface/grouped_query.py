@@ -5,19 +5,18 @@ from typing import Any
 from simulator.errors import nearest
 from simulator.specs.huggingface.families import Family
 from simulator.specs.huggingface.fields import Config
-from simulator.specs.model import Part
+from simulator.specs.kinds.block_sparse import BlockSparseAttention
+from simulator.specs.kinds.grouped_query import GroupedQueryAttention
+from simulator.specs.kinds.kind import AttentionKind
 
 
-def grouped_query_layers(config: Config, family: Family, layers: int) -> list[Part]:
+def grouped_query_layers(config: Config, family: Family, layers: int) -> list[AttentionKind]:
     """The attention of each layer of a Llama-like decoder."""
-    full = grouped_query(config, family)
-    return [part(full, **reach) for reach in _reach_of_layers(config, family, layers)]
-
-
-def part(fields: dict[str, Any], **changes: object) -> Part:
-    """A part with some of its fields changed; fields that are None are left out."""
-    merged = {**fields, **changes}
-    return Part.model_validate({k: v for k, v in merged.items() if v is not None})
+    fields = grouped_query(config, family)
+    return [
+        config.part(GroupedQueryAttention, **fields, **reach)
+        for reach in _reach_of_layers(config, family, layers)
+    ]
 
 
 def grouped_query(config: Config, family: Family) -> dict[str, Any]:
@@ -29,7 +28,6 @@ def grouped_query(config: Config, family: Family) -> dict[str, Any]:
             "num_key_value_heads", f"{heads} query heads cannot share {kv_heads} KV heads evenly"
         )
     return {
-        "kind": "gqa",
         "query_heads": heads,
         "kv_heads": kv_heads,
         "head_size": config.optional_size("head_dim") or config.size("hidden_size") // heads,
@@ -79,7 +77,7 @@ def reach_of(config: Config, kind: str, window: int | None, chunk: int | None) -
     return known[kind]
 
 
-def gemma4_layers(config: Config, family: Family, layers: int) -> list[Part]:
+def gemma4_layers(config: Config, family: Family, layers: int) -> list[AttentionKind]:
     """Gemma 4: sliding layers, and global ones with heads of another size and shared K and V.
 
     The last ``num_kv_shared_layers`` read the cache of the last layer of their kind before.
@@ -96,29 +94,31 @@ def gemma4_layers(config: Config, family: Family, layers: int) -> list[Part]:
     }
     first_shared = layers - (config.optional_size("num_kv_shared_layers") or 0)
     window = config.optional_size("sliding_window")
-    found = []
+    found: list[AttentionKind] = []
     for index, kind in enumerate(kinds):
         reach = reach_of(config, str(kind), window, None)
         wide = {} if reach else far
-        found.append(part(fields, **reach, **wide, shares_kv=index >= first_shared))
+        own = {**fields, **reach, **wide, "shares_kv": index >= first_shared}
+        found.append(config.part(GroupedQueryAttention, **own))
     return found
 
 
-def block_sparse_layers(config: Config, family: Family, layers: int) -> list[Part]:
+def block_sparse_layers(config: Config, family: Family, layers: int) -> list[AttentionKind]:
     """MiniMax-M3: full attention in the first layers, picked blocks in the others."""
-    full = grouped_query(config, family)
+    fields = grouped_query(config, family)
+    full = config.part(GroupedQueryAttention, **fields)
     if not config.has("sparse_attention_config"):
-        return [part(full)] * layers
+        return [full] * layers
     sparse = config.inner("sparse_attention_config")
     if not sparse.flag("use_sparse_attention", True):
-        return [part(full)] * layers
-    picked = part(
-        full,
-        kind="block-sparse",
+        return [full] * layers
+    picked = config.part(
+        BlockSparseAttention,
+        **fields,
         block_size=sparse.size("sparse_block_size"),
         top_blocks=sparse.size("sparse_topk_blocks"),
         index_heads=sparse.size("sparse_num_index_heads"),
         index_size=sparse.size("sparse_index_dim"),
     )
     which = sparse.pattern("sparse_attention_freq", layers) or [1] * layers
-    return [picked if w else part(full) for w in which]
+    return [picked if w else full for w in which]

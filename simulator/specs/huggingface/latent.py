@@ -4,14 +4,14 @@ from typing import Any
 
 from simulator.specs.huggingface.families import Family
 from simulator.specs.huggingface.fields import Config
-from simulator.specs.huggingface.grouped_query import part
-from simulator.specs.model import Part
+from simulator.specs.kinds.compressed import CompressedAttention
+from simulator.specs.kinds.kind import AttentionKind
+from simulator.specs.kinds.latent import LatentAttention, SparseLatentAttention
 
 
 def latent(config: Config) -> dict[str, Any]:
     """The fields of latent attention."""
     return {
-        "kind": "mla",
         "query_heads": config.size("num_attention_heads"),
         "query_rank": config.optional_size("q_lora_rank"),
         "kv_rank": config.size("kv_lora_rank"),
@@ -21,16 +21,15 @@ def latent(config: Config) -> dict[str, Any]:
     }
 
 
-def latent_layers(config: Config, _family: Family, layers: int) -> list[Part]:
+def latent_layers(config: Config, _family: Family, layers: int) -> list[AttentionKind]:
     """DeepSeek V2, V3 and their kin."""
-    return [part(latent(config))] * layers
+    return [config.part(LatentAttention, **latent(config))] * layers
 
 
-def sparse_latent_layers(config: Config, _family: Family, layers: int) -> list[Part]:
+def sparse_latent_layers(config: Config, _family: Family, layers: int) -> list[AttentionKind]:
     """DeepSeek V3.2 and GLM-5; layers of GLM-5.2 that are ``shared`` take another's choice."""
     sparse = {
         **latent(config),
-        "kind": "dsa",
         "index_heads": config.size("index_n_heads"),
         "index_size": config.size("index_head_dim"),
         "top_k": config.size("index_topk"),
@@ -41,17 +40,19 @@ def sparse_latent_layers(config: Config, _family: Family, layers: int) -> list[P
             raise config.error(
                 "indexer_types", f"indexer kind {kind!r} is not understood", "known: full, shared"
             )
-    return [part(sparse, shares_index=kind == "shared") for kind in kinds]
+    return [
+        config.part(SparseLatentAttention, **sparse, shares_index=kind == "shared")
+        for kind in kinds
+    ]
 
 
 CSA_RATIO = 4
 """The compression at which DeepSeek-V4 picks entries; heavier compression keeps them all."""
 
 
-def compressed_layers(config: Config, _family: Family, layers: int) -> list[Part]:
+def compressed_layers(config: Config, _family: Family, layers: int) -> list[AttentionKind]:
     """DeepSeek V4: a window alone (ratio 0), CSA (4) or HCA (more), layer by layer."""
     fields: dict[str, Any] = {
-        "kind": "compressed",
         "query_heads": config.size("num_attention_heads"),
         "query_rank": config.size("q_lora_rank"),
         "head_size": config.size("head_dim"),
@@ -70,12 +71,10 @@ def compressed_layers(config: Config, _family: Family, layers: int) -> list[Part
     ratios = config.pattern("compress_ratios", layers)
     if ratios is None:
         raise config.error("compress_ratios", "missing field", "add the ratio of each layer")
-    found = []
+    found: list[AttentionKind] = []
     for ratio in ratios:
         if type(ratio) is not int or ratio < 0:
             raise config.error("compress_ratios", f"ratio {ratio!r} is not understood")
-        if ratio == CSA_RATIO:
-            found.append(part(fields, **picked))
-        else:
-            found.append(part(fields, compression=ratio or None))
+        chosen = picked if ratio == CSA_RATIO else {"compression": ratio or None}
+        found.append(config.part(CompressedAttention, **fields, **chosen))
     return found

@@ -25,12 +25,13 @@ from simulator.specs.huggingface.latent import (
     sparse_latent_layers,
 )
 from simulator.specs.huggingface.quantization import weight_precision
-from simulator.specs.model import Layer, Model, Part
+from simulator.specs.kinds.kind import AttentionKind
+from simulator.specs.model import Layer, Model
 
 KNOWN_TYPES = frozenset(FAMILIES)
 """``model_type`` values whose block structure is known."""
 
-_ATTENTION: dict[str, Callable[[Config, Family, int], list[Part]]] = {
+_ATTENTION: dict[str, Callable[[Config, Family, int], list[AttentionKind]]] = {
     "grouped-query": grouped_query_layers,
     "gemma-4": gemma4_layers,
     "block-sparse": block_sparse_layers,

@@ -6,7 +6,7 @@ aiconfigurator (Apache-2.0): ``message_size`` in elements of the whole unsharded
 median. Half of the shapes are fitted, the other half only scored.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -29,11 +29,21 @@ from simulator.roofline.laws.collective import (
 )
 from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
-from simulator.validation.parquet import read_parquet
+from simulator.validation.parquet import read_parquet, release_of
 from simulator.validation.split import is_score_row
 
 ELEMENT_BYTES = {"half": 2, "float16": 2, "bfloat16": 2, "int8": 1}
 CUSTOM_ALL_REDUCE = "custom_all_reduce"
+COLLECTIVES: Mapping[str, str] = {
+    "all_reduce": "all-reduce of NCCL",
+    "all_gather": "all-gather",
+    "reduce_scatter": "reduce-scatter",
+    "alltoall": "all-to-all",
+    CUSTOM_ALL_REDUCE: "all-reduce of vLLM",
+}
+"""What the tables' operators are called in print."""
+
+_LIBRARY, _CUSTOM = "nccl_perf", "custom_allreduce_perf"
 
 START = LinkCalibration(
     ring_short=Protocol(5e-6, 1e-6, 0.3),
@@ -82,25 +92,29 @@ class CollectiveFit:
     fitted_rows: int
 
 
-def read_rows(folder: Path, device: str) -> list[CollectiveRow]:
-    """All measured shapes of ``device`` (a folder of ``folder``), medians over versions.
+def is_collective_table(path: Path) -> bool:
+    """Whether a file is one of the two tables, by its name."""
+    return path.name.startswith((_LIBRARY, _CUSTOM))
+
+
+def read_rows(tables: Sequence[Path], device: str) -> list[CollectiveRow]:
+    """All measured shapes in ``tables``, medians over versions; ``device`` names them apart.
 
     Of the custom kernels only those inside a CUDA graph count, in the newest version, since
-    their size limits change with the version. Raises FileNotFoundError when nothing is there
-    and InputError when pyarrow is missing.
+    their size limits change with the version.
+
+    Raises:
+        InputError: a file is no such table, or pyarrow is missing.
     """
-    library = sorted((folder / device).glob("nccl-*/nccl_perf.parquet"))
-    released = (folder / device).glob("vllm-*/custom_allreduce_perf.parquet")
-    custom = max(released, key=_version, default=None)
-    if not library and custom is None:
-        raise FileNotFoundError(f"no collective measurements in {folder / device}")
     seconds: dict[tuple[str, str, int, float], list[float]] = {}
-    for path in library:
-        for row in _table(path):
+    for path in (path for path in tables if path.name.startswith(_LIBRARY)):
+        for row in _table(path, ("op_name", "nccl_dtype")):
             _collect(seconds, str(row["op_name"]), str(row["nccl_dtype"]), row)
-    for row in _table(custom) if custom else ():
-        if row["backend"] == "vllm_graph":
-            _collect(seconds, CUSTOM_ALL_REDUCE, str(row["allreduce_dtype"]), row)
+    released = [path for path in tables if path.name.startswith(_CUSTOM)]
+    for path in sorted(released, key=release_of)[-1:]:
+        for row in _table(path, ("backend", "allreduce_dtype")):
+            if row["backend"] == "vllm_graph":
+                _collect(seconds, CUSTOM_ALL_REDUCE, str(row["allreduce_dtype"]), row)
     return [
         CollectiveRow(*key, median(values), is_score_row("|".join([device, *map(str, key)])))
         for key, values in sorted(seconds.items())
@@ -153,15 +167,6 @@ def calibrate_link(
             calibration, found = _fit(chosen, fabric, custom_menu, calibration, names)
             errors.update(found.standard_errors)
     return CollectiveFit(calibration, errors, len(fitted))
-
-
-def relative_errors(
-    rows: list[CollectiveRow], link: Link, custom_menu: AllReduceMenu
-) -> FloatArray:
-    """Predicted over measured, less one, for every row."""
-    measured_s = np.array([r.seconds for r in rows], dtype=np.float64)
-    errors: FloatArray = predict_rows_s(rows, link, custom_menu) / measured_s - 1
-    return errors
 
 
 def _fit(
@@ -229,12 +234,7 @@ def _collect(
     seconds.setdefault(key, []).append(float(str(row["latency"])) * 1e-3)
 
 
-def _version(path: Path) -> tuple[int, ...]:
-    """Release number of a folder called backend-1.2.3; development builds (0.1.dev) are older."""
-    parts = path.parent.name.partition("-")[2].split(".")
-    return tuple(int(p) for p in parts if p.isdigit())
-
-
-def _table(path: Path) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = read_parquet(path).to_pylist()
+def _table(path: Path, needs: Sequence[str]) -> list[dict[str, object]]:
+    common = ("num_gpus", "message_size", "latency")
+    rows: list[dict[str, object]] = read_parquet(path, (*common, *needs)).to_pylist()
     return rows

@@ -34,7 +34,7 @@ from simulator.validation.calibrate.matmul import (
     predict_rows,
     read_gemm_table,
 )
-from simulator.validation.calibrate.section import interval, robust_sigma
+from simulator.validation.calibrate.section import intervals, robust_sigma
 from simulator.validation.calibrate.sequence import Condition, predict_modules_s
 from simulator.validation.calibrate.sequence_device import (
     FAMILIES,
@@ -43,8 +43,8 @@ from simulator.validation.calibrate.sequence_device import (
     fit_family,
     read_family,
 )
-from simulator.validation.kernels import SYSTEMS
 from simulator.validation.score import Sample
+from simulator.validation.systems import system_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ class KernelFit:
     residual: Mapping[str, float]
     rows: int
     samples: tuple[Sample, ...] = field(repr=False, default=())
+
+
+def is_fitted(path: Path) -> bool:
+    """Whether some law is fitted to a table so named."""
+    tables = (table for family in FAMILIES.values() if family.laws for table in family.tables)
+    return path.suffix == ".parquet" and path.name.startswith((*_FITS, *tables))
 
 
 def fit_kernel_table(path: Path, device: Device) -> KernelFit:
@@ -95,7 +101,7 @@ def _matmul(path: Path, device: Device) -> KernelFit:
         for name in type(fit.calibration).__slots__
         if getattr(fit.calibration, name) is not None
     }
-    constants = _with_intervals(values, fit.standard_errors)
+    constants = intervals(values, fit.standard_errors)
     return _result(
         device, "matmul", family.name, constants, fit.fitted.rows, kept.seconds, predicted
     )
@@ -118,7 +124,7 @@ def _attention(path: Path, device: Device) -> KernelFit:
         prefill, fit = fit_prefill(rows, rates, kernel)
         predicted = predict_prefill_s(kept, rates, kernel, prefill)
         values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
-    constants = _with_intervals(values, fit.standard_errors)
+    constants = intervals(values, fit.standard_errors)
     return _result(device, law, device.kernel(law), constants, fit.rows, kept.measured_s, predicted)
 
 
@@ -134,15 +140,14 @@ def _experts(path: Path, device: Device) -> KernelFit:
     kept = table.rows(table.is_score)
     calibration = GroupedCalibration(**fit.values)
     predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
-    constants = _with_intervals(fit.values, fit.standard_errors)
+    constants = intervals(fit.values, fit.standard_errors)
     family = family_of(table.kernel, table.datatype).name
     return _result(device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
 
 
 def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
     """The whole family of ``path``: its other tables are expected beside it."""
-    system = next((part for part in path.resolve().parts if part in SYSTEMS), device.name)
-    tables = read_family(family, path.parent, system)
+    tables = read_family(family, path.parent, system_of(path, device.name))
     fitted, conditions, fit = fit_family(family, tables, device)
     samples = []
     for name, groups in tables.items():
@@ -155,7 +160,7 @@ def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
             for m, s in zip(measured_s.tolist(), said_s.tolist(), strict=True)
         ]
     constants = {
-        law: _with_intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
+        law: intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
         for law, values in constants_of(family, fit).items()
     }
     kernels = {law: name for law, name in fitted.kernels.items() if law in constants}
@@ -168,13 +173,6 @@ _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
     "generation_attention": _attention,
     "moe": _experts,
 }
-
-
-def _with_intervals(values: Mapping[str, float], errors: Mapping[str, float]) -> dict[str, object]:
-    return {
-        name: interval(value, errors.get(name), 1.0 if name.endswith("_fraction") else np.inf)
-        for name, value in values.items()
-    }
 
 
 def _result(

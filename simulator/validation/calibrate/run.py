@@ -1,155 +1,164 @@
-"""Fitting a device's calibration section to a file of measurements: ``roofsim calibrate``."""
+"""Fitting one section of a device's calibration to measurements: ``roofsim calibrate``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal
 
 from simulator.errors import InputError
-from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
-from simulator.specs.calibration import Calibration
-from simulator.validation.calibrate.kernel_fits import fit_kernel_table
-from simulator.validation.calibrate.section import section_of_rates
-from simulator.validation.calibrate.steps import Batch, batches, fit_steps, rates_of, with_rates
-from simulator.validation.calibrate.write import calibration_yaml, place
-from simulator.validation.measured.point import Point
-from simulator.validation.read import is_kernel_table, read_points
-from simulator.validation.score import Group, Sample, group_by
+from simulator.specs.calibration import Calibration, DeviceCalibration
+from simulator.specs.device_file import calibration_file
+from simulator.specs.folders import SPECS
+from simulator.specs.hardware import Hardware
+from simulator.specs.reading import read_mapping, validate
+from simulator.validation.calibrate.engine import fit_engine
+from simulator.validation.calibrate.fitted import Fit, Fitted, Target, calibration_over
+from simulator.validation.calibrate.kernels import fit_kernels
+from simulator.validation.calibrate.links import fit_links
+from simulator.validation.calibrate.write import device_yaml
+from simulator.validation.score import Group, group_by
+
+Section = Literal["kernels", "links", "engine"]
+
+FITS: Mapping[Section, Fit] = {
+    "kernels": fit_kernels,
+    "links": fit_links,
+    "engine": fit_engine,
+}
+"""What each section is fitted by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A fitted section and how well it does on rows it has not seen.
+    """A device's calibration with one section fitted anew.
 
     Args:
-        hardware, engine: the device and its compute engine.
-        calibration: the section, with an 80 % interval for each constant.
-        yaml: the same as text, to stand under ``engines.<engine>`` of the hardware file.
-        fitted_rows, scored: rows that were fitted, and errors on the others.
+        hardware: the device.
+        file: where its calibration stands.
+        place: the section, such as ``engines.gpu``.
+        section: the section as it is now.
+        text: the whole file.
+        fitted_rows: rows that were fitted.
+        before, after: errors on the others, with the old constants and with the new ones.
         refused: rows that could not be used, with the reason.
     """
 
     hardware: str
-    engine: str
-    calibration: Calibration
-    yaml: str
+    file: Path
+    place: str
+    section: Calibration = field(repr=False)
+    text: str = field(repr=False)
     fitted_rows: int
-    scored: tuple[Group, ...]
+    before: tuple[Group, ...]
+    after: tuple[Group, ...]
     refused: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values."""
         return {
             "hardware": self.hardware,
-            "engine": self.engine,
-            "calibration": self.calibration.model_dump(mode="json", exclude_none=True),
-            "yaml": self.yaml,
+            "file": str(self.file),
+            "place": self.place,
+            "section": self.section.model_dump(mode="json", exclude_none=True),
+            "yaml": self.text,
             "fitted_rows": self.fitted_rows,
-            "scored": [group.to_dict() for group in self.scored],
+            "before": [group.to_dict() for group in self.before],
+            "after": [group.to_dict() for group in self.after],
             "refused": [{"row": row, "reason": reason} for row, reason in self.refused],
         }
 
-    def written_into(self, text: str) -> str:
-        """The text of a hardware file with this section in its place; the rest is kept."""
-        return place(text, ("engines", self.engine), self.yaml)
+
+def section_and_files(words: Sequence[str]) -> tuple[Section, list[Path]]:
+    """The section that the first word names, kernels where it names none, and the other words."""
+    named = next((section for section in FITS if words[:1] == [section]), None)
+    files = words if named is None else words[1:]
+    if not files:
+        raise InputError("no file of measurements is named", field="data")
+    return named or "kernels", [Path(file) for file in files]
 
 
-def calibrate(data: Sequence[Path], device: str, *, measured_with: str | None = None) -> Calibrated:
-    """Fit ``device`` (``apple-m4-pro``, or ``apple-m4-pro:cpu``) to ``data``.
+def calibrate(
+    section: Section, data: Sequence[Path], device: str, *, measured_with: str | None = None
+) -> Calibrated:
+    """Fit one section of ``device`` (``apple-m4-pro``, or ``apple-m4-pro:cpu``) to ``data``.
 
-    ``data`` are kernel tables (Parquet), tables of whole models (CSV) or benchmark results
-    (JSON); rows of other devices are passed over. Half of the rows are fitted by robust least
-    squares on log time; the errors told are of the other half.
+    Half of the rows are fitted by robust least squares on log time; the errors told are of the
+    other half. Sections and laws that ``data`` tell nothing of stay as they are.
 
     Raises:
         InputError: an unknown device, a file that is not understood, or too few rows.
     """
     name, _, engine = device.partition(":")
     hardware = catalogue.hardware(name)
-    target = resolve(hardware, engine or None)
-    tables = [path for path in data if is_kernel_table(path)]
-    if tables:
-        return _from_kernels(tables, target, hardware.name, measured_with)
-    points = [p for path in data for p in read_points(path, device) if _runs_on(p, target)]
-    steps = [p for p in points if p.phase != "serve"]
-    fitted, refused = batches(p for p in steps if not p.is_score_row)
-    kept, also_refused = batches(p for p in steps if p.is_score_row)
-    if not fitted:
-        # A handful of rows may all fall on one side; then there is nothing to score.
-        fitted, kept = kept, []
-    if not fitted:
-        raise InputError(
-            f"no row of {device} can be fitted",
-            field="data",
-            remedy="; ".join(reason for _, reason in refused[:2]) or "look at its device column",
-        )
-    fit = fit_steps(fitted)
-    found = with_rates(target, {**rates_of(target), **fit.values})
-    samples = [s for b in kept for s in _samples(b, found)]
-    sources = sorted({p.source.split(",")[0] for b in fitted for p in b.points if p.source})
-    section = section_of_rates(
-        target,
-        fit,
-        measured_with=measured_with or "whole models: " + "; ".join(sources[:3]),
-        as_of=date.today().isoformat(),
-        score_log_errors={
-            phase: np.array([s.log_ratio for s in samples if s.phase == phase])
-            for phase in {s.phase for s in samples}
-        },
-    )
+    fitted = FITS[section](data, Target(device, hardware, resolve(hardware, engine or None)))
+    path = catalogue.hardware_file(name)
+    _check_not_inline(fitted, path)
+    file = calibration_file(path)
+    calibration = fitted.calibration
+    if measured_with is not None:
+        calibration = calibration.model_copy(update={"measured_with": measured_with})
+    whole = calibration_over(calibration, _known(fitted, hardware))
+    text = device_yaml(_with(_stated(file), fitted, whole), hardware.title)
+    names = ("hardware", "phase", "quantity")
     return Calibrated(
         hardware=hardware.name,
-        engine=target.engine,
-        calibration=section,
-        yaml=calibration_yaml(section),
-        fitted_rows=sum(len(b.points) for b in fitted),
-        scored=group_by(samples, "hardware", "phase", "quantity"),
-        refused=tuple((p.key, reason.split("\n")[0]) for p, reason in (*refused, *also_refused)),
+        file=file,
+        place=f"{fitted.part}.{fitted.name}",
+        section=whole,
+        text=text,
+        fitted_rows=calibration.rows or 0,
+        before=group_by(fitted.before, *names),
+        after=group_by(fitted.after, *names),
+        refused=fitted.refused,
     )
 
 
-def _from_kernels(
-    tables: Sequence[Path], target: Device, hardware: str, measured_with: str | None
-) -> Calibrated:
-    found = [fit_kernel_table(path, target) for path in tables]
-    constants = {law: c for one in found for law, c in one.constants.items()}
-    residual = {law: r for one in found for law, r in one.residual.items()}
-    rows = sum(one.rows for one in found)
-    section = Calibration.model_validate(
-        {
-            "measured_with": measured_with or "kernel tables " + ", ".join(p.name for p in tables),
-            "as_of": date.today().isoformat(),
-            "rows": rows,
-            "kernels": {law: f for one in found for law, f in one.kernels.items()},
-            "constants": constants,
-            "residual": residual,
-        }
-    )
-    samples = [s for one in found for s in one.samples]
-    return Calibrated(
-        hardware=hardware,
-        engine=target.engine,
-        calibration=section,
-        yaml=calibration_yaml(section),
-        fitted_rows=rows,
-        scored=group_by(samples, "hardware", "phase", "quantity"),
-    )
+def check_writable(device: str) -> None:
+    """Refuse to write into the catalogue of an installed package.
+
+    Raises:
+        InputError: the device's calibration belongs to the package.
+    """
+    file = calibration_file(catalogue.hardware_file(device.partition(":")[0])).resolve()
+    if file.is_relative_to(SPECS.parent):
+        raise InputError(
+            "belongs to the installed package",
+            file=file,
+            remedy="name another file with --out, or copy the device's file and calibrate that",
+        )
 
 
-def _runs_on(point: Point, target: Device) -> bool:
-    name, _, engine = point.hardware.partition(":")
-    hardware = catalogue.hardware(name)
-    same = hardware.name == target.name.partition(":")[0]
-    return same and (engine or hardware.main_engine) == target.engine
+def _check_not_inline(fitted: Fitted, path: Path) -> None:
+    described = read_mapping(path).get(fitted.part, {}).get(fitted.name, {})
+    if "calibration" in described:
+        raise InputError(
+            "the device's own file calibrates this section",
+            file=path,
+            field=f"{fitted.part}.{fitted.name}.calibration",
+            remedy=f"move it to {calibration_file(path)}",
+        )
 
 
-def _samples(batch: Batch, device: Device) -> list[Sample]:
-    values, sigmas = batch.values(device)
-    return [
-        Sample(p.hardware, p.model, p.phase, p.quantity, p.value, float(v), float(s))
-        for p, v, s in zip(batch.points, values, sigmas, strict=True)
-    ]
+def _known(fitted: Fitted, hardware: Hardware) -> Calibration | None:
+    """What holds for the section now, lent or inherited constants included."""
+    if fitted.part == "engines":
+        return hardware.engines[fitted.name].calibration
+    link = getattr(hardware.links, fitted.name)
+    return None if link is None else link.calibration
+
+
+def _stated(file: Path) -> DeviceCalibration:
+    if not file.is_file():
+        return DeviceCalibration()
+    return validate(DeviceCalibration, read_mapping(file), file)
+
+
+def _with(stated: DeviceCalibration, fitted: Fitted, section: Calibration) -> DeviceCalibration:
+    """``stated`` with the fitted section, which is not carried over any more."""
+    content = section.model_dump(exclude_none=True)
+    content.pop("carried_from", None)
+    plain = stated.model_dump(exclude_none=True)
+    plain[fitted.part] = {**plain[fitted.part], fitted.name: content}
+    return DeviceCalibration.model_validate(plain)

@@ -29,6 +29,14 @@ def interval(value: float, standard_error: float | None, most: float = np.inf) -
     return {"value": value, "low": value * (1 - share), "high": min(value * (1 + share), most)}
 
 
+def intervals(values: Mapping[str, float], errors: Mapping[str, float]) -> dict[str, object]:
+    """Leaves of a law's constants; a fraction's interval ends at 1."""
+    return {
+        name: interval(value, errors.get(name), 1.0 if name.endswith("_fraction") else np.inf)
+        for name, value in values.items()
+    }
+
+
 def robust_sigma(log_errors: NDArray[np.float64]) -> float:
     """Standard deviation of log errors around zero, from their median absolute value."""
     return float(max(_LEAST_RESIDUAL, 1.4826 * np.median(np.abs(log_errors))))

@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.graph.attention import attention_block
-from simulator.graph.attention.compressed import CompressedAttention
-from simulator.graph.attention.delta_rule import GatedDeltaNet, KimiDeltaAttention
-from simulator.graph.attention.grouped_query import SharedKeyAttention
-from simulator.graph.attention.latent import SharedLatentAttention
-from simulator.graph.block import AttentionBlock, BlockContext, CacheFormat, divide
+from simulator.graph.block import BlockContext
+from simulator.graph.kinds import lower
 from simulator.graph.operator import AttentionCore, Indexer, Matmul, Operator, Recurrence
-from simulator.graph.residual import HyperConnections
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
-from simulator.specs.precision import precision
+from simulator.specs.kinds.block_sparse import BlockSparseAttention
+from simulator.specs.kinds.compressed import CompressedAttention
+from simulator.specs.kinds.grouped_query import SharedKeyAttention
+from simulator.specs.kinds.kind import AttentionKind, divide
+from simulator.specs.kinds.latent import SharedLatentAttention
+from simulator.specs.kinds.recurrent import GatedDeltaNet, KimiDeltaAttention
+from simulator.specs.kinds.residual import HyperConnections
+from simulator.specs.precision import BF16, NATIVE_CACHE, CacheFormat, precision
 from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row
 
@@ -177,12 +179,11 @@ def read_stream_rows(path: Path, device: str) -> list[ModuleRows]:
     """
     table = read_table(path, device)
     names = np.stack([table["hidden_size"], table["hc_mult"], table["op_name"] == "pre"], axis=1)
-    bf16 = precision("bf16")
     found = []
     for hidden, streams, before in np.unique(names, axis=0):
         rows = np.flatnonzero((names == (hidden, streams, before)).all(axis=1))
-        context = BlockContext(int(hidden), bf16, bf16, CacheFormat(), 1)
-        operators = HyperConnections(streams=int(streams)).operators(context)
+        context = BlockContext(int(hidden), BF16, BF16, NATIVE_CACHE, 1)
+        operators = lower(HyperConnections(streams=int(streams)), context)
         chosen = [op for op in operators if (op.name != "residual.mix_back") == bool(before)]
         shape = StepShape.prefill(1.0, table["num_tokens"][rows].astype(np.float64))
         measured_s, score = table["measured_s"][rows], table["score"][rows]
@@ -220,14 +221,13 @@ def read_recurrence_rows(path: Path, device: str, kernel: str) -> list[ModuleRow
 
 def _recurrence(kind: str, keys: int, values: int) -> Operator:
     """The recurrence of a layer with these heads of 128 values."""
-    block: AttentionBlock
+    block: AttentionKind
     if kind == "kda":
         block = KimiDeltaAttention(heads=values, head_size=128, decay_rank=128)
     else:
         block = GatedDeltaNet(key_heads=keys, value_heads=values, key_size=128, value_size=128)
-    bf16 = precision("bf16")
-    context = BlockContext(values * 128, bf16, bf16, CacheFormat(), 1)
-    return next(op for op in block.operators(context) if isinstance(op, Recurrence))
+    context = BlockContext(values * 128, BF16, BF16, NATIVE_CACHE, 1)
+    return next(op for op in lower(block, context) if isinstance(op, Recurrence))
 
 
 def _groups(
@@ -250,7 +250,7 @@ def _operators(kind: str, name: str, gemm: str, cache: str, heads: int) -> list[
     if kind in ("mla", "msa") and cache == "fp8":
         stored = 1.0
     context = BlockContext(model.hidden_size, linear, linear, CacheFormat(stored), 1)
-    operators = _with_heads(_block(kind, name), heads).operators(context)
+    operators = lower(_with_heads(_block(kind, name), heads), context)
     # The measured engine keeps the index keys of block-sparse attention in 16 bits.
     wide = 2.0 if kind == "msa" else 0.0
     return [
@@ -260,7 +260,7 @@ def _operators(kind: str, name: str, gemm: str, cache: str, heads: int) -> list[
 
 
 def _block(kind: str, name: str) -> HeadedAttention:
-    blocks = {attention_block(layer.attention): 0 for layer in catalogue.model(MODELS[name]).layers}
+    blocks = {layer.attention: 0 for layer in catalogue.model(MODELS[name]).layers}
     if kind.startswith("dsv4"):
         ratio = {"dsv4_csa": 4, "dsv4_hca": 128}[kind]
         compressed = (b for b in blocks if isinstance(b, CompressedAttention))
@@ -276,7 +276,7 @@ def _with_heads(block: HeadedAttention, heads: int) -> HeadedAttention:
     if heads <= own:
         return block.sharded(own // heads)
     wider = {"query_heads": heads}
-    for name in ("kv_heads", "index_heads"):
-        if block.kind == "block-sparse":
-            wider[name] = divide(int(getattr(block, name)) * heads, own)
+    if isinstance(block, BlockSparseAttention):
+        wider["kv_heads"] = divide(block.kv_heads * heads, own)
+        wider["index_heads"] = divide(block.index_heads * heads, own)
     return block.model_copy(update=wider)
