@@ -126,41 +126,6 @@ def class_calibration(device_class: str) -> Calibration:
     return validate(Calibration, read_mapping(path), path)
 
 
-_LINK_CLASSES = {
-    "nvlink": "nvlink",
-    "infinity": "infinity-fabric",
-    "xgmi": "infinity-fabric",
-    "ici": "ici",
-    "neuronlink": "ici",
-    "hccs": "hccs",
-    "unified bus": "hccs",
-    "infiniband": "infiniband",
-    "connectx": "infiniband",
-    "wafer": "wafer",
-    "swarm": "wafer",
-}
-
-
-@lru_cache(maxsize=32)
-def link_calibration(technology: str) -> Calibration:
-    """What is assumed of a link of this technology where nobody has measured it."""
-    name = next((c for t, c in _LINK_CLASSES.items() if t in technology.lower()), "ethernet")
-    path = SPECS / "link_classes" / f"{name}.yaml"
-    return validate(Calibration, read_mapping(path), path)
-
-
-_CHIP_LINKS = ("c2c", "infinity", "lpddr", "ddr")
-"""Links from chip to chip, or memory that is the device's own without a bus between."""
-
-
-@lru_cache(maxsize=32)
-def host_link_calibration(technology: str) -> Calibration:
-    """What is assumed of a device's way to its host where nobody has measured it."""
-    chip = any(name in technology.lower() for name in _CHIP_LINKS)
-    path = SPECS / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
-    return validate(Calibration, read_mapping(path), path)
-
-
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)

@@ -128,11 +128,6 @@ def precision(name: str) -> Precision:
 BF16 = precision("bf16")
 
 
-def precision_names() -> tuple[str, ...]:
-    """Every precision that is understood."""
-    return tuple(_PRECISIONS)
-
-
 def kv_bytes_per_value(name: str) -> float:
     """Bytes of one cached value.
 

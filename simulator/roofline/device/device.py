@@ -12,8 +12,9 @@ from simulator.roofline.laws.collective.constants import LinkCalibration, Protoc
 from simulator.roofline.laws.collective.fabric import Fabric, FabricKind
 from simulator.roofline.laws.collective.menu import ANY, AllReduceMenu
 from simulator.specs.calibration import Calibration
-from simulator.specs.catalogue import class_calibration, link_calibration
+from simulator.specs.catalogue import class_calibration
 from simulator.specs.hardware import ComputeEngine, Hardware, Link
+from simulator.specs.link_class import link_class
 from simulator.specs.precision import COMPUTE_FALLBACKS, Precision
 
 if TYPE_CHECKING:
@@ -302,7 +303,9 @@ def _link(link: Link | None, domain: int) -> CalibratedLink | None:
         dims=dims,
         in_network_reduction=link.in_network_reduction,
     )
-    constants = _laid_over(_values(link_calibration(link.technology)), _values(link.calibration))
+    constants = _laid_over(
+        _values(link_class(link.link_class, link.between)), _values(link.calibration)
+    )
     return CalibratedLink(fabric, _link_constants(constants), link.technology)
 
 

@@ -19,7 +19,7 @@ from simulator.roofline.off_device.traffic import (
     slowdown_beside_copy,
     slowdown_beside_gather,
 )
-from simulator.specs.catalogue import host_link_calibration
+from simulator.specs.link_class import link_class
 
 DRIVE_READS_IN_FLIGHT = 64
 """Requests that a reader keeps queued at a drive, so that latency is shared among them."""
@@ -125,14 +125,14 @@ def host_path(system: MemorySystem, place: str, device: Device, *, field: str) -
         tier=tier,
         link_bytes_per_s=link.left_bytes_per_s,
         stream_bytes_per_s=system.bandwidth_bytes_per_s(place),
-        calibration=_calibration(link.technology),
+        calibration=_calibration(link.link_class),
         device=device,
     )
 
 
 @lru_cache(maxsize=32)
-def _calibration(technology: str) -> HostLinkCalibration:
-    found = host_link_calibration(technology)
+def _calibration(name: str) -> HostLinkCalibration:
+    found = link_class(name, "host_link_classes")
     values = {law: {n: float(q) for n, q in c.items()} for law, c in found.constants.items()}
     return HostLinkCalibration(
         copy=CopyCalibration(**values["copy"]),
@@ -146,4 +146,4 @@ def device_gather(device: Device) -> GatherCalibration:
     """Constants of gathers from the device's own memory, its own or as measured on an H200."""
     if "gather" in device.constants:
         return device.law("gather", GatherCalibration)
-    return _calibration("PCIe").device_gather
+    return _calibration("pcie").device_gather
