@@ -186,7 +186,7 @@ def test_no_message_is_faster_than_its_links(hardware):
                 for op in graph.operators
                 if op.name.startswith(("moe.", "attention.all", "head.all"))
                 for shape in shapes
-                for part in cost(op, shape, device)
+                for part in cost(op, shape, device, device.book)
                 if part.law == "link"
             ]
         except InputError:

@@ -85,7 +85,7 @@ def _operator_row(model: StepModel, op: Operator, part: Load, step_s: float) -> 
         flops=float(sum(float(f) for f in part.flops.values())),
         memory_bytes=float(part.memory_bytes),
         energy_j=float(model.device.power.work_j(part.flops, part.memory_bytes, part.link_bytes)),
-        source=model.device.origin(part.law),
+        source=model.device.book.origin(part.law),
     )
 
 

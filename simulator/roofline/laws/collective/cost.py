@@ -9,9 +9,9 @@ from simulator.graph.operator import Collective, ExpertExchange
 from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import rows_of
-from simulator.roofline.device.device import Device
+from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.collective.choice import crossings, spanned
-from simulator.roofline.laws.collective.constants import Link, at_data_sheet
+from simulator.roofline.laws.collective.constants import LINK, Link, Links, at_data_sheet
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.roofline.laws.collective.hierarchy import (
@@ -20,18 +20,20 @@ from simulator.roofline.laws.collective.hierarchy import (
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
-from simulator.roofline.laws.collective.menu import ANY, AllReduceMenu
+from simulator.roofline.laws.collective.kernels import ANY, AllReduceMenu
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
+from simulator.roofline.laws.rates import Rates
 
 
 @cost.register
-def _collective(op: Collective, shape: StepShape, device: Device) -> list[Load]:
+def _collective(op: Collective, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     rows = rows_of(op, shape)
     message = rows * op.bytes_per_row
+    law, owner = book.law(LINK), rates.name
+    levels = levels_for(owner, law.constants, op.group, op.stride)
     if op.kind == "send":
-        return [_send(op, rows, message, device)]
-    levels = levels_for(device, op.group, op.stride)
+        return [_send(op, rows, message, law.constants.levels[0], levels[-1])]
     wire = message * (op.group - 1) / op.group
     if op.kind == "all_reduce":
         wire = 2 * wire
@@ -41,7 +43,7 @@ def _collective(op: Collective, shape: StepShape, device: Device) -> list[Load]:
             return hierarchical_all_reduce_s(message, op.group, levels, menu)
         return _LAWS[op.kind](message, op.group, levels)
 
-    time_s, roof_s = seconds(levels, device.all_reduce), seconds(_roof(levels), ANY)
+    time_s, roof_s = seconds(levels, law.kernels), seconds(_roof(levels), ANY)
     return [_load(rows, time_s, wire, roof_s).times(op.count)]
 
 
@@ -56,31 +58,29 @@ _GATHERED_BYTES = 2.0
 """Rows are gathered as they are and quantised behind, once for all experts."""
 
 
-def levels_for(device: Device, group: int, stride: int = 1) -> Sequence[Link]:
-    """The links that a group of devices communicates over, the nearest first.
+def levels_for(owner: str, links: Links, group: int, stride: int = 1) -> Sequence[Link]:
+    """The links that a group of devices of ``owner`` communicates over, the nearest first.
 
     Raises:
         InputError: the device has no links, or its links join fewer devices.
     """
-    levels = device.levels
+    levels = links.levels
     if not levels:
         raise InputError(
-            f"{device.name} has no link to other devices", field="tp", remedy="use one device"
+            f"{owner} has no link to other devices", field="tp", remedy="use one device"
         )
     joined = int(np.prod([float(link.fabric.devices) for link in levels]))
     if group * stride > joined:
         raise InputError(
-            f"{group * stride} devices exceed the {joined} that {device.name} links together",
+            f"{group * stride} devices exceed the {joined} that {owner} links together",
             field="tp",
             remedy=f"use at most {joined}",
         )
     return spanned(levels, stride)
 
 
-def _send(op: Collective, rows: FloatArray, message: FloatArray, device: Device) -> Load:
+def _send(op: Collective, rows: FloatArray, message: FloatArray, near: Link, far: Link) -> Load:
     """All ``count`` hand-overs between the stages of a pipeline, near ones and far ones."""
-    levels = levels_for(device, op.group, op.stride)
-    near, far = device.levels[0], levels[-1]
     across = crossings(op.count, op.stride, near.fabric.devices)
 
     def seconds(near: Link, far: Link) -> FloatArray:
@@ -92,13 +92,13 @@ def _send(op: Collective, rows: FloatArray, message: FloatArray, device: Device)
 
 
 @cost.register
-def _exchange(op: ExpertExchange, shape: StepShape, device: Device) -> list[Load]:
+def _exchange(op: ExpertExchange, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     """Dispatch or combine: whichever way the mode allows, or the fastest of all.
 
     Gathering brings every row to every rank, so it needs no routing and no balance; sending
     brings a row only where it is computed, and the busiest rank sets the time.
     """
-    levels = levels_for(device, op.devices)
+    levels = levels_for(rates.name, book.law(LINK).constants, op.devices)
     rows = shape.tokens / op.token_shards
     whole = rows * op.hidden * _GATHERED_BYTES * op.devices
     imbalance = _imbalance(op, shape)
@@ -143,7 +143,7 @@ def _roof(levels: Sequence[Link]) -> list[Link]:
 def _load(rows: FloatArray, time_s: FloatArray, wire: FloatArray, roof_s: FloatArray) -> Load:
     """The load of a message; its roof is the quickest way at the data sheet of its links."""
     return load(
-        law="link",
+        law=LINK.name,
         time_s=np.where(rows > 0, time_s, 0.0),
         link_bytes=wire,
         link_roof_s=roof_s,
