@@ -157,7 +157,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         )
     return SimulationResult(
         scenario=scenario.name,
-        title=scenario.title or scenario.name,
+        title=scenario.title or title_of(scenario, setup, deployment.total_devices),
         hardware=scenario.hardware,
         hardware_title=setup.hardware.title,
         model=setup.model.name,
@@ -204,6 +204,13 @@ def known_figures(
         "usd_per_device_hour": None if price is None else price.usd_per_hour,
         "price_origin": None if price is None else price.origin,
     }
+
+
+def title_of(scenario: Scenario, setup: Setup, devices: int) -> str:
+    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
+    count = "" if devices == 1 else f"{devices} × "
+    system = f"{setup.model.title} on {count}{setup.hardware.title}"
+    return f"{system}: {describe(scenario.workload)}"
 
 
 def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:
