@@ -29,29 +29,11 @@ from simulator.graph.work import WIDE_BITS, compute_datatype, work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
+from simulator.roofline.laws.machine.constants import MACHINE, MachineCalibration
 from simulator.roofline.step.ranks import RankStep
 from simulator.roofline.step.step import StepModel
 from simulator.specs.engine_profile import EngineProfile
 from simulator.units import humane
-
-
-@dataclass(frozen=True, slots=True)
-class MachineCalibration:
-    """Constants of one maker's machine and compiler.
-
-    Args:
-        operation_s: one dependent operation: its instructions and the way across its cores.
-        token_s: sampling a token, its way out to the host and of the next one back in.
-        crossing_s: from one chip's layers to the next chip's.
-        memory_fraction: share of a region's SRAM bandwidth that a layer reaches.
-        peak_fraction: share of peak that many tokens in the pipeline reach.
-    """
-
-    operation_s: float
-    token_s: float
-    crossing_s: float
-    memory_fraction: float
-    peak_fraction: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +71,14 @@ def spread(
             field="devices",
             remedy=f"use at least {needed}",
         )
-    law = device.law(f"machine.{engine}", MachineCalibration)
+    law = device.book.law(MACHINE, engine).constants
     return Machine(chips or needed, layers_of(graph), law)
 
 
 class SramStepModel(StepModel):
     """The cost of any step on such a machine; figures of work are one chip's share."""
+
+    overheads = ("machine.crossings", "latency")
 
     def __init__(
         self, graph: Graph, device: Device, profile: EngineProfile, machine: Machine
@@ -117,10 +101,6 @@ class SramStepModel(StepModel):
     def costs(self, op: Operator, step: RankStep) -> list[Load]:
         """See ``StepModel``."""
         return [machine_load(op, step.shape, self.device, self.machine)]
-
-    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
-        found = super()._bound(parts, time_s, rounds)
-        return np.where(found == "host", "latency", found)
 
     def _padded(self, shape: StepShape) -> StepShape:
         return shape
@@ -147,7 +127,10 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
         peak_flops=peak,
         flops=flops,
         memory_bytes=rows * moved / machine.chips,
-        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+        # The rows of a prompt stream through weights that are read while they pass.
+        bandwidth_bytes_per_s=np.where(
+            shape.prefill_sequences > 0, np.inf, device.bandwidth_bytes_per_s
+        ),
     )
 
 
