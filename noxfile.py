@@ -9,6 +9,10 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check"]
 
 SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
+PAGES = {
+    "simulator.planning.catalogue_page": "docs/catalogue.md",
+    "simulator.report.figures_page": "docs/figures.md",
+}
 
 
 def run(session: nox.Session, tool: str, *arguments: str) -> None:
@@ -41,10 +45,10 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the pages of the documentation that come from the catalogue."""
-    command = [sys.executable, "-m", "simulator.planning.catalogue_page"]
-    page = session.run(*command, silent=True, external=True)
-    Path("docs/catalogue.md").write_text(str(page), encoding="utf-8")
+    """Write the pages of the documentation that come from the catalogue and from tables."""
+    for module, page in PAGES.items():
+        text = session.run(sys.executable, "-m", module, silent=True, external=True)
+        Path(page).write_text(str(text), encoding="utf-8")
 
 
 @nox.session

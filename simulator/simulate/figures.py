@@ -52,8 +52,9 @@ PRINTERS: Mapping[Unit, Printer] = {
     "text": Printer(str),
 }
 
-Error = Literal["step", "power", "price"]
-"""What makes a figure uncertain: the time of a step, the power that it draws, or a price."""
+Error = Literal["step", "first token", "power", "price"]
+"""What makes a figure uncertain: the time of a step, what comes before a first token beside the
+steps, the power that a step draws, or a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +168,25 @@ def _percentile(mean: Figure, percent: int) -> Figure:
         f"{stem}_p{percent}_s",
         "seconds",
         f"{mean.label}, p{percent}",
-        f"what {percent} % of requests stay within of: {mean.definition}",
+        f"what {percent} % of requests stay within of `{mean.key}`",
         short=f"{mean.short} p{percent}",
         better="lower",
-        errors=_STEP,
+        errors=mean.errors,
         column=mean.column,
         measured=lambda m: getattr(getattr(m, mean.key), f"p{percent}"),
     )
 
 
-def _mean(key: str, label: str, short: str, definition: str, column: bool = False) -> Figure:
+def _mean(
+    key: str,
+    label: str,
+    short: str,
+    definition: str,
+    errors: tuple[Error, ...] = ("step", "first token"),
+    column: bool = False,
+) -> Figure:
     return Figure(
-        key, "seconds", label, definition, short, "", "lower", _STEP, column,
+        key, "seconds", label, definition, short, "", "lower", errors, column,
         measured=lambda m: getattr(m, key).mean,
     )  # fmt: skip
 
@@ -195,11 +203,12 @@ _TTFT = _mean(
 _TPOT = _mean(
     "tpot_s", "Time per output token", "TPOT",
     "(e2e − TTFT)/(output tokens − 1), a mean within each request, which one-token answers have "
-    "not; of a decode step, its time", column=True,
+    "not; of a decode step, its time", _STEP, column=True,
 )  # fmt: skip
 _ITL = _mean(
     "itl_s", "Inter-token latency", "ITL",
     "time between two tokens of one sequence, over all such gaps, so that long answers weigh more",
+    _STEP,
 )  # fmt: skip
 _E2E = _mean("e2e_s", "End to end", "End to end", "from arrival until the last token is out")
 _QUEUE = _mean(

@@ -88,6 +88,7 @@ def simulate_pools(
         known_figures,
         requests_of,
         summarise,
+        title_of,
         typical_steps,
     )
 
@@ -126,6 +127,7 @@ def simulate_pools(
     sent_ms = 1e3 * transfer_time(pools)(round(metrics.input_tokens / max(metrics.finished, 1)))
     return replace(
         result,
+        title=scenario.title or title_of(scenario, first, pools.devices),
         layout=str(pools),
         devices=pools.devices,
         replicas=first.deployment.replicas + second.deployment.replicas,

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from simulator.economics.cost import DevicePrice, device_price
-from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
+from simulator.serving.outcome.remarks import remarks
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
@@ -43,7 +42,6 @@ def simulate(
         return simulate_pools(scenario, progress)
     setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
-    _check_lengths(table, setup)
     settings = cluster_settings(scenario, setup)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
     outcome = serve(table, setup.step_table, settings, report)
@@ -63,7 +61,7 @@ def simulate(
         measured=measured_figures,
         widths=widths_of(
             result.decode.relative_sigma,
-            setup.device.residual("power"),
+            setup.device.book.law(POWER).residual,
             facts(setup, scenario, result.metrics),
         ),
         warm_up=scenario.warm_up_requests,
@@ -75,7 +73,7 @@ def errors_of(setup: Setup, prefill: Binding, decode: Binding) -> ReplicaErrors:
     """Errors of a replica whose steps are typically such."""
     return ReplicaErrors.of(
         setup.profile,
-        power=setup.device.residual("power"),
+        power=setup.device.book.law(POWER).residual,
         decode=decode.relative_sigma,
         prompts=prefill.relative_sigma,
     )
@@ -114,28 +112,6 @@ def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
     )
 
 
-def _check_lengths(table: RequestTable, setup: Setup) -> None:
-    """Refuse a workload of which nothing can ever be served."""
-    longest = int(np.min(table.input_tokens + table.output_tokens))
-    most = setup.limits.longest_request
-    if longest > most:
-        raise InputError(
-            f"every request is longer ({longest} tokens or more) than the {most} that "
-            f"{setup.model.name} on {setup.device.name} can hold",
-            field="workload",
-            remedy="shorten the requests, or give the cache more memory (precision, tp)",
-        )
-    shortest = int(np.min(table.input_tokens))
-    if shortest > setup.limits.longest_prompt:
-        raise InputError(
-            f"every prompt is longer ({shortest} tokens or more) than the "
-            f"{setup.limits.longest_prompt} that a step "
-            f"of {setup.profile.title} takes, and it does not spread prompts over steps",
-            field="max_batched_tokens",
-            remedy=f"max_batched_tokens of {shortest} or more, or chunked_prefill true",
-        )
-
-
 def measured(scenario: Scenario, setup: Setup, outcome: Outcome) -> ServingMetrics:
     """What a simulation amounts to."""
     wanted = scenario.objectives
@@ -172,15 +148,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
     prefill, decode = typical_steps(setup, metrics)
     known = facts(setup, scenario, metrics) | known_figures(setup, metrics, price, prefill, decode)
     notes = list(setup.notes)
-    if metrics.overloaded:
-        notes.append(
-            "overloaded: the queue grew throughout, so latencies depend on the run's length"
-        )
-    if metrics.rejected:
-        bounds = "the cache or context allows"
-        if not setup.limits.chunked_prefill:
-            bounds += ", or their prompts longer than a step takes (chunked_prefill spreads them)"
-        notes.append(f"{metrics.rejected} requests were longer than {bounds}")
+    notes += remarks(metrics, chunked_prefill=setup.limits.chunked_prefill)
     if price is None:
         notes.append(
             f"nobody has published a price of {setup.hardware.name}; "
@@ -188,7 +156,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         )
     return SimulationResult(
         scenario=scenario.name,
-        title=scenario.title or scenario.name,
+        title=scenario.title or title_of(scenario, setup, deployment.total_devices),
         hardware=scenario.hardware,
         hardware_title=setup.hardware.title,
         model=setup.model.name,
@@ -237,6 +205,13 @@ def known_figures(
     }
 
 
+def title_of(scenario: Scenario, setup: Setup, devices: int) -> str:
+    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
+    count = "" if devices == 1 else f"{devices} × "
+    system = f"{setup.model.title} on {count}{setup.hardware.title}"
+    return f"{system}: {describe(scenario.workload)}"
+
+
 def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:
     """A prefill of the mean prompt and a decode step of the mean batch, explained."""
     finished = max(metrics.finished, 1)
@@ -269,7 +244,7 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
-    found += [f"calibration: {text}" for text in dict.fromkeys(setup.device.origins.values())]
+    found += [f"calibration: {text}" for text in setup.device.book.origins]
     if setup.model.source:
         found.append(f"{setup.model.name}: {setup.model.source}")
     found.append(f"{setup.profile.name}: {setup.profile.source}")

@@ -125,6 +125,11 @@ def precision(name: str) -> Precision:
         ) from None
 
 
+def precision_names() -> tuple[str, ...]:
+    """Every precision that is understood."""
+    return tuple(_PRECISIONS)
+
+
 BF16 = precision("bf16")
 
 

@@ -3,13 +3,16 @@
 import json
 import pickle
 import re
+import sys
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simulator.cli.show import write_csv
 from simulator.errors import InputError
+from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
 from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, Figure, figures_of
 from simulator.simulate.predict import decode_steps, predict
@@ -114,7 +117,7 @@ def test_a_frame_has_a_row_a_question():
 
 
 def test_a_frame_without_pandas_is_told_as_input(answer, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(InputError, match=re.escape("roofsim[frame]")):
         answer.to_frame()
 
@@ -148,3 +151,8 @@ def test_dollars_and_joules_follow_from_rates():
 
 def test_columns_are_figures():
     assert set(COLUMNS) <= set(FIGURES)
+
+
+def test_the_page_of_figures_is_written_from_the_table():
+    page = Path(__file__).parents[2] / "docs" / "figures.md"
+    assert page.read_text(encoding="utf-8") == figures_page(), "nox -s docs writes it"

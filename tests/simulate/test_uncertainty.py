@@ -157,7 +157,7 @@ def test_offers_that_differ_widen_the_cost_alone():
 def test_a_step_errs_as_its_laws_do():
     answer = predict("h100-sxm", "llama-3.1-8b", batch=8, context=2048)
     setup = resolve_setup("h100-sxm", "llama-3.1-8b", scenario().deployment)
-    step, power = spread(answer, "step_time_s"), setup.device.residual("power")
+    step, power = spread(answer, "step_time_s"), setup.device.book.residual("power")
     assert spread(answer, "output_tokens_per_s") == pytest.approx(step)
     assert spread(answer, "power_w") == pytest.approx(math.exp(2 * Z_80 * power))
     both = math.hypot(math.log(step) / 2 / Z_80, power)
