@@ -6,11 +6,13 @@ A new one is a class in a file of its own here, and a folder with its law in ``r
 from simulator.graph.operator.attention import AttentionCore, LatentCore
 from simulator.graph.operator.base import (
     WIDE_BITS,
+    ContextOperator,
     Driver,
     FloatArray,
     KindOfBytes,
     Operator,
     Rows,
+    TokenOperator,
     Work,
 )
 from simulator.graph.operator.elementwise import Elementwise, PassRole
@@ -25,6 +27,7 @@ __all__ = [
     "WIDE_BITS",
     "AttentionCore",
     "Collective",
+    "ContextOperator",
     "Decay",
     "Driver",
     "Elementwise",
@@ -42,5 +45,6 @@ __all__ = [
     "ProductRole",
     "Recurrence",
     "Rows",
+    "TokenOperator",
     "Work",
 ]
