@@ -14,9 +14,12 @@ Confidence = Literal["high", "medium", "low"]
 
 
 class Spec(BaseModel):
-    """Base of everything that is read from a file: frozen, and unknown fields are refused."""
+    """Base of everything that is read from a file: frozen, and unknown fields are refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    A schema is built when something is first read with it: a command needs only some of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def schema_of(cls, content: object) -> "type[Spec]":
