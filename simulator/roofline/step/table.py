@@ -277,7 +277,8 @@ class StepTable:
         totals = self.model.totals(
             [p for op in operators for p in self.model.costs(op, step)], shape
         )
-        size = np.broadcast_shapes(shape.tokens.shape, *(x.shape for x in totals))
+        asked = (shape.tokens.shape, shape.decode_context.shape)
+        size = np.broadcast_shapes(*asked, *(x.shape for x in totals))
         columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
         return list(zip(*columns, strict=True))
 
