@@ -102,7 +102,7 @@ def test_cases_pass_further_columns_through_and_keep_going(tmp_path):
         encoding="utf-8",
     )
     out = tmp_path / "answers.csv"
-    done = roofsim("predict", "--cases", cases, "--out", out)
+    done = roofsim("predict", "--cases", cases, "--keep", "label", "--out", out)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(out.open(encoding="utf-8")))
     assert [r["label"] for r in rows] == ["a", "b", "c"]
@@ -193,7 +193,7 @@ def test_any_field_can_be_set(quick):
     done = roofsim("run", quick, "--json", "--set", "workload.requests=7")
     assert json.loads(done.stdout)["requests"] == 7
     refused(roofsim("run", quick, "--set", "workload.requets=7"), "requets")
-    refused(roofsim("run", quick, "--set", "nonsense"), "field=value")
+    refused(roofsim("run", quick, "--set", "nonsense"), "FIELD=VALUE")
 
 
 @pytest.mark.parametrize("form", ["vllm-bench", "infx", "perfetto"])
