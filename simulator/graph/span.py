@@ -89,13 +89,20 @@ class Span:
         prefill = step.prefill_sequences * self.pairs(step.prefill_tokens, step.prefill_past)
         return decode, prefill
 
-    def entries_of_prompts(self, step: StepShape) -> FloatArray:
-        """Cache entries that any row of a step's prompts attends to, each once a sequence."""
-        length = step.prefill_past + step.prefill_tokens
+    def entries_of_prompts(self, step: StepShape, pairs: FloatArray) -> FloatArray:
+        """Cache entries that any row of a step's prompts attends to, each once a sequence.
+
+        Where rows pick the best few, they see each other's entries and at least one row's picks
+        of what came before; how alike their picks are beyond that nobody has published. Never
+        more than the ``pairs`` of the prefilling rows.
+        """
+        new, length = step.prefill_tokens, step.prefill_past + step.prefill_tokens
         reach = self.window if self.window is not None else self.chunk
         if reach is not None:
-            length = np.minimum(length, reach + step.prefill_tokens)
-        return step.prefill_sequences * length / self.compression
+            length = np.minimum(length, reach + new)
+        if self.top_k is not None:
+            length = np.minimum(length, self.top_k * self.compression + new)
+        return np.minimum(step.prefill_sequences * length / self.compression, pairs)
 
 
 EVERYTHING = Span()

@@ -95,7 +95,7 @@ def _attending(
 ) -> tuple[Work, Work]:
     """Both phases, by the FLOPs of a pair in each."""
     decode, prefill = op.span.pairs_in(step)
-    seen = op.span.entries_of_prompts(step)
+    seen = op.span.entries_of_prompts(step, prefill)
     return (
         Work(decode * decoding, {"cache": decode * op.bytes_per_entry}),
         Work(prefill * prefilling, {"cache": seen * op.bytes_per_entry}),
