@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from simulator.economics.cost import DevicePrice, device_price
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.remarks import remarks
@@ -61,7 +60,7 @@ def simulate(
         measured=measured_figures,
         widths=widths_of(
             result.decode.relative_sigma,
-            setup.device.book.law(POWER).residual,
+            setup.device.power_sigma,
             facts(setup, scenario, result.metrics),
         ),
         warm_up=scenario.warm_up_requests,
@@ -73,7 +72,7 @@ def errors_of(setup: Setup, prefill: Binding, decode: Binding) -> ReplicaErrors:
     """Errors of a replica whose steps are typically such."""
     return ReplicaErrors.of(
         setup.profile,
-        power=setup.device.book.law(POWER).residual,
+        power=setup.device.power_sigma,
         decode=decode.relative_sigma,
         prompts=prefill.relative_sigma,
     )
