@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simulator.planning.compare import compare
     from simulator.simulate.predict import predict
     from simulator.simulate.run import simulate
-    from simulator.specs.scenario import read_scenario
+    from simulator.specs.question import read_scenario
 
 __all__ = ["InputError", "compare", "predict", "read_scenario", "simulate"]
 
@@ -26,7 +26,7 @@ _HOMES = {
     "InputError": "simulator.errors",
     "compare": "simulator.planning.compare",
     "predict": "simulator.simulate.predict",
-    "read_scenario": "simulator.specs.scenario",
+    "read_scenario": "simulator.specs.question",
     "simulate": "simulator.simulate.run",
 }
 

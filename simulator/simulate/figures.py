@@ -9,12 +9,15 @@ given by whoever asks the question.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from simulator.economics.cost import DevicePrice, token_cost, usd_per_second
-from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.specs.scenario import Economics
 from simulator.units import between, humane, money, percent, seconds, significant
+
+if TYPE_CHECKING:
+    # Not every answer is simulated: a step needs nothing of the serving rooms.
+    from simulator.serving.outcome.metrics import ServingMetrics
 
 Unit = Literal[
     "seconds", "tokens/s", "requests/s", "watts", "joules", "W per token/s", "usd", "usd/hour",
@@ -82,7 +85,7 @@ class Figure:
     better: Literal["higher", "lower"] | None = None
     errors: tuple[Error, ...] = ()
     column: bool = False
-    measured: Callable[[ServingMetrics], object] | None = None
+    measured: "Callable[[ServingMetrics], object] | None" = None
     derived: Callable[[Known], Value] | None = None
 
     def number(self, value: float | None) -> str:
@@ -436,7 +439,7 @@ HEADLINE: tuple[Figure, ...] = tuple(
 """What systems are compared by, in the order in which they are shown."""
 
 
-def figures_of(known: Known, metrics: ServingMetrics | None = None) -> dict[str, Value]:
+def figures_of(known: Known, metrics: "ServingMetrics | None" = None) -> dict[str, Value]:
     """Every figure that follows from what is ``known`` and was measured; None where it cannot be.
 
     Numbers, or arrays of one shape. What is known stands as it is given.

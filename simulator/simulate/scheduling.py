@@ -1,15 +1,18 @@
 """A deployment's scheduling options as the simulation takes them."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simulator.errors import InputError
-from simulator.serving.cluster import Failure
-from simulator.serving.replica.door import EveryRank, Gather, LookEvery, Rule
 from simulator.serving.replica.limits import EngineLimits
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.scheduling import Scheduling
+
+if TYPE_CHECKING:
+    from simulator.serving.cluster import Failure
+    from simulator.serving.replica.door import Rule
 
 
 def with_scheduling(
@@ -48,7 +51,9 @@ def with_scheduling(
     )
 
 
-def _admission(chosen: Scheduling, ranks: int) -> Rule | None:
+def _admission(chosen: Scheduling, ranks: int) -> "Rule | None":
+    from simulator.serving.replica.door import EveryRank, Gather, LookEvery
+
     if chosen.receive_interval:
         return LookEvery(chosen.receive_interval)
     if chosen.gather_steps:
@@ -58,6 +63,8 @@ def _admission(chosen: Scheduling, ranks: int) -> Rule | None:
     return None
 
 
-def failures_of(deployment: Deployment) -> tuple[Failure, ...]:
+def failures_of(deployment: Deployment) -> "tuple[Failure, ...]":
     """The failures that the deployment names."""
+    from simulator.serving.cluster import Failure
+
     return tuple(Failure(f.replica, f.at, f.restart) for f in deployment.scheduling.failures)

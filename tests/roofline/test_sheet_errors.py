@@ -6,7 +6,7 @@ import pytest
 
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import class_only, resolve
-from simulator.simulate.setup import resolve_setup
+from simulator.simulate.replica import replica_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.quantity import Z_80, Quantity
@@ -21,7 +21,7 @@ def hardware(name="h100-sxm", **main):
 
 
 def step_sigma(device, shape):
-    setup = resolve_setup("h100-sxm", "llama-3.1-8b", Deployment())
+    setup = replica_of("h100-sxm", "llama-3.1-8b", Deployment())
     model = type(setup.step_model)(setup.graph, device, setup.profile)
     return float(model.evaluate(shape).relative_sigma)
 

@@ -15,13 +15,15 @@ from simulator.errors import InputError
 from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
 from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, Figure, figures_of
-from simulator.simulate.predict import decode_steps, predict
+from simulator.simulate.point import decode_steps
+from simulator.simulate.predict import predict
 from simulator.simulate.prediction import keys, steps_predicted
+from simulator.simulate.replica import replica_of
 from simulator.simulate.run import simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.deployment import Deployment
-from simulator.specs.scenario import Economics, read_scenario
+from simulator.specs.question import read_scenario
+from simulator.specs.scenario import Economics
 
 DOCUMENTED = [
     "step_time_s", "ttft_s", "tpot_s", "output_tokens_per_s", "output_tokens_per_s_per_device",
@@ -99,7 +101,7 @@ def test_html_escapes_what_a_scenario_says():
 
 def test_a_frame_has_a_row_a_question():
     pandas = pytest.importorskip("pandas", reason="pandas is an extra")
-    setup = resolve_setup("h100-sxm", "llama-3.1-8b", Deployment())
+    setup = replica_of("h100-sxm", "llama-3.1-8b", Deployment())
     batch = np.array([1.0, 4.0, 16.0])
     steps = decode_steps(setup, batch, np.full(3, 1000.0))
     many = steps_predicted(setup, Economics(), "decode", steps)
