@@ -10,7 +10,7 @@ from simulator.files import whole_file
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
-    from simulator.roofline.step.step import OperatorReport
+    from simulator.roofline.step.report import OperatorReport
     from simulator.simulate.prediction import Prediction
 
 
@@ -41,7 +41,7 @@ def show_operators(report: "list[OperatorReport]") -> None:
             row.count,
             humane(row.time_s, "s"),
             percent(row.share),
-            percent(row.share_of_speed_of_light),
+            "–" if (near := row.share_of_speed_of_light) is None else percent(near),
             f"[{cited.index(row.source) + 1}]",
         )
         for row in report

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.step import OperatorReport
+from simulator.roofline.step.report import OperatorReport, report
 from simulator.simulate.point import decode_steps, prefill_steps
 from simulator.simulate.prediction import Prediction, steps_predicted
 from simulator.simulate.replica import Replica, replica_of
@@ -78,4 +78,4 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
     assert isinstance(point, DecodeStep | Prefill)
     setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     of_phase = StepShape.prefill if isinstance(point, Prefill) else StepShape.decode
-    return setup.step_model.report(of_phase(point.batch, point.context))
+    return report(setup.step_model, of_phase(point.batch, point.context))

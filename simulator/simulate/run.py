@@ -6,6 +6,7 @@ from dataclasses import replace
 from simulator.economics.cost import DevicePrice, device_price
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.report import report
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.remarks import remarks
@@ -236,7 +237,7 @@ def typical_steps(setup: Replica, metrics: ServingMetrics) -> tuple[Binding, Bin
 
 def _binding(setup: Replica, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
     step = setup.step_model.evaluate(shape)
-    operators = tuple(setup.step_model.report(shape))
+    operators = tuple(report(setup.step_model, shape))
     return Binding(
         phase,
         str(step.bound),
