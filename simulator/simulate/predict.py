@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.step import OperatorReport
+from simulator.roofline.step.report import OperatorReport, report
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.point import decode_steps, prefill_steps
 from simulator.simulate.prediction import Prediction, served, steps_predicted
@@ -79,7 +79,7 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
     assert isinstance(point, DecodeStep | Prefill)
     setup = stepping(resolve(scenario), point)
     of_phase = StepShape.prefill if isinstance(point, Prefill) else StepShape.decode
-    return setup.step_model.report(of_phase(point.batch, point.context))
+    return report(setup.step_model, of_phase(point.batch, point.context))
 
 
 def stepping(cluster: Cluster, point: DecodeStep | Prefill) -> Replica:

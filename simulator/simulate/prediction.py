@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from simulator.economics.cost import device_price
-from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.answer import Answer
 from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
 from simulator.simulate.replica import Replica
@@ -65,7 +64,7 @@ def steps_predicted(
     paid = usd_known(price, devices, given["power_w"], economics)
     known = {"input_tokens_per_s": 0.0, **given, "devices": devices, **paid}
     figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
-    widths = widths_of(given["sigma"], setup.device.book.law(POWER).residual, known)
+    widths = widths_of(given["sigma"], setup.device.power_sigma, known)
     notes = (*what_ifs, *setup.notes)
     if price is None:
         notes = (*notes, f"nobody has published a price of {setup.hardware.name}")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.remarks import remarks
@@ -150,7 +149,7 @@ def _intervals(
     errors = [
         ReplicaErrors.of(
             pool.replica.profile,
-            power=pool.replica.device.book.law(POWER).residual,
+            power=pool.replica.device.power_sigma,
             decode=decode,
             prompts=prefill,
         )

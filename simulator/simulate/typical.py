@@ -1,6 +1,7 @@
 """The typical steps of a simulation, explained: what binds a prompt, and a decode step."""
 
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.report import report
 from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.simulate.cluster import Cluster
 from simulator.simulate.replica import Replica
@@ -31,5 +32,5 @@ def _binding(
         batch,
         context,
         float(step.relative_sigma),
-        tuple(replica.step_model.report(shape)),
+        tuple(report(replica.step_model, shape)),
     )

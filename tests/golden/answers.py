@@ -52,7 +52,8 @@ def _operators(result: Any) -> Figures:
     """Every operator of the typical prefill and the typical decode step of a run."""
     found: Figures = {}
     for step in (result.prefill, result.decode):
-        for i, operator in enumerate(step.operators):
+        ranked = sorted((row for row in step.operators if row.law), key=lambda row: -row.time_s)
+        for i, operator in enumerate(ranked):
             name = f"{step.phase}/{i}/{operator.name}"
             found[name] = {figure: getattr(operator, figure) for figure in _OF_OPERATOR}
     return found

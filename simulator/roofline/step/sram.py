@@ -23,9 +23,17 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.graph.build import Graph
-from simulator.graph.operator import Collective, Elementwise, Experts, Lookup, Matmul, Operator
+from simulator.graph.operator import (
+    WIDE_BITS,
+    Collective,
+    Elementwise,
+    Experts,
+    Lookup,
+    Matmul,
+    Operator,
+)
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import WIDE_BITS, compute_datatype, work
+from simulator.graph.work import work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
@@ -78,6 +86,8 @@ def spread(
 class SramStepModel(StepModel):
     """The cost of any step on such a machine; figures of work are one chip's share."""
 
+    overheads = ("machine.crossings", "latency")
+
     def __init__(
         self, graph: Graph, device: Device, profile: EngineProfile, machine: Machine
     ) -> None:
@@ -100,10 +110,6 @@ class SramStepModel(StepModel):
         """See ``StepModel``."""
         return [machine_load(op, step.shape, self.device, self.machine)]
 
-    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
-        found = super()._bound(parts, time_s, rounds)
-        return np.where(found == "host", "latency", found)
-
     def _padded(self, shape: StepShape) -> StepShape:
         return shape
 
@@ -112,7 +118,7 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
     """All instances of ``op`` in the steps of ``shape``."""
     law = machine.calibration
     rows = shape.logit_rows if op.driver == "logits" else shape.tokens
-    datatype = compute_datatype(op)
+    datatype = op.compute_datatype
     peak = _peak(device, datatype)
     flops = work(op, shape).flops / machine.chips
     moved = work(op, _one_token(shape), WIDE_BITS).memory_bytes
@@ -129,7 +135,10 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
         peak_flops=peak,
         flops=flops,
         memory_bytes=rows * moved / machine.chips,
-        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+        # The rows of a prompt stream through weights that are read while they pass.
+        bandwidth_bytes_per_s=np.where(
+            shape.prefill_sequences > 0, np.inf, device.bandwidth_bytes_per_s
+        ),
     )
 
 
