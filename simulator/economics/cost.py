@@ -1,6 +1,7 @@
 """What an hour of a device costs, and what that makes of a million tokens."""
 
 from dataclasses import dataclass
+from statistics import median
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -44,9 +45,7 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
         prices = [float(o.usd_per_device_hour) for o in chosen if o.usd_per_device_hour]
         providers = ", ".join(sorted({o.provider for o in chosen}))
         origin = f"median of {len(prices)} {chosen[0].term} offers ({providers})"
-        return DevicePrice(
-            float(np.median(prices)), min(prices), max(prices), origin, includes_energy=True
-        )
+        return DevicePrice(median(prices), min(prices), max(prices), origin, includes_energy=True)
     bought = [o.usd_per_device for o in hardware.prices if o.usd_per_device is not None]
     if not bought:
         return None
@@ -55,7 +54,7 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
     low = min(float(q.low or q) / hours for q in bought)
     high = max(float(q.high or q) / hours for q in bought)
     origin = f"purchase spread over {economics.amortisation_years:g} years"
-    return DevicePrice(float(np.median(values)), low, high, origin, includes_energy=False)
+    return DevicePrice(median(values), low, high, origin, includes_energy=False)
 
 
 def _matching(hardware: Hardware, economics: Economics) -> list[Offer]:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from simulator.simulate.answer import Answer
+from simulator.simulate.figures import FIGURE
 from simulator.units import significant
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ def bound_words(prefill: str, decode: str) -> str:
 
 
 _BOUNDS = {"host": "the engine’s host", "link": "the links", "latency": "latency"}
+
+
+def interval(answer: Answer, key: str) -> str:
+    """The 80 % interval of a figure in words; empty where there is none."""
+    low, high = answer.intervals.get(key, (None, None))
+    return "" if low is None or high is None else FIGURE[key].between(low, high)
 
 
 def devices_words(result: "SimulationResult") -> str:

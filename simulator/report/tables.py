@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from simulator.report.measures import bound_words, devices_words, factor, labels, times
+from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
 from simulator.simulate.answer import Answer
 from simulator.simulate.figures import FIGURE, HEADLINE, Figure
 from simulator.units import humane, money, percent, seconds, significant
@@ -57,23 +57,6 @@ def _bare(title: str = "", show_header: bool = True) -> Table:
         title_style="bold",
         show_header=show_header,
     )
-
-
-def figures(answer: Answer) -> Table:
-    """The known figures of an answer, one a line with its 80 % interval."""
-    rows = [
-        (figure.label, figure.show(answer.figures[figure.key]), interval(answer, figure.key))
-        for figure in answer.shown
-        if answer.figures.get(figure.key) is not None
-    ]
-    columns = (Column(""), Column("", "right"), Column("80 % interval", "right", style=_DIM))
-    return table(columns, rows)
-
-
-def interval(answer: Answer, key: str) -> str:
-    """The 80 % interval of a figure in words; empty where there is none."""
-    low, high = answer.intervals.get(key, (None, None))
-    return "" if low is None or high is None else FIGURE[key].between(low, high)
 
 
 def summary(result: "SimulationResult") -> RenderableType:

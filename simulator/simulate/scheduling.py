@@ -52,15 +52,16 @@ def with_scheduling(
 
 
 def _admission(chosen: Scheduling, ranks: int) -> "Rule | None":
+    balances = chosen.balance_steps and ranks > 1
+    if not (chosen.receive_interval or chosen.gather_steps or balances):
+        return None
     from simulator.serving.replica.door import EveryRank, Gather, LookEvery
 
     if chosen.receive_interval:
         return LookEvery(chosen.receive_interval)
     if chosen.gather_steps:
         return Gather(chosen.gather_steps, chosen.gather_share)
-    if chosen.balance_steps and ranks > 1:
-        return EveryRank(chosen.balance_steps, ranks)
-    return None
+    return EveryRank(chosen.balance_steps, ranks)
 
 
 def failures_of(deployment: Deployment) -> "tuple[Failure, ...]":

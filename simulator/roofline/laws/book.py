@@ -105,6 +105,12 @@ class LawBook:
         found = (section.residual for section in self._widened(name))
         return next((r for r in found if r is not None), _UNKNOWN_RESIDUAL)
 
+    def is_calibrated(self, name: str) -> bool:
+        """Whether law ``name``, or one that it is laid over, was measured on this very device."""
+        if name in self.given:
+            return self.given[name].is_calibrated
+        return any(section.is_own for section in self._widened(name))
+
     @property
     def prompts_residual(self) -> float:
         """What compute-bound work errs by beside its laws' own errors."""

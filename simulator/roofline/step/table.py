@@ -23,8 +23,8 @@ from simulator.roofline.step.ranks import FLOATS, ONE_TURN, RankStep, Turns, sha
 from simulator.roofline.step.step import StepModel
 
 _KNOT_RATIO = 1.12
-_BATCH_BLOCK = 8
-_TOKEN_BLOCK = 64
+_BATCH_BLOCK = 16
+_TOKEN_BLOCK = 128
 
 ValueT = TypeVar("ValueT")
 
@@ -93,8 +93,9 @@ class _Filling(dict[int, ValueT]):
         self._fill = fill
 
     def __missing__(self, number: int) -> ValueT:
-        first = (number - 1) // self._block * self._block + 1
-        numbers = range(first, first + self._block)
+        # Prompts are often a power of two long: then what decodes beside them is in one block.
+        first = number // self._block * self._block
+        numbers = range(max(first, 1), first + self._block)
         self.update(zip(numbers, self._fill(numbers), strict=True))
         return self[number]
 
