@@ -58,7 +58,7 @@ class Kind(Spec):
                 f"the class {added.__name__} that a package adds as {kind!r} is no {cls.role} "
                 "of that kind",
                 field="roofsim.kinds",
-                remedy="name the entry point as the kind of a class that derives from AttentionBlock",
+                remedy="name it as the kind of a class that derives from AttentionBlock",
             )
         return found
 
