@@ -8,6 +8,9 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check"]
 
+MEASURED = Path("../shared/data")
+"""Measured data beside the checkout; it is no part of the project."""
+
 SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
 
 
@@ -25,11 +28,12 @@ def format(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, lint, types, and the rule that imports go only downward."""
+    """Format, lint, types, the rule that imports go only downward, and code that nothing uses."""
     run(session, "ruff", "format", "--check", *SOURCES)
     run(session, "ruff", "check", *SOURCES)
     run(session, "mypy")
     run(session, "lint-imports")
+    run(session, "vulture")
 
 
 @nox.session
@@ -41,10 +45,14 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the pages of the documentation that come from the catalogue."""
-    command = [sys.executable, "-m", "simulator.planning.catalogue_page"]
-    page = session.run(*command, silent=True, external=True)
+    """Write what the documentation says of the catalogue and of accuracy, which takes minutes."""
+    python = (sys.executable, "-m")
+    page = session.run(*python, "simulator.planning.catalogue_page", silent=True, external=True)
     Path("docs/catalogue.md").write_text(str(page), encoding="utf-8")
+    measured = ("--data", str(MEASURED)) if MEASURED.is_dir() else ()
+    if not measured:
+        session.warn(f"accuracy stays as it was last measured: there is no {MEASURED}")
+    session.run(*python, "simulator.validation.accuracy_page", *measured, external=True)
 
 
 @nox.session

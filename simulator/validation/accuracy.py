@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.specs import catalogue
@@ -79,6 +79,7 @@ def measure(data: Path, progress: Progress | None = None) -> tuple[Entry, ...]:
         *_cells("kernels", _pivot(long_kernels, "phase", "hardware")),
         *_cells("systems", {what: {"": found} for what, found in systems.items()}),
         *(_entry("systems", what, "", group) for what, group in stripped.items()),
+        *_cells("served", _pivot(_under_load(served.samples), "model", "quantity")),
         *_cells("devices", _pivot(small.samples, "hardware", "phase")),
     )
 
@@ -150,6 +151,10 @@ def _served(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
         what = f"{_UNDER_LOAD[sample.quantity]} under load (InferenceX), {kind}"
         found.setdefault(what, []).append(sample)
     return dict(sorted(found.items()))
+
+
+def _under_load(samples: Iterable[Sample]) -> list[Sample]:
+    return [replace(sample, quantity=_UNDER_LOAD[sample.quantity]) for sample in samples]
 
 
 def _has_experts(model: str) -> bool:
