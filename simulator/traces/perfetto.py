@@ -43,7 +43,8 @@ def _name(replica: int, kind: str, name: str, track: int = 0) -> dict[str, Any]:
 
 
 def _step(event: StepEvent) -> Iterator[dict[str, Any]]:
-    replica, start_s, time_s, steps, decoding, prompts, energy_j, running, waiting, blocks = event
+    (replica, start_s, time_s, steps, decoding, _, prompts, energy_j, running, waiting,
+        blocks) = event  # fmt: skip
     if not prompts:
         name = f"decode B={decoding}" + (f" × {steps}" if steps > 1 else "")
     else:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator.roofline.step.decoding import PLAIN, DecodeMode
 from simulator.serving.cluster import Cluster, ClusterSettings, Outcome
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
@@ -18,9 +19,11 @@ class Line:
     base_s: float
     slope_s: float
     power_w: float
+    tokens: float = 1
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        time_s = steps * self.base_s + self.slope_s * (steps * context + steps * (steps - 1) / 2)
+        contexts = steps * context + self.tokens * steps * (steps - 1) / 2
+        time_s = steps * self.base_s + self.slope_s * contexts
         return time_s, self.power_w * time_s
 
 
@@ -35,6 +38,7 @@ class ClosedFormClock:
     past_s: float = 1e-9
     power_w: float = 500.0
     idle_w: float = 100.0
+    mode: DecodeMode = PLAIN
 
     def decode(self, sequences: int) -> Line:
         base_s = self.step_s + self.sequence_s * sequences

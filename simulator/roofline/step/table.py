@@ -18,12 +18,13 @@ import numpy as np
 
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.step.decoding import PLAIN, DecodeMode, Pass
 from simulator.roofline.step.ranks import ONE_TURN, RankStep, Turns, turns_of
 from simulator.roofline.step.step import StepModel
 
 _KNOT_RATIO = 1.12
 _BATCH_BLOCK = 8
-_TOKEN_BLOCK = 512
+_TOKEN_BLOCK = 64
 
 ValueT = TypeVar("ValueT")
 
@@ -37,7 +38,6 @@ Piece = tuple[float, float, float, float, float, float]
 DecodePiece = tuple[float, float, Part, Part]
 """Where it starts and its width; the part at its start, and what it gains until its end."""
 
-_NOTHING: Part = (0.0, 0.0, 0.0, 0.0)
 _ENDLESS = 1e18
 
 
@@ -50,33 +50,36 @@ class Curve:
 
     starts: list[float]
     pieces: list[Piece]
+    tokens: float = 1
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
+        """Seconds and joules of ``steps`` steps, the first at ``context``, each ``tokens`` on.
 
         The sum over an arithmetic progression is closed inside each linear piece, so the cost
         does not depend on ``steps``.
         """
         piece = bisect_right(self.starts, context) - 1
         start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
-        if context + steps - 1 >= end:
+        further = (steps - 1) * self.tokens
+        if context + further >= end:
             return self._run_over_pieces(context, steps, piece)
-        ramp = steps * ((steps - 1) / 2 + context - start)
+        ramp = steps * (further / 2 + context - start)
         return steps * time_s + time_slope * ramp, steps * energy_j + energy_slope * ramp
 
     def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
         """``run`` where the steps leave the linear piece in which they start."""
+        tokens = self.tokens
         seconds = joules = 0.0
         while steps > 0:
             start, end, time_s, time_slope, energy_j, energy_slope = self.pieces[piece]
-            here = ceil(end - context)
+            here = ceil((end - context) / tokens)
             if here > steps:
                 here = steps
             if here > 0:
-                ramp = here * ((here - 1) / 2 + context - start)
+                ramp = here * ((here - 1) * tokens / 2 + context - start)
                 seconds += here * time_s + time_slope * ramp
                 joules += here * energy_j + energy_slope * ramp
-                context += here
+                context += here * tokens
                 steps -= here
             piece += 1
         return seconds, joules
@@ -99,9 +102,12 @@ class _Filling(dict[int, ValueT]):
 class StepTable:
     """Times and energies of single steps and of runs of decode steps, by look-up."""
 
-    def __init__(self, model: StepModel, max_tokens: int, max_context: int) -> None:
+    def __init__(
+        self, model: StepModel, max_tokens: int, max_context: int, mode: DecodeMode = PLAIN
+    ) -> None:
         """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``."""
         self.model = model
+        self.mode = mode
         self.idle_w = model.device.power.idle_w
         operators = model.graph.operators
         self._layout = model.graph.layout
@@ -119,27 +125,38 @@ class StepTable:
         self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
         self._past_knots = _knots(max_context, ratio=1.5)
         self._curves = _Filling(_BATCH_BLOCK, self._new_curves)
+        # Passes that a step with prompts has before the one that the prompts join.
+        self._earlier = _Filling(_BATCH_BLOCK, self._new_earlier_curves)
+        self._has_earlier = len(mode.passes) > 1
+        self._width = mode.passes[-1].width
         self._token_part = _Filling(_TOKEN_BLOCK, self._token_parts)
         self._expert_part = _Filling(_TOKEN_BLOCK, self._expert_parts)
         self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
         self._decode_part = _Filling(_BATCH_BLOCK, self._decode_parts)
         self._prefill_part: dict[float, list[list[Part]]] = {}
-        # Requests of one length ask for the same chunk again and again.
-        self._prefill_memo = lru_cache(1 << 16)(self._prefill_at)
+        # Requests of one length ask for the same steps again and again.
+        self._prompts_memo = lru_cache(1 << 14)(self._prompts_at)
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
         return self._curves[sequences]
 
     def _new_curves(self, batches: range) -> list[Curve]:
-        shape = StepShape.decode_grid(batches, self._knots)
+        return self._curves_of(self.mode.passes, batches)
+
+    def _new_earlier_curves(self, batches: range) -> list[Curve]:
+        return self._curves_of(self.mode.passes[:-1], batches)
+
+    def _curves_of(self, passes: tuple[Pass, ...], batches: range) -> list[Curve]:
+        """Curves of steps that are made of ``passes``, one after another."""
+        times = [self.model.times(p.grid(batches, self._knots)) for p in passes]
         gaps = np.diff(self._knots)
         ends = [*self._knots[1:-1], _ENDLESS]
         curves = []
-        for time_s, energy_j in zip(*self.model.times(shape), strict=True):
+        for time_s, energy_j in zip(*map(sum, zip(*times, strict=True)), strict=True):
             lines = [line for y in (time_s, energy_j) for line in (y[:-1], np.diff(y) / gaps)]
             pieces = zip(self._starts, ends, *(line.tolist() for line in lines), strict=True)
-            curves.append(Curve(self._starts, list(pieces)))
+            curves.append(Curve(self._starts, list(pieces), self.mode.tokens))
         return curves
 
     def mixed(
@@ -156,19 +173,28 @@ class StepTable:
         ``decoding`` sequences at mean ``context``; ``prompts`` chunks of ``prompt_tokens``
         tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
         """
-        if not self._is_whole:
-            return self._mixed_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
-        tokens = decoding + prompt_tokens
-        rows = decoding + sampling
-        part = _sum(
-            self._token_part[tokens],
-            self._logit_part[rows] if rows else _NOTHING,
-            self._decode_at(decoding, context) if decoding else _NOTHING,
-            self._prefill_memo(prompts, prompt_tokens / prompts, past),
-        )
-        return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
+        if self._is_whole:
+            rows = decoding * self._width
+            tokens = rows + prompt_tokens
+            part = self._prompts_memo(
+                tokens, rows + sampling, prompts, prompt_tokens / prompts, past
+            )
+            if decoding:
+                part = _sum(part, self._decode_at(decoding, context))
+            cost = self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
+        else:
+            cost = self._joined_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
+        if decoding and self._has_earlier:
+            earlier_s, earlier_j = self._earlier[decoding].run(context, 1)
+            return earlier_s + cost[0], earlier_j + cost[1]
+        return cost
 
-    def _mixed_in_turns(
+    def _prompts_at(self, tokens: int, rows: int, prompts: int, chunk: float, past: float) -> Part:
+        """All of a step but its decode attention."""
+        part = _sum(self._token_part[tokens], self._prefill_at(prompts, chunk, past))
+        return _sum(part, self._logit_part[rows]) if rows else part
+
+    def _joined_in_turns(
         self,
         decoding: int,
         context: float,
@@ -177,7 +203,7 @@ class StepTable:
         past: float,
         sampling: int,
     ) -> tuple[float, float]:
-        """``mixed`` for one micro-batch of the fullest rank; see ``replica.rank_step``."""
+        """The pass that prompts join, for one micro-batch of the fullest rank; see ``ranks``."""
         layout = self._layout
         passes, halves = turns_of(float(decoding + prompts), layout, min, max, floor)
         rounds = passes * halves
@@ -187,18 +213,18 @@ class StepTable:
         if not layout.balanced_prefill:
             chunks = ceil(chunks)
         ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
-        tokens = mine + max(1, round(chunks * chunk))
-        met = (decoding + prompt_tokens) / (layout.batch_ways * rounds)
+        rows = mine * self._width
+        tokens = rows + max(1, round(chunks * chunk))
+        met = (decoding * self._width + prompt_tokens) / (layout.batch_ways * rounds)
         part = self._token_part[tokens]
         if self._experts:
             part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
         before = past + (prompt_tokens / prompts - chunk) / 2
-        part = _sum(
-            part,
-            self._logit_part[mine + ends] if mine + ends else _NOTHING,
-            self._decode_at(mine, context) if mine else _NOTHING,
-            self._prefill_at(chunks, chunk, before),
-        )
+        part = _sum(part, self._prefill_at(chunks, chunk, before))
+        if rows + ends:
+            part = _sum(part, self._logit_part[rows + ends])
+        if mine:
+            part = _sum(part, self._decode_at(mine, context))
         turns = Turns(passes, halves, met / tokens)
         return self.model.combine(part, tokens, mine + chunks, chunks, max, min, turns)
 
@@ -215,18 +241,13 @@ class StepTable:
 
     def _decode_at(self, sequences: int, context: float) -> Part:
         piece = bisect_right(self._starts, context) - 1
-        start, width, low, rise = self._decode_part[sequences][piece]
+        start, width, (a, b, c, d), (e, f, g, h) = self._decode_part[sequences][piece]
         x = (context - start) / width
-        return (
-            low[0] + rise[0] * x,
-            low[1] + rise[1] * x,
-            low[2] + rise[2] * x,
-            low[3] + rise[3] * x,
-        )
+        return a + e * x, b + f * x, c + g * x, d + h * x
 
     def _decode_parts(self, batches: range) -> list[list[DecodePiece]]:
-        knots = np.asarray(self._knots)
-        shape = StepShape.decode(np.asarray(batches)[:, None], knots[None, :])
+        knots = self._knots
+        shape = self.mode.passes[-1].grid(batches, knots)
         flat = np.reshape(self._sum(self._attention, shape), (len(batches), len(knots), 4))
         widths = np.diff(knots).tolist()
         found = []
@@ -256,18 +277,15 @@ class StepTable:
         totals = self.model.totals(
             [p for op in operators for p in self.model.costs(op, step)], shape
         )
-        size = shape.tokens.shape
+        size = np.broadcast_shapes(shape.tokens.shape, *(x.shape for x in totals))
         columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
         return list(zip(*columns, strict=True))
 
 
-def _sum(one: Part, two: Part, three: Part = _NOTHING, four: Part = _NOTHING) -> Part:
-    return (
-        one[0] + two[0] + three[0] + four[0],
-        one[1] + two[1] + three[1] + four[1],
-        one[2] + two[2] + three[2] + four[2],
-        one[3] + two[3] + three[3] + four[3],
-    )
+def _sum(one: Part, two: Part) -> Part:
+    a, b, c, d = one
+    e, f, g, h = two
+    return a + e, b + f, c + g, d + h
 
 
 def _position(knots: list[float], value: float) -> tuple[int, float]:

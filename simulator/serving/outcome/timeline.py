@@ -1,7 +1,7 @@
 """What happened over time: the events of all replicas, summed into bins and totals."""
 
 from dataclasses import dataclass
-from itertools import chain
+from struct import Struct
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from simulator.serving.traffic.request import FloatArray
 _BINS = 512
 _COLUMNS = ("busy_s", "output_tokens", "prompt_tokens", "energy_j", "running_s", "waiting_s")
 
-StepEvent = tuple[int, float, float, int, int, int, float, int, int, int]
+StepEvent = tuple[int, float, float, int, int, int, int, float, int, int, int]
 """Replica, start and duration in seconds, decode steps (0: prompts alone), sequences decoding,
-prompt tokens, joules, sequences running, requests waiting, cache blocks held."""
+tokens that these gained, prompt tokens, joules, sequences running, requests waiting, cache blocks
+held."""
 
-_FIELDS = 10
-_BUFFER = 1 << 14
+_ROW = Struct("=11d")
+_BUFFER = _ROW.size << 14
 
 _GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
@@ -48,12 +49,12 @@ class Timeline:
         self._gaps = np.zeros(_GAP_BINS)
         self._totals = [Totals() for _ in range(replicas)]
         self._end_s = 0.0
-        self._buffer: list[StepEvent] = []
-        self._kept: list[StepEvent] | None = [] if keep_events else None
+        self._buffer = bytearray()
+        self._kept: bytearray | None = bytearray() if keep_events else None
 
-    def add(self, event: StepEvent) -> None:
+    def add(self, *event: *StepEvent) -> None:
         """Add one event of a replica."""
-        self._buffer.append(event)
+        self._buffer += _ROW.pack(*event)
         if len(self._buffer) == _BUFFER:
             self._flush()
 
@@ -65,19 +66,17 @@ class Timeline:
         """Sum the buffered events."""
         if not self._buffer:
             return
-        numbers = chain.from_iterable(self._buffer)
-        events = np.fromiter(numbers, np.float64, len(self._buffer) * _FIELDS)
-        events = events.reshape(-1, _FIELDS).T
         if self._kept is not None:
             self._kept += self._buffer
-        self._buffer = []
-        replica, start, duration, steps, decoding, prompts, energy, running, waiting, held = events
-        outputs = steps * decoding
+        events = np.frombuffer(self._buffer).reshape(-1, _ROW.size // 8).T
+        self._buffer = bytearray()
+        (replica, start, duration, steps, decoding, outputs, prompts, energy, running, waiting,
+            held) = events  # fmt: skip
         who = replica.astype(np.int64)
         self._add_totals(who, steps, prompts, outputs, duration, energy, held)
         stepping = steps > 0
         gap_s = duration[stepping] / steps[stepping]
-        self._gaps += np.bincount(_gap_bin(gap_s), outputs[stepping], _GAP_BINS)
+        self._gaps += np.bincount(_gap_bin(gap_s), (steps * decoding)[stepping], _GAP_BINS)
         self._add_bins(start, duration, [outputs, prompts, energy], [running, waiting])
 
     def _add_totals(
@@ -149,7 +148,7 @@ class Timeline:
     def events(self) -> tuple[StepEvent, ...]:
         """All events in order of their ends, when they were kept."""
         self._flush()
-        return tuple(self._kept or ())
+        return tuple(_event(row) for row in _ROW.iter_unpack(self._kept or b""))
 
     def series(self) -> dict[str, FloatArray]:
         """Arrays over time: ``time_s`` is the middle of each bin, the others sums in it."""
@@ -173,6 +172,16 @@ class Timeline:
         self._flush()
         total = self._gaps.sum()
         return float(self._gaps @ _gap_middles() / total) if total else float("nan")
+
+
+def _event(row: tuple[float, ...]) -> StepEvent:
+    """An event as it was added: all but its times and energy are whole numbers."""
+    replica, start_s, time_s, steps, decoding, outputs, prompts, energy_j, *counts = row
+    running, waiting, held = map(int, counts)
+    return (
+        int(replica), start_s, time_s, int(steps), int(decoding), int(outputs), int(prompts),
+        energy_j, running, waiting, held,
+    )  # fmt: skip
 
 
 def _gap_bin(gap_s: FloatArray) -> np.ndarray:

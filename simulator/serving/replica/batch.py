@@ -1,12 +1,14 @@
 """The sequences that decode together, known only through sums.
 
-All of them gain one token a step, so the batch keeps one clock of steps (``tick``) and each
-sequence remembers the tick at which it joined. Total context, the next end, and the cache blocks
-that any number of further steps needs follow without touching the sequences one by one.
+All of them gain the same tokens in a step, so the batch keeps one clock of steps (``tick``) and
+one of tokens (``position``), and each sequence remembers the position at which it joined. Total
+context, the next end, and the cache blocks that any number of further steps needs follow without
+touching the sequences one by one.
 """
 
 import heapq
 
+from simulator.roofline.step.decoding import PLAIN, DecodeMode, steps_for
 from simulator.serving.traffic.request import Request
 
 NEVER = 1 << 62
@@ -19,67 +21,90 @@ class DecodeBatch:
         "_block_tokens",
         "_ends",
         "_growth",
+        "_room",
+        "_tokens",
         "context_sum",
         "next_end",
+        "position",
         "sequences",
         "tick",
     )
 
-    def __init__(self, block_tokens: int) -> None:
+    def __init__(self, block_tokens: int, mode: DecodeMode = PLAIN) -> None:
         self.tick = 0
+        self.position = 0
         self.context_sum = 0
-        # The tick at which the next sequence ends.
+        # The position at which the next sequence ends.
         self.next_end = NEVER
         self.sequences: dict[int, Request] = {}
         self._block_tokens = block_tokens
+        self._tokens = mode.tokens
+        # Tokens for which a sequence holds room beside its own.
+        self._room = mode.width - 1
         self._ends: list[tuple[int, int, int, Request]] = []
-        # How many sequences need a new block at ticks ≡ r (mod block size); written twice over
-        # so that a window that wraps around is one slice.
+        # How many sequences need a new block at positions ≡ r (mod block size); written twice
+        # over so that a window that wraps around is one slice.
         self._growth = [0] * (2 * block_tokens)
 
+    @property
+    def context(self) -> float:
+        """Mean tokens of a sequence, exact between whole tokens too."""
+        ahead = self.tick * self._tokens - self.position
+        return self.context_sum / len(self.sequences) + ahead
+
     def join(self, request: Request, left: int) -> None:
-        """Let ``request`` decode from the next step on, for ``left`` steps."""
-        tick, size = self.tick, self._block_tokens
-        request.joined_tick = tick
+        """Let ``request`` decode from the next step on, until it has ``left`` tokens more."""
+        position, size = self.position, self._block_tokens
+        request.joined_at = position
         self.sequences[request.index] = request
         self.context_sum += request.computed
-        residue = (tick - request.computed) % size
+        residue = (position - request.computed - self._room) % size
         self._growth[residue] += 1
         self._growth[residue + size] += 1
-        end = tick + left
+        end = position + left
         heapq.heappush(self._ends, (end, request.index, request.epoch, request))
         if end < self.next_end:
             self.next_end = end
 
     def leave(self, request: Request) -> None:
         """Take out a sequence that must not end yet; it may join again later."""
-        self._take_out(request)
+        gained = self._take_out(request)
+        request.computed += gained
+        request.generated += gained
+        request.blocks = -(-(request.computed + self._room) // self._block_tokens)
         request.epoch += 1
         self._find_next_end()
 
-    def pop_ended(self) -> list[Request]:
-        """Take out the sequences whose last step is done."""
+    def pop_ended(self) -> tuple[list[Request], int]:
+        """Take out the sequences that have all their tokens, and count those beyond.
+
+        The last step may give more tokens than were left; nobody gets them.
+        """
         ended: list[Request] = []
-        tick = self.tick
-        while self.next_end <= tick:
-            request = heapq.heappop(self._ends)[3]
-            self._take_out(request)
+        surplus = 0
+        position, room, size = self.position, self._room, self._block_tokens
+        while self.next_end <= position:
+            end, _, _, request = heapq.heappop(self._ends)
+            gained = self._take_out(request)
+            request.blocks = -(-(request.computed + gained + room) // size)
+            # Its last token has come; what lies behind it is no text of anybody.
+            request.computed += gained - (position - end)
+            request.generated = request.output_tokens
+            surplus += position - end
             ended.append(request)
             self._find_next_end()
-        return ended
+        return ended, surplus
 
-    def _take_out(self, request: Request) -> None:
-        """Remove a sequence from the sums, and bring its own counts up to date."""
-        tick, size = self.tick, self._block_tokens
-        residue = (request.joined_tick - request.computed) % size
+    def _take_out(self, request: Request) -> int:
+        """Remove a sequence from the sums; returns the tokens that it has gained."""
+        joined_at, size = request.joined_at, self._block_tokens
+        residue = (joined_at - request.computed - self._room) % size
         self._growth[residue] -= 1
         self._growth[residue + size] -= 1
-        advanced = tick - request.joined_tick
-        request.computed += advanced
-        request.generated += advanced
-        request.blocks = -(-request.computed // size)
-        self.context_sum -= request.computed
+        gained = self.position - joined_at
+        self.context_sum -= request.computed + gained
         del self.sequences[request.index]
+        return gained
 
     def _find_next_end(self) -> None:
         ends = self._ends
@@ -87,27 +112,34 @@ class DecodeBatch:
             heapq.heappop(ends)  # It left early and has come, or will come, back.
         self.next_end = ends[0][0] if ends else NEVER
 
-    def advance(self, steps: int) -> None:
-        """Every sequence gains ``steps`` tokens."""
-        self.tick += steps
-        self.context_sum += steps * len(self.sequences)
+    def steps_left(self) -> int:
+        """Steps until the next sequence ends."""
+        return steps_for(self.next_end, self._tokens) - self.tick
 
-    def next_blocks(self) -> int:
-        """New blocks that the next step needs."""
-        return self._growth[self.tick % self._block_tokens]
+    def advance(self, steps: int) -> int:
+        """Every sequence gains the tokens of ``steps`` steps; returns how many each."""
+        self.tick += steps
+        position = int(self.tick * self._tokens)
+        gained = position - self.position
+        self.position = position
+        self.context_sum += gained * len(self.sequences)
+        return gained
 
     def blocks_for(self, steps: int) -> int:
         """New blocks that the next ``steps`` steps need."""
-        size = self._block_tokens
-        whole, rest = divmod(steps, size)
-        start = self.tick % size
+        size, position = self._block_tokens, self.position
+        gained = int((self.tick + steps) * self._tokens) - position
+        start = position % size
+        if gained < size:
+            return sum(self._growth[start : start + gained])
+        whole, rest = divmod(gained, size)
         return whole * len(self.sequences) + sum(self._growth[start : start + rest])
 
     def steps_within(self, blocks: int, most: int) -> int:
         """How many of the next ``most`` steps ``blocks`` last for (at least one)."""
-        size = self._block_tokens
-        # Whatever the residues, n sequences take at most n blocks every ``size`` steps.
-        if blocks >= len(self.sequences) * (most // size + 1):
+        # Whatever the residues, n sequences take at most n blocks every block size of tokens.
+        gained = int((self.tick + most) * self._tokens) - self.position
+        if blocks >= len(self.sequences) * (gained // self._block_tokens + 1):
             return most
         low, high = 1, most
         while low < high:

@@ -19,6 +19,7 @@ class BlockPool:
 
     Args:
         unit_tokens: a whole number of blocks; 0 turns sharing off.
+        ahead: tokens beside its own for which a sequence holds room.
         partial_units: a last unit that reaches past the prompt stands for the prompt's end.
         lower: takes the prefixes that are evicted here.
         remembers: without shared prefixes, a sequence that was thrown out finds what is left of
@@ -26,6 +27,7 @@ class BlockPool:
     """
 
     __slots__ = (
+        "_ahead",
         "_partial_units",
         "_remembers",
         "block_tokens",
@@ -44,6 +46,7 @@ class BlockPool:
         block_tokens: int,
         unit_tokens: int = 0,
         *,
+        ahead: int = 0,
         partial_units: bool = True,
         lower: "LowerTiers | None" = None,
         remembers: bool = False,
@@ -51,6 +54,7 @@ class BlockPool:
         self.total = total
         self.free = total
         self.block_tokens = block_tokens
+        self._ahead = ahead
         self.unit_tokens = unit_tokens
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
@@ -61,8 +65,8 @@ class BlockPool:
         self._partial_units = partial_units
 
     def blocks(self, tokens: int) -> int:
-        """Blocks that ``tokens`` fill."""
-        return -(-tokens // self.block_tokens)
+        """Blocks that a sequence of ``tokens`` holds."""
+        return -(-(tokens + self._ahead) // self.block_tokens)
 
     @property
     def unused(self) -> int:
@@ -146,9 +150,13 @@ class BlockPool:
         this would leave fewer than ``spare`` free, or there is no room for ``least`` tokens in
         all.
         """
-        if not self.has_room(request, until, units, spare, least):
+        new = -(-(until + self._ahead) // self.block_tokens)
+        if units or least > until:
+            if not self.has_room(request, until, units, spare, least):
+                return False
+        elif new + spare > self.free:
             return False
-        request.blocks = new = self.blocks(until)
+        request.blocks = new
         if self.remnants is not None and request.preemptions:
             self.remnants.fetch(request.index)
         if units:
@@ -166,7 +174,7 @@ class BlockPool:
 
     def grow(self, request: Request, until: int, spare: int) -> bool:
         """Take what ``request`` lacks for ``until`` tokens; False if not ``spare`` more stay."""
-        new = -(-until // self.block_tokens) - request.blocks
+        new = self.blocks(until) - request.blocks
         if new + spare > self.free:
             return False
         if new > 0:

@@ -7,7 +7,7 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 import simpy
@@ -80,10 +80,14 @@ class Engine:
         shared = unit_tokens if limits.prefix_caching else 0
         self._lower = _lower_tiers(limits, clock) if shared else None
         self.scheduler = Scheduler(
-            limits, ordering, composition, self.counters, shared, partial_units, self._lower
-        )
+            limits, ordering, composition, self.counters, shared, partial_units, self._lower,
+            clock.mode,
+        )  # fmt: skip
         self.up = True
         self.failures = 0
+        # Cache blocks that a sequence takes in a step on average, and at most.
+        self._blocks_per_step = clock.mode.tokens / limits.kv_block_tokens
+        self._step_blocks = ceil(ceil(clock.mode.tokens) / limits.kv_block_tokens)
         self._overhead_s = limits.request_overhead_s
         self._schedule_ahead = limits.schedule_ahead
         self._number = number
@@ -100,7 +104,7 @@ class Engine:
         self._end = Alarm(env, self._on_end)
         self._busy = False
         # Ends the rest of a replica that waits for a prefix to be loaded and for nothing else.
-        self._rest: Alarm | None = None
+        self._rest = Alarm(env, self._on_rest)
         self._began_s = 0.0
         self._time_s = 0.0
         self._energy_j = 0.0
@@ -108,7 +112,6 @@ class Engine:
         self._run = DecodeRun()
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
-        self._decode_step_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
 
@@ -144,7 +147,7 @@ class Engine:
     def _take_blocks_so_far(self) -> None:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""
         run, scheduler = self._run, self.scheduler
-        begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
+        begun = run.begun_by(self.env.now)[0]
         run.take_blocks(scheduler.batch, scheduler.pool, begun - 1)
 
     def final_counters(self) -> Counters:
@@ -191,7 +194,7 @@ class Engine:
         run, sequences = self._run, len(self.scheduler.batch.sequences)
         begun = 0
         if run.under_way:
-            begun = run.until(self.env.now, self._steps, self._decode_step_s)[0]
+            begun = run.begun_by(self.env.now)[0]
         steps = door.knock(request, begun, sequences)
         if run.under_way:
             self._cut_run(steps - begun)
@@ -210,8 +213,10 @@ class Engine:
             self.counters.energy_j += self._energy_j * done
         self.up = False
         self.failures += 1
-        self._end, self._busy, self._rest = Alarm(self.env, self._on_end), False, None
-        self._run.under_way, self._chunks = False, []
+        self._end.cancel()
+        self._rest.cancel()
+        self._run.give_up()
+        self._busy, self._chunks = False, []
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         if self._door is not None:
@@ -230,81 +235,89 @@ class Engine:
         """Decide on the next step, or run of steps, and sleep until it is over."""
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
-        scheduler.held_back = scheduler.watches_evictions = False
         if self._door is not None and not self._door.closed_for(len(sequences)):
             for request in self._door.let_in():
                 scheduler.waiting.push(request)
         if scheduler.waiting.entries or scheduler.prefilling or scheduler.loading:
             chunks, decode = scheduler.plan(now)
             if chunks:
-                self._start_mixed(now, chunks, decode)
+                self._start_prompts(now, chunks, decode)
                 return
-        elif scheduler.pool.free < len(sequences):
-            scheduler.make_room()
+        else:
+            scheduler.held_back = scheduler.watches_evictions = False
+            if scheduler.pool.free < len(sequences) * self._step_blocks:
+                scheduler.make_room()
         if sequences:
-            self._start_decode_run(now)
+            self._start_run(now)
         else:
             self._busy = False
             if scheduler.loading:
-                self._rest = Alarm(self.env, self._on_rest)
+                self._rest.cancel()
                 self._rest.set(max(0.0, scheduler.next_load_s() - now))
 
-    def _on_rest(self, event: simpy.Event) -> None:
-        if event is self._rest and not self._busy:
+    def _on_rest(self, _event: simpy.Event) -> None:
+        if not self._busy:
             self._next(self.env.now)
 
-    def _start_mixed(self, now: float, chunks: list[Chunk], decode: bool) -> None:
+    def _start_prompts(self, now: float, chunks: list[Chunk], decode: bool) -> None:
+        """Begin a step that computes ``chunks``, beside the batch if that decodes too."""
         batch = self.scheduler.batch
         decoding = len(batch.sequences) if decode else 0
-        context = batch.context_sum / decoding if decoding else 0.0
         tokens = past = sampling = 0
         for request, count in chunks:
             tokens += count
             past += request.computed * count
             sampling += request.computed + count == request.target
         time_s, energy_j = self.clock.mixed(
-            decoding, context, len(chunks), tokens, past / tokens, sampling
-        )
+            decoding, batch.context if decoding else 0.0,
+            len(chunks), tokens, past / tokens, sampling,
+        )  # fmt: skip
         if self._lower is not None:
             ready_s = max([request.ready_s for request, _ in chunks])
             waits_s = self._lower.waits_s(ready_s - now, time_s)
             time_s += waits_s
             energy_j += waits_s * self.clock.idle_w
         # What prompts add to the step: its time beyond that of the last decode steps.
-        added_s = time_s - self._decode_step_s if decoding else time_s
+        added_s = time_s - self._run.step_s if decoding else time_s
         if added_s > 0:
             self.counters.prefill_s += added_s
         self._chunks = chunks
         self._prompt_tokens = tokens
-        self._sleep(now, time_s, energy_j, 1 if decoding else 0)
+        self._steps = 1 if decoding else 0
+        self._sleep(now, time_s, energy_j)
 
-    def _start_decode_run(self, now: float) -> None:
-        scheduler = self.scheduler
-        batch = scheduler.batch
+    def _start_run(self, now: float) -> None:
+        """Begin as many decode steps as nothing can interrupt."""
+        scheduler, run = self.scheduler, self._run
+        batch, stall_s = scheduler.batch, scheduler.stall_s
+        steps = self._most_steps(scheduler)
+        until_s = self._must_end_at(scheduler)
+        run.curve = self.clock.decode(len(batch.sequences))
+        run.context = batch.context
+        lasts_s = until_s - (now + stall_s) if until_s > now else inf
+        steps, time_s, energy_j = steps_until(run.curve, run.context, lasts_s, steps, run.step_s)
+        run.step_s = time_s / steps
+        run.under_way, run.began_s, run.stall_s, run.steps = True, now, stall_s, steps
+        self._steps = steps
+        self._sleep(now, time_s, energy_j)
+
+    def _most_steps(self, scheduler: Scheduler) -> int:
+        """Steps that the batch and the cache allow, and those who wait."""
+        batch, free = scheduler.batch, scheduler.pool.free
         sequences = len(batch.sequences)
-        steps = batch.next_end - batch.tick
+        steps = batch.steps_left()
         if steps > self._steps_per_event:
             steps = self._steps_per_event
         if scheduler.held_back:
             steps = 1
         elif self._door is not None and self._door.outside:
             steps = min(steps, self._door.closed_for(sequences))
-        free = scheduler.pool.free
-        # Whatever their residues, n sequences take at most n blocks in as many steps as a block
-        # has tokens.
-        if free < sequences * (steps // self.limits.kv_block_tokens + 1):
+        # Whatever the residues, no sequence takes more than a block beyond these.
+        if free < sequences * (steps * self._blocks_per_step + 1):
             steps = batch.steps_within(free, steps)
         if scheduler.watches_evictions:
             steps = batch.steps_within(scheduler.pool.unused, steps)
-        curve = self.clock.decode(sequences)
-        context = batch.context_sum / sequences
-        stall_s = scheduler.stall_s
-        until_s = self._must_end_at(scheduler)
-        lasts_s = until_s - (now + stall_s) if until_s > now else inf
-        steps, time_s, energy_j = steps_until(curve, context, lasts_s, steps, self._decode_step_s)
-        self._decode_step_s = time_s / steps
-        self._run.begin(curve, context, now, stall_s)
-        self._sleep(now, time_s, energy_j, steps)
+        return steps
 
     def _must_end_at(self, scheduler: Scheduler) -> float:
         """When something is sure to happen that a run of decode steps must not outlast."""
@@ -318,7 +331,7 @@ class Engine:
         arrival_s = self._stream.next_s
         return arrival_s if arrival_s < until_s else until_s
 
-    def _sleep(self, now: float, time_s: float, energy_j: float, steps: int) -> None:
+    def _sleep(self, now: float, time_s: float, energy_j: float) -> None:
         stall_s = self.scheduler.stall_s
         if stall_s:
             self.scheduler.stall_s = 0.0
@@ -327,41 +340,37 @@ class Engine:
         self._began_s = now
         self._time_s = time_s
         self._energy_j = energy_j
-        self._steps = steps
         self._busy = True
         self._end.set(time_s)
 
     def _cut_run(self, more: int) -> None:
         """A request came during a run: let the step in progress and ``more`` of them finish."""
-        run, most = self._run, self._steps
-        stall_s = run.stall_s
-        steps, time_s, energy_j = run.until(self.env.now, most, self._decode_step_s)
+        run = self._run
+        steps, time_s, energy_j = run.begun_by(self.env.now)
         if more:
             steps += more
-            time_s, energy_j = run.curve.run(run.context, min(steps, most))
-        if steps >= most:
+            time_s, energy_j = run.curve.run(run.context, min(steps, run.steps))
+        if steps >= run.steps:
             return
-        self._time_s = time_s + stall_s
-        self._energy_j = energy_j + stall_s * self.clock.idle_w
-        self._steps = steps
-        self._end = Alarm(self.env, self._on_end)
+        self._time_s = time_s + run.stall_s
+        self._energy_j = energy_j + run.stall_s * self.clock.idle_w
+        self._steps = run.steps = steps
+        self._end.cancel()
         self._end.set(max(0.0, self._began_s + self._time_s - self.env.now))
 
-    def _on_end(self, event: simpy.Event) -> None:
-        if event is not self._end:
-            return
+    def _on_end(self, _event: simpy.Event) -> None:
         now = self.env.now
-        scheduler = self.scheduler
+        scheduler, chunks, steps = self.scheduler, self._chunks, self._steps
         batch, pool = scheduler.batch, scheduler.pool
-        steps, chunks, run = self._steps, self._chunks, self._run
         decoding = len(batch.sequences)
         if self._schedule_ahead:
             self._note_last_step(steps)
+        outputs = 0
+        ended: list[Request] = []
         if steps:
-            if run.under_way:
-                run.take_blocks(batch, pool, steps)
-                run.under_way = False
-            batch.advance(steps)
+            if self._run.under_way:
+                self._run.finish(batch, pool)
+            outputs = decoding * batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
                 self._paused_s = 0.0
@@ -369,36 +378,38 @@ class Engine:
             self._paused_s += self._time_s
         if self._door is not None:
             self._door.passed(0 if chunks else steps)
+        held = pool.total - pool.free
+        if batch.next_end <= batch.position:
+            ended, surplus = batch.pop_ended()
+            outputs -= surplus
         self._timeline.add(
-            (
-                self._number,
-                self._began_s,
-                self._time_s,
-                steps,
-                decoding,
-                self._prompt_tokens if chunks else 0,
-                self._energy_j,
-                decoding + len(scheduler.prefilling),
-                len(scheduler.waiting.entries) if self._door is None else self.waiting,
-                pool.total - pool.free,
-            )
+            self._number,
+            self._began_s,
+            self._time_s,
+            steps,
+            decoding,
+            outputs,
+            self._prompt_tokens if chunks else 0,
+            self._energy_j,
+            decoding + len(scheduler.prefilling),
+            len(scheduler.waiting.entries) if self._door is None else self.waiting,
+            held,
         )
-        if batch.next_end <= batch.tick:
-            for request in batch.pop_ended():
-                scheduler.free(request)
-                self._on_done(request, now + self._overhead_s, FINISHED)
+        for request in ended:
+            scheduler.free(request)
+            self._on_done(request, now + self._overhead_s, FINISHED)
         if chunks:
-            self._finish_chunks(now)
+            self._chunks = []
+            self._finish_chunks(chunks, now)
         self._next(now)
 
-    def _finish_chunks(self, now: float) -> None:
+    def _finish_chunks(self, chunks: list[Chunk], now: float) -> None:
         prefilling = self.scheduler.prefilling
-        for request, tokens in self._chunks:
+        for request, tokens in chunks:
             request.computed += tokens
             if request.computed == request.target:
                 prefilling.remove(request)
                 self._first_token(request, now)
-        self._chunks = []
 
     def _first_token(self, request: Request, now: float) -> None:
         """The prompt is done: its last row gives a token, and decoding begins."""

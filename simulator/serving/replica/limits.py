@@ -54,9 +54,14 @@ class EngineLimits:
     lower_tiers: "CacheTiers | None" = None
 
     @property
+    def cached_tokens(self) -> int:
+        """Tokens that the cache of one rank holds."""
+        return self.kv_blocks // self.ranks * self.kv_block_tokens
+
+    @property
     def longest_request(self) -> int:
         """Tokens of the longest prompt plus answer that can be served at all."""
-        return min(self.max_context, self.kv_blocks // self.ranks * self.kv_block_tokens)
+        return min(self.max_context, self.cached_tokens)
 
     @property
     def longest_prompt(self) -> int:

@@ -17,73 +17,112 @@ def steps_until(
     steps = most
     if elapsed_s < most * step_s:
         steps = int(elapsed_s / step_s) + 1 if elapsed_s > 0 else 1
+    time_s, energy_j = curve.run(context, steps)
+    if time_s < elapsed_s:
+        if steps == most:
+            return steps, time_s, energy_j
+    elif time_s - 0.75 * time_s / steps < elapsed_s:
+        # The last step takes about as long as the others, at least three quarters of that:
+        # then the one before it ended too early, and need not be tried.
+        return steps, time_s, energy_j
+    return _searched(curve, context, elapsed_s, most, (steps, time_s, energy_j))
+
+
+def _searched(
+    curve: DecodeCurve,
+    context: float,
+    elapsed_s: float,
+    most: int,
+    tried: tuple[int, float, float],
+) -> tuple[int, float, float]:
+    """``steps_until``, after a first try that missed."""
     low, high = 1, most
     found: tuple[int, float, float] | None = None
-    tries = 0
+    tries = 1
     while True:
-        tries += 1
-        time_s, energy_j = curve.run(context, steps)
+        steps, time_s, _ = tried
         if time_s < elapsed_s:
             low = steps + 1
         elif time_s - 0.75 * time_s / steps < elapsed_s:
-            # The last step takes about as long as the others, at least three quarters of that:
-            # then the one before it ended too early, and need not be tried.
-            return steps, time_s, energy_j
+            return tried
         else:
-            found, high = (steps, time_s, energy_j), steps - 1
+            found, high = tried, steps - 1
         if low > high:
-            return found or (steps, time_s, energy_j)
+            return found or tried
         wanted = int(elapsed_s / time_s * steps) + 1 if tries < 6 else (low + high) // 2
         steps = min(max(wanted, low), high)
+        tried = (steps, *curve.run(context, steps))
+        tries += 1
 
 
 class DecodeRun:
-    """Decode steps in progress; the first begins ``stall_s`` after ``began_s``.
+    """``steps`` decode steps in progress; the first begins ``stall_s`` after ``began_s``.
 
-    A replica has one such object for all of its runs.
+    A replica has one such object for all of its runs. ``step_s`` is the mean step of the last.
     """
 
-    __slots__ = ("_taken_blocks", "began_s", "context", "curve", "stall_s", "under_way")
+    __slots__ = (
+        "_taken_blocks",
+        "began_s",
+        "context",
+        "curve",
+        "stall_s",
+        "step_s",
+        "steps",
+        "under_way",
+    )
 
     curve: DecodeCurve
+    context: float
+    began_s: float
+    stall_s: float
+    steps: int
 
     def __init__(self) -> None:
         self.under_way = False
-
-    def begin(self, curve: DecodeCurve, context: float, began_s: float, stall_s: float) -> None:
-        """Another run is under way."""
-        self.under_way = True
-        self.curve = curve
-        self.context = context
-        self.began_s = began_s
-        self.stall_s = stall_s
+        self.step_s = 0.0
         self._taken_blocks = 0
 
-    def until(self, now: float, most: int, step_s: float) -> tuple[int, float, float]:
-        """See ``steps_until``; the seconds that it returns do not hold the stall."""
-        return steps_until(
-            self.curve, self.context, now - self.began_s - self.stall_s, most, step_s
-        )
+    def begun_by(self, now: float) -> tuple[int, float, float]:
+        """Steps that have begun by ``now``, with their seconds (without the stall) and joules."""
+        elapsed_s = now - self.began_s - self.stall_s
+        return steps_until(self.curve, self.context, elapsed_s, self.steps, self.step_s)
 
     def end_s(self, steps: int) -> float:
         """When the first ``steps`` steps are over."""
         return self.began_s + self.stall_s + self.curve.run(self.context, steps)[0]
 
-    def take_blocks(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
-        """Take the blocks of the first ``steps`` steps, as far as they are not taken yet.
+    def finish(self, batch: DecodeBatch, pool: BlockPool) -> None:
+        """All steps are done: take their blocks."""
+        self.take_blocks(batch, pool, self.steps)
+        self.under_way = False
+        self._taken_blocks = 0
 
-        Lower tiers hear of each eviction at the end of the step that causes it.
-        """
+    def take_blocks(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
+        """Take the blocks of the first ``steps`` steps, as far as they are not taken yet."""
+        if pool.lower is not None:
+            self._take_blocks_in_turn(batch, pool, steps)
+            return
+        blocks = batch.blocks_for(steps) - self._taken_blocks
+        if blocks > 0:
+            pool.take(blocks)
+            self._taken_blocks += blocks
+
+    def _take_blocks_in_turn(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
+        """Let lower tiers hear of each eviction at the end of the step that causes it."""
+        assert pool.lower is not None
         done = 0
         while done < steps:
-            if pool.lower is None:
-                done = steps
-            else:
-                # On to the last step that evicts nothing, or else one further.
-                harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
-                done = max(harmless, done + 1)
-                pool.lower.now_s = self.end_s(done)
+            # On to the last step that evicts nothing, or else one further.
+            harmless = batch.steps_within(self._taken_blocks + pool.unused, steps)
+            done = max(harmless, done + 1)
+            pool.lower.now_s = self.end_s(done)
             blocks = batch.blocks_for(done)
             if blocks > self._taken_blocks:
                 pool.take(blocks - self._taken_blocks)
                 self._taken_blocks = blocks
+
+    def give_up(self) -> None:
+        """The replica went down."""
+        self.under_way = False
+        self._taken_blocks = 0

@@ -7,6 +7,7 @@ memory runs short, and newcomers only when nobody had to leave.
 from math import inf
 from typing import TYPE_CHECKING
 
+from simulator.roofline.step.decoding import PLAIN, DecodeMode
 from simulator.serving.outcome.records import Counters
 from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.replica.batch import DecodeBatch
@@ -32,8 +33,10 @@ class Scheduler:
         "_limits",
         "_longest_prompt",
         "_longest_request",
+        "_mode",
         "_someone_left",
         "_victim_key",
+        "_width",
         "batch",
         "held_back",
         "last_step_began_s",
@@ -55,11 +58,16 @@ class Scheduler:
         unit_tokens: int,
         partial_units: bool,
         lower: "LowerTiers | None" = None,
+        mode: DecodeMode = PLAIN,
     ) -> None:
         self._limits = limits
+        self._mode = mode
+        self._width = mode.width
         self._composition = composition
         self._counters = counters
-        self._longest_request = limits.longest_request
+        # Room beside the tokens: what the last step guesses ahead, and what it gives too many.
+        ahead = 2 * (mode.width - 1)
+        self._longest_request = min(limits.longest_request, limits.cached_tokens - ahead)
         self._longest_prompt = limits.longest_prompt
         self._victim_key = ordering.key if ordering.largest_key_leaves else None
         self._committed = 0
@@ -69,11 +77,12 @@ class Scheduler:
         # Admitted, but their prefix is still on its way from a lower tier; the oldest first.
         self.loading: list[Request] = []
         self.lower = lower
-        self.batch = DecodeBatch(limits.kv_block_tokens)
+        self.batch = DecodeBatch(limits.kv_block_tokens, mode)
         self.pool = BlockPool(
             limits.kv_blocks,
             limits.kv_block_tokens,
             unit_tokens,
+            ahead=mode.width - 1,
             partial_units=partial_units,
             lower=lower,
             remembers=limits.prefix_caching,
@@ -108,7 +117,7 @@ class Scheduler:
         of pure decode steps takes its blocks when it is over.
         """
         pool, sequences, waiting = self.pool, self.batch.sequences, self.waiting.entries
-        self._someone_left = False
+        self._someone_left = self.held_back = self.watches_evictions = False
         if self.lower is not None:
             self.lower.now_s = now
             if self.loading:
@@ -116,7 +125,7 @@ class Scheduler:
         if waiting and waiting[0][3].computed:
             self._readmit(now)
         decode, budget, admit = self._composition(
-            len(sequences), len(self.prefilling), self._limits.max_batched_tokens
+            len(sequences) * self._width, len(self.prefilling), self._limits.max_batched_tokens
         )
         growth = self.make_room() if decode and sequences else 0
         chunks: list[Chunk] = []
@@ -300,7 +309,7 @@ class Scheduler:
             if not self._commit(request, 0):
                 return
             # One block more than asked for now, so that readmission does not throw out at once.
-            if not pool.admit(request, request.computed, 0, batch.next_blocks() + 1) and not (
+            if not pool.admit(request, request.computed, 0, batch.blocks_for(1) + 1) and not (
                 not self.running and pool.admit(request, request.computed, 0)
             ):
                 self._committed -= request.committed
@@ -316,7 +325,7 @@ class Scheduler:
     def make_room(self) -> int:
         """Blocks of the batch's next step; throws out the latest sequences until they are free."""
         pool, batch = self.pool, self.batch
-        while (needed := batch.next_blocks()) > pool.free:
+        while (needed := batch.blocks_for(1)) > pool.free:
             if self.loading or self.prefilling:
                 self._throw_out_latest_prompt()
             else:
@@ -376,8 +385,7 @@ class Scheduler:
         here = [*self.batch.sequences.values(), *self.prefilling, *self.loading]
         here += self.waiting.clear()
         here.sort(key=lambda request: request.index)
-        limits = self._limits
-        self.batch = DecodeBatch(limits.kv_block_tokens)
+        self.batch = DecodeBatch(self._limits.kv_block_tokens, self._mode)
         self.prefilling.clear()
         self.loading.clear()
         self.pool.clear()

@@ -2,14 +2,17 @@
 
 from typing import Protocol
 
+from simulator.roofline.step.decoding import DecodeMode
+
 
 class DecodeCurve(Protocol):
     """Decode steps of one batch size, against the mean context."""
 
     def run(self, context: float, steps: int) -> tuple[float, float]:
-        """Seconds and joules of ``steps`` steps, the first at ``context``, each one token on.
+        """Seconds and joules of ``steps`` steps, the first at ``context``.
 
-        Must add up: ``run(c, n + m)`` is ``run(c, n)`` and ``run(c + n, m)`` together.
+        Each further one is the tokens of the clock's mode on. Must add up: with t tokens a step
+        ``run(c, n + m)`` is ``run(c, n)`` and ``run(c + n·t, m)`` together.
         """
 
 
@@ -17,6 +20,7 @@ class StepClock(Protocol):
     """Times and energies of steps of one model on one deployment."""
 
     idle_w: float
+    mode: DecodeMode
 
     def decode(self, sequences: int) -> DecodeCurve:
         """The curve for ``sequences`` decoding together."""

@@ -72,7 +72,7 @@ class Request:
     units: list[int] | None = None
     committed = 0
     swapped = False
-    joined_tick = 0
+    joined_at = 0
 
     # Prefix on its way from a lower tier: tokens that are there in the end, when compute may
     # begin without waiting for a layer, and when all of it has come.

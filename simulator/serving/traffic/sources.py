@@ -64,12 +64,12 @@ class OpenStream(Source):
         self._row, self.next_s = next(self._upcoming, _NOBODY)
 
     def start(self) -> None:
-        self._send_due(self._alarm)
+        self._send_due()
 
     def _conversation_over(self, finished_s: float) -> None:
         """See ``Source``: nobody waits for an answer."""
 
-    def _send_due(self, _event: simpy.Event) -> None:
+    def _send_due(self, _event: simpy.Event | None = None) -> None:
         now = self._env.now
         while (row := self._row) != NO_ROW:
             wait_s = self.next_s - now
