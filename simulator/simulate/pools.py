@@ -11,6 +11,7 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.formula import send_receive_s
+from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
 from simulator.serving.outcome.records import Counters
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
@@ -121,7 +122,9 @@ def simulate_pools(
         metrics=metrics,
         prefill=prefill,
         figures=figures,
-        intervals=intervals(figures, result.decode.relative_sigma, second.device.residual("power")),
+        intervals=intervals(
+            figures, result.decode.relative_sigma, second.device.book.law(POWER).residual
+        ),
         notes=(
             *dict.fromkeys((*first.notes, *result.notes)),
             f"the prefill and decode pools were busy {busy} of the time; "

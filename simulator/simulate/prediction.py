@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.cost import device_price, usd_per_second
+from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.simulate.answer import Answer
 from simulator.simulate.figures import COLUMNS, Figure, figures_of
@@ -68,7 +69,7 @@ def prediction(
     usd = None if price is None else usd_per_second(price, devices, given["power_w"], economics)
     known = {"input_tokens_per_s": 0.0, **given, "devices": devices, "usd_per_s": usd}
     figures = figures_of(known, metrics)
-    spread = intervals(figures, sigma, setup.device.residual("power"))
+    spread = intervals(figures, sigma, setup.device.book.law(POWER).residual)
     if slower_sigma is not None and figures.get("ttft_s") is not None:
         spread["ttft_s"] = interval(figures["ttft_s"], slower_sigma)
     notes = setup.notes

@@ -7,6 +7,7 @@ import numpy as np
 from simulator.economics.cost import device_price, usd_per_second
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
+from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
@@ -169,7 +170,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         prefill=prefill,
         decode=decode,
         figures=figures,
-        intervals=intervals(figures, decode.relative_sigma, setup.device.residual("power")),
+        intervals=intervals(figures, decode.relative_sigma, setup.device.book.law(POWER).residual),
         notes=tuple(notes),
         sources=sources_of(setup),
         records=outcome.records,
@@ -228,7 +229,7 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
-    found += [f"calibration: {text}" for text in dict.fromkeys(setup.device.origins.values())]
+    found += [f"calibration: {text}" for text in setup.device.book.origins]
     if setup.model.source:
         found.append(f"{setup.model.name}: {setup.model.source}")
     found.append(f"{setup.profile.name}: {setup.profile.source}")

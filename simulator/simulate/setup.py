@@ -11,6 +11,7 @@ from simulator.graph.build import Graph, build, own_cache_format
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.laws.machine.constants import MACHINE
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
@@ -123,7 +124,7 @@ def _resolved(
     machine: Machine | None = None
     plan: OffloadPlan | None = None
     memory_bytes = device.memory_bytes
-    if device.has_law("machine"):
+    if device.book.has(MACHINE):
         from simulator.simulate.machines import on_machine
 
         deployment, machine = on_machine(model, device, deployment, precision, kv_precision)

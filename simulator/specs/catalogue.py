@@ -121,9 +121,22 @@ def engine_profile(name: str) -> EngineProfile:
 
 @lru_cache(maxsize=32)
 def class_calibration(device_class: str) -> Calibration:
-    """What is assumed of a device of this class where nobody has measured it."""
-    path = SPECS / "device_classes" / f"{device_class}.yaml"
+    """What is assumed of a device of this class where nobody has measured it.
+
+    Laws that the class says nothing of are those of any device.
+    """
+    of_any, of_class = (_of_class(name) for name in ("any", device_class))
+    return of_class.model_copy(update={"constants": {**of_any.constants, **of_class.constants}})
+
+
+def _of_class(name: str) -> Calibration:
+    path = SPECS / "device_classes" / f"{name}.yaml"
     return validate(Calibration, read_mapping(path), path)
+
+
+def engine_names() -> tuple[str, ...]:
+    """Every serving engine that has a profile."""
+    return tuple(names(SPECS / "engine_profiles"))
 
 
 _LINK_CLASSES = {

@@ -7,29 +7,29 @@ the rows that may be fitted. Only rows that are kept back are scored.
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device, resolve
-from simulator.roofline.laws.attention.formula import (
-    DecodeCalibration,
-    DeviceRates,
-    PrefillCalibration,
+from simulator.roofline.laws.attention.constants import (
+    DECODE,
+    PREFILL,
 )
-from simulator.roofline.laws.attention.kernels import KERNELS
-from simulator.roofline.laws.experts.formula import GroupedCalibration
-from simulator.roofline.laws.matmul.kernels import FAMILIES
-from simulator.roofline.laws.quantise.formula import (
+from simulator.roofline.laws.collective.constants import LINK
+from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
+from simulator.roofline.laws.elementwise.quantise import (
     PER_GROUP_16,
     PER_GROUP_128,
     PER_TENSOR,
     PER_TOKEN,
-    ElementwiseCalibration,
     QuantiseScheme,
 )
+from simulator.roofline.laws.experts.constants import EXPERTS
+from simulator.roofline.laws.matmul.constants import MATMUL
+from simulator.roofline.laws.rates import DeviceRates
 from simulator.specs import catalogue
 from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows
@@ -51,8 +51,6 @@ from simulator.validation.calibrate.matmul import (
 )
 from simulator.validation.score import Sample
 from simulator.validation.systems import SYSTEMS, system_of
-
-ConstantsT = TypeVar("ConstantsT", DecodeCalibration, PrefillCalibration)
 
 _GEMM_DATATYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "nvfp4": "nvfp4"}
 _EXPERT_DATATYPES = {
@@ -94,17 +92,6 @@ def is_scored(path: Path) -> bool:
     return any(path.name.startswith(prefix) for prefix in _READERS)
 
 
-def _under_benchmark(device: Device, law: str, kind: type[ConstantsT]) -> ConstantsT:
-    """The law's constants with those of the tables' condition laid over them."""
-    name = f"benchmark.{law}"
-    if not device.has_law(name):
-        return device.law(law, kind)
-    known: dict[str, float] = {}
-    for wider in (law.split(".")[0], law.rsplit(".", 1)[0], law, name):
-        known |= device.constants.get(wider, {})
-    return kind(**known)
-
-
 def _sheet(device: Device, datatype: str) -> float:
     spelled = {"nvfp4": "fp4", "fp8_block": "fp8"}.get(datatype, datatype)
     return device.peaks.get(datatype) or device.peaks[spelled]
@@ -112,7 +99,7 @@ def _sheet(device: Device, datatype: str) -> float:
 
 def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
     for precision, datatype in _GEMM_DATATYPES.items():
-        if not device.has_law("matmul" if precision == "bf16" else f"matmul.{precision}"):
+        if not device.book.has(MATMUL, "" if precision == "bf16" else precision):
             continue
         try:
             rows = read_gemm_table(path, system, datatype)
@@ -127,13 +114,10 @@ def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
 
 
 def _gemm_setup(path: Path, device: Device, precision: str) -> MatmulSetup:
-    law = "matmul" if precision == "bf16" else f"matmul.{precision}"
-    known = {**device.constants["matmul"], **device.constants.get(law, {})}
-    known |= device.constants.get(f"benchmark.matmul.{precision}", {})
-    gain = known.pop("burst_fraction", known["peak_fraction"]) / known["peak_fraction"]
-    known.pop("throttle_s", None)
-    kernels = device.kernels
-    family = FAMILIES[kernels.get(f"benchmark.matmul.{precision}") or device.kernel(law)]
+    law = device.book.in_benchmark(MATMUL, precision)
+    known = asdict(law.constants)
+    gain = (known.pop("burst_fraction") or known["peak_fraction"]) / known["peak_fraction"]
+    del known["throttle_s"]
     release = re.search(r"vllm-(\d+)\.(\d+)", str(path))
     newest = release is not None and (int(release[1]), int(release[2])) >= (0, 24)
     schemes: dict[str, QuantiseScheme | None] = {
@@ -144,7 +128,7 @@ def _gemm_setup(path: Path, device: Device, precision: str) -> MatmulSetup:
     }
     condition = Condition(
         scheme=schemes[precision],
-        elementwise=device.law("elementwise", ElementwiseCalibration),
+        elementwise=device.book.law(ELEMENTWISE).constants,
         quantised_bits=4.0 if precision == "nvfp4" else 8.0,
         host_launched=precision == "fp8_block"
         and release is not None
@@ -155,16 +139,16 @@ def _gemm_setup(path: Path, device: Device, precision: str) -> MatmulSetup:
         int(device.units), device.cache_bytes,
     )  # fmt: skip
     bits = {"bf16": 16.0, "nvfp4": 4.5}.get(precision, 8.0)
-    return MatmulSetup(facts, family, bits, condition, {**known, "burst_gain": max(1.0, gain)})
+    return MatmulSetup(facts, law.kernels, bits, condition, {**known, "burst_gain": max(1.0, gain)})
 
 
 def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
     phase = "decode" if path.name.startswith("generation") else "prefill"
     short_system = system.split("_")[0]
     rows = read_attention_rows(path, short_system)
-    for bytes_per_value, suffix in ((2.0, ""), (1.0, ".fp8")):
-        law = f"attention.{phase}{suffix}"
-        if suffix and not device.has_law(law):
+    for bytes_per_value, suffix in ((2.0, ""), (1.0, "fp8")):
+        kind = DECODE if phase == "decode" else PREFILL
+        if suffix and not device.book.has(kind, suffix):
             continue
         chosen = rows.where(rows.score & (rows.kv_bytes_per_value == bytes_per_value))
         chosen = chosen.where(chosen.query_tokens > (1 if phase == "prefill" else 0))
@@ -173,17 +157,16 @@ def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
             continue
         datatype = "fp8" if suffix else "bf16"
         rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
-        kernel = KERNELS[device.kernel(law)]
         if phase == "decode":
-            decode = _under_benchmark(device, law, DecodeCalibration)
+            decode = device.book.in_benchmark(DECODE, suffix)
             predicted = predict_decode_s(
-                chosen, rates, kernel, decode, cache_bytes=device.cache_bytes
+                chosen, rates, decode.kernels, decode.constants, cache_bytes=device.cache_bytes
             )
         else:
-            prefill = _under_benchmark(device, law, PrefillCalibration)
-            predicted = predict_prefill_s(chosen, rates, kernel, prefill)
+            prefill = device.book.in_benchmark(PREFILL, suffix)
+            predicted = predict_prefill_s(chosen, rates, prefill.kernels, prefill.constants)
         name = f"{phase} attention {datatype}"
-        yield from _samples(device, name, chosen.measured_s, predicted, law)
+        yield from _samples(device, name, chosen.measured_s, predicted, kind.named(suffix))
 
 
 def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
@@ -193,16 +176,15 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
         {**device.peaks, **({"fp4": fp4} if fp4 else {})},
     )  # fmt: skip
     for table in read_expert_tables(path):
-        law = f"experts.{_EXPERT_DATATYPES[table.datatype]}"
-        if not device.has_law(law):
+        datatype = _EXPERT_DATATYPES[table.datatype]
+        if not device.book.has(EXPERTS, datatype):
             continue
-        if family_of(table.kernel, table.datatype).name != device.kernel(law):
+        law = device.book.law(EXPERTS, datatype)
+        if family_of(table.kernel, table.datatype) is not law.kernels:
             continue
         kept = table.rows(_thinned(np.flatnonzero(table.is_score)))
-        calibration = device.law(law, GroupedCalibration)
-        predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
-        yield from _samples(device, f"moe {_EXPERT_DATATYPES[table.datatype]}",
-                            kept.seconds, predicted, law)  # fmt: skip
+        predicted = predict_table_s(kept, kept.loads(), law.constants, sheet)
+        yield from _samples(device, f"moe {datatype}", kept.seconds, predicted, law.name)
 
 
 def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
@@ -210,7 +192,7 @@ def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
     if served.scale_up is None:
         return
     rows = [row for row in read_rows([path], system) if row.scored]
-    predicted = predict_rows_s(rows, served.scale_up, served.all_reduce)
+    predicted = predict_rows_s(rows, served.scale_up, served.book.law(LINK).kernels)
     for row, seconds in zip(rows, predicted.tolist(), strict=True):
         yield from _samples(
             device, COLLECTIVES[row.operator], np.array([row.seconds]), np.array([seconds]), "link"
@@ -242,7 +224,7 @@ def _samples(
     device: Device, name: str, measured: FloatArray, predicted: FloatArray, law: str
 ) -> Iterator[Sample]:
     """Kernels below the noise of a launch are a phase of their own, judged in seconds."""
-    sigma = device.residual(law)
+    sigma = device.book.residual(law)
     for seconds, said in zip(measured.tolist(), predicted.tolist(), strict=True):
         short = "attention" in name and seconds < SHORT_KERNEL_S
         phase = f"{name}, short" if short else name

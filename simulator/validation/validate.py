@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device, class_only
+from simulator.roofline.laws.matmul.constants import MATMUL
+from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.predict import deployment_of, predict
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.setup import resolve_setup
@@ -179,7 +181,7 @@ def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
     prompt = asked["isl"] * (1 - asked.get("length_spread", 0.0) / 2)
     loads = setup.step_model.loads(StepShape.prefill(1, prompt))
     roof_s = sum(float(np.sum(p.compute_roof_s)) for _, parts in loads for p in parts)
-    sustained = setup.device.constants["matmul"].get("peak_fraction", 1.0)
+    sustained = setup.device.book.law(MATMUL).constants.peak_fraction
     round_s = point.value * asked["osl"] + ttft_s
     return bool(users * roof_s / sustained > round_s)
 
@@ -202,7 +204,7 @@ def _served(point: Point, answer: Prediction) -> Sample:
 def samples_of(batch: Batch, device: Device | None = None) -> list[Sample]:
     """What was measured and predicted of a batch of steps, on ``device`` if given."""
     values, sigmas = batch.values(device)
-    power_sigma = batch.setup.device.residual("power")
+    power_sigma = batch.setup.device.book.law(POWER).residual
     return [
         Sample(
             p.hardware, p.model, p.phase, p.quantity, p.value, float(value),
@@ -232,7 +234,7 @@ def leave_model_out(scored: Sequence[Batch], known: Sequence[Batch]) -> tuple[Gr
     samples: list[Sample] = []
     for hardware in sorted({b.points[0].hardware for b in scored}):
         device = next(b.setup.device for b in scored if b.points[0].hardware == hardware)
-        if any(law.startswith("benchmark.") for law in device.calibrated):
+        if any(law.startswith("benchmark.") for law in device.book.calibrated):
             continue
         asked = [b for b in scored if b.points[0].hardware == hardware]
         others = [b for b in known if b.points[0].hardware == hardware]

@@ -7,18 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.formula import (
-    AttentionKernel,
-    DecodeCalibration,
-    DeviceRates,
-    PrefillCalibration,
     cached_fraction,
     decode_attention_time_s,
     mla_decode_time_s,
     mla_prefill_time_s,
     prefill_attention_time_s,
 )
-from simulator.roofline.laws.attention.kernels import KERNELS
+from simulator.roofline.laws.attention.kernels import KERNELS, AttentionKernel
+from simulator.roofline.laws.rates import DeviceRates
 
 RATES = DeviceRates(units=100, peak_flops=1e15, bandwidth_bytes_per_s=4e12)
 IDEAL_PREFILL = PrefillCalibration(

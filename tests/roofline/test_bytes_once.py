@@ -11,7 +11,8 @@ from simulator.graph.step_shape import StepShape
 from simulator.graph.work import WIDE_BITS, experts_work, work
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.experts.formula import TRITON, row_traffic_bytes
+from simulator.roofline.laws.experts.formula import row_traffic_bytes
+from simulator.roofline.laws.experts.kernels import TRITON
 from simulator.specs import catalogue
 
 MODELS = sorted(catalogue.names(catalogue.data_folder("models")))
@@ -33,7 +34,7 @@ def test_loads_carry_the_flops_and_bytes_that_the_graph_counts(model):
         if isinstance(op, Matmul | Experts) and DEVICE.arithmetic(op.precision).fallback:
             bits = WIDE_BITS
         for shape in PHASES.values():
-            counted, parts = work(op, shape, bits), cost(op, shape, DEVICE)
+            counted, parts = work(op, shape, bits), cost(op, shape, DEVICE, DEVICE.book)
             moved = sum(float(part.memory_bytes) for part in parts)
             done = sum(float(flops) for part in parts for flops in part.flops.values())
             assert moved == pytest.approx(float(counted.memory_bytes), rel=1e-12), op.name
@@ -46,7 +47,7 @@ def test_loads_carry_the_flops_and_bytes_that_the_graph_counts(model):
 def test_it_holds_on_every_rank(layout):
     for op in build(catalogue.model("qwen3-235b-a22b"), layout).operators:
         for shape in PHASES.values():
-            moved = sum(float(part.memory_bytes) for part in cost(op, shape, DEVICE))
+            moved = sum(float(part.memory_bytes) for part in cost(op, shape, DEVICE, DEVICE.book))
             assert moved == pytest.approx(float(work(op, shape).memory_bytes), rel=1e-12), op.name
 
 

@@ -8,39 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.laws.collective import (
-    ANY,
-    NCCL,
-    VLLM_HOPPER,
+from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
+from simulator.roofline.laws.collective.experts import (
     ExchangeMode,
-    Fabric,
-    FabricKind,
-    Link,
-    LinkCalibration,
-    Protocol,
-    all_gather_s,
-    all_reduce_s,
-    all_to_all_s,
+    distinct_destinations,
     expert_exchange_s,
-    hierarchical_all_gather_s,
-    hierarchical_all_reduce_s,
-    hierarchical_all_to_all_s,
-    hierarchical_reduce_scatter_s,
-    reduce_scatter_s,
-    send_receive_s,
 )
-from simulator.roofline.laws.collective.experts import distinct_destinations
-from simulator.roofline.laws.collective.fabric import extents, geometry
+from simulator.roofline.laws.collective.fabric import Fabric, FabricKind, extents, geometry
 from simulator.roofline.laws.collective.formula import (
+    all_to_all_s,
     in_network_all_reduce_s,
     one_shot_all_reduce_s,
     ring_all_gather_s,
     ring_all_reduce_s,
     ring_reduce_scatter_s,
+    send_receive_s,
     staged_all_reduce_s,
     tree_all_reduce_s,
     two_shot_all_reduce_s,
 )
+from simulator.roofline.laws.collective.hierarchy import (
+    hierarchical_all_gather_s,
+    hierarchical_all_reduce_s,
+    hierarchical_all_to_all_s,
+    hierarchical_reduce_scatter_s,
+)
+from simulator.roofline.laws.collective.kernels import ANY, NCCL, VLLM_HOPPER
+from simulator.roofline.laws.collective.menu import all_gather_s, all_reduce_s, reduce_scatter_s
 from simulator.validation.calibrate import collective as fitting
 
 BASE_S, STEP_S, BANDWIDTH = 5e-6, 1e-6, 4e11

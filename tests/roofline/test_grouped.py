@@ -12,14 +12,14 @@ from simulator.graph.routing import (
     expert_loads,
     selection_probability,
 )
-from simulator.roofline.laws.experts.formula import (
+from simulator.roofline.laws.experts.constants import GroupedCalibration
+from simulator.roofline.laws.experts.formula import fused_moe_time_s
+from simulator.roofline.laws.experts.kernels import (
     KERNEL_FAMILIES,
     MUL_MAT_Q_ID,
     TRITON,
     TRTLLM_GEN,
-    GroupedCalibration,
     GroupedKernelFamily,
-    fused_moe_time_s,
 )
 
 CALIBRATION = GroupedCalibration(

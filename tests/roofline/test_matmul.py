@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.laws.matmul.formula import (
-    MatmulCalibration,
-    k_block,
-    matmul_time_s,
-    resident_share,
-)
+from simulator.roofline.laws.matmul.constants import MatmulCalibration
+from simulator.roofline.laws.matmul.formula import k_block, matmul_time_s, resident_share
 from simulator.roofline.laws.matmul.kernels import (
     CUBLAS,
     FAMILIES,

@@ -12,10 +12,11 @@ from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.memory.tiers import memory_system
 from simulator.roofline.device.device import resolve
-from simulator.roofline.off_device.host_path import device_gather, host_path
+from simulator.roofline.laws.lookup.constants import LOOKUP
+from simulator.roofline.laws.lookup.formula import gather_time_s
+from simulator.roofline.off_device.host_path import host_path
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.off_device.prefetch import prefetched_step_s
-from simulator.roofline.off_device.traffic import gather_time_s
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 from simulator.specs.offload import Offload, WeightOffload
@@ -56,7 +57,7 @@ def test_measured_copies_and_gathers(shared_data: Path) -> None:
 
 
 def test_rows_from_device_memory_are_faster_than_over_the_bus() -> None:
-    near = gather_time_s(device_gather(DEVICE), 1e6, 512, 4.8e12, moves_per_byte=2.0)
+    near = gather_time_s(DEVICE.book.law(LOOKUP).constants, 1e6, 512, 4.8e12, moves_per_byte=2.0)
     assert near < PATH.gather_s(1e6, 512) / 10
 
 

@@ -13,7 +13,8 @@ from simulator.graph.routing import selection_probability, with_copies, zipf_pop
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.collective.choice import crossings, menu_for, spanned
-from simulator.roofline.laws.collective.menu import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
+from simulator.roofline.laws.collective.constants import LINK, Links
+from simulator.roofline.laws.collective.kernels import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
 from simulator.roofline.laws.costing import cost
 from simulator.specs import catalogue
 
@@ -26,7 +27,7 @@ H200, MAIA, PCIE = device("h200-sxm"), device("maia-200"), device("l40s")
 
 
 def seconds(op, rows: float, chip=H200) -> float:
-    return float(cost(op, StepShape.decode(rows, 100), chip)[0].time_s)
+    return float(cost(op, StepShape.decode(rows, 100), chip, chip.book)[0].time_s)
 
 
 def exchange(**changes) -> ExpertExchange:
@@ -43,7 +44,7 @@ def test_engines_bring_their_own_all_reduce() -> None:
     assert menu_for("vllm", "NVLink 5 through NVSwitch") is VLLM_BLACKWELL
     assert menu_for("trtllm", "NVLink 5 through NVSwitch") is ANY
     assert menu_for("vllm", "PCIe 4.0 x16") is NCCL
-    assert H200.served_by("vllm").all_reduce is VLLM_HOPPER
+    assert H200.served_by("vllm").book.law(LINK).kernels is VLLM_HOPPER
 
 
 def test_a_group_beyond_the_domain_pays_for_the_slower_link() -> None:
@@ -96,7 +97,9 @@ def test_a_faster_link_is_never_slower(kind: str, group: int, rows: int, times: 
         )
         return replace(link, fabric=fabric)
 
-    faster = replace(H200, scale_up=widened(H200.scale_up), scale_out=widened(H200.scale_out))
+    law = H200.book.law(LINK)
+    links = Links(widened(H200.scale_up), widened(H200.scale_out))
+    faster = replace(H200, book=H200.book.with_law(replace(law, constants=links)))
     op = Collective(name="x", kind=kind, bytes_per_row=8192.0, group=group)
     assert seconds(op, rows, faster) <= seconds(op, rows) * (1 + 1e-9)
 
@@ -110,7 +113,7 @@ def test_popular_experts_slow_the_exchange_and_copies_help() -> None:
 
 def test_nothing_is_sent_for_no_rows() -> None:
     for op in (exchange(), Collective(name="x", kind="all_reduce", bytes_per_row=1.0, group=8)):
-        load = cost(op, StepShape.decode(np.array([0.0]), 10), H200)[0]
+        load = cost(op, StepShape.decode(np.array([0.0]), 10), H200, H200.book)[0]
         assert float(load.time_s[0]) == 0.0
         assert float(load.kernels[0]) == 0.0
 

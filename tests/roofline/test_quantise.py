@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.roofline.laws.matmul.kernels import FAMILIES
-from simulator.roofline.laws.quantise.formula import (
+from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
+from simulator.roofline.laws.elementwise.formula import elementwise_time_s
+from simulator.roofline.laws.elementwise.quantise import (
     PER_GROUP_16,
     PER_TENSOR,
     PER_TOKEN,
     SCHEMES,
     STATIC,
-    ElementwiseCalibration,
-    elementwise_time_s,
     quantise_time_s,
 )
+from simulator.roofline.laws.matmul.kernels import FAMILIES
 
 BANDWIDTH = 4e12
 UNITS = 100

@@ -9,7 +9,7 @@ from simulator.graph.build import build
 from simulator.graph.operator import Recurrence
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.sequence.cost import scan_law
+from simulator.roofline.laws.costing import cost
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
 from simulator.specs import catalogue
@@ -48,4 +48,6 @@ def test_the_law_of_a_scan_follows_the_decay():
     flops = {"decode_flops_per_row": 1.0, "prefill_flops_per_row": 2.0}
     scalar = Recurrence(name="x", decay="scalar", **shapes, **flops)
     by_channel = replace(scalar, decay="per_channel")
-    assert scan_law(scalar) != scan_law(by_channel)
+    device, shape = resolve(catalogue.hardware("h200-sxm")), StepShape.prefill(1.0, 100.0)
+    laws = [cost(op, shape, device, device.book)[1].law for op in (scalar, by_channel)]
+    assert laws[1] == f"{laws[0]}.channel_decay"

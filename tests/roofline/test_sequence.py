@@ -12,22 +12,20 @@ from simulator.graph.operator import AttentionCore, Elementwise, Indexer, Latent
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.attention.formula import DeviceRates
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.laws.quantise.formula import ElementwiseCalibration
-from simulator.roofline.laws.sequence.cost import scan_law
-from simulator.roofline.laws.sequence.formula import (
-    GATHER_KERNELS,
-    GatherCalibration,
-    IndexerCalibration,
+from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
+from simulator.roofline.laws.indexer.constants import INDEXER as INDEXER_LAW
+from simulator.roofline.laws.indexer.constants import IndexerCalibration
+from simulator.roofline.laws.indexer.formula import comparisons, indexer_time_s
+from simulator.roofline.laws.rates import DeviceRates
+from simulator.roofline.laws.recurrence.constants import (
     RecurrentScanCalibration,
     RecurrentStepCalibration,
-    comparisons,
-    gather_attention_time_s,
-    indexer_time_s,
-    recurrent_scan_time_s,
-    recurrent_step_time_s,
 )
+from simulator.roofline.laws.recurrence.formula import recurrent_scan_time_s, recurrent_step_time_s
+from simulator.roofline.laws.sparse_attention.constants import GatherCalibration
+from simulator.roofline.laws.sparse_attention.formula import gather_attention_time_s
+from simulator.roofline.laws.sparse_attention.kernels import GATHER_KERNELS
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue, folders
@@ -38,6 +36,10 @@ SPARSE_OR_RECURRENT = [
     "deepseek-v3.2", "deepseek-v4-flash", "deepseek-v4-pro", "glm-5", "glm-5.2", "minimax-m3",
     "qwen3-next-80b-a3b", "qwen3.5-397b-a17b", "kimi-k3", "mamba2-2.7b",
 ]  # fmt: skip
+
+
+def seconds(op, shape, device):
+    return sum(float(part.time_s) for part in cost(op, shape, device, device.book))
 
 
 def step_model(name, hardware="h200-sxm"):
@@ -167,7 +169,7 @@ def gathered(kernel_law, shape, span):
         span=span,
         shared_key_value=True,
     )
-    return sum(float(part.time_s) for part in cost(core, shape, device)), device
+    return sum(float(part.time_s) for part in cost(core, shape, device, device.book)), device
 
 
 def test_prompts_share_a_launch_by_four_and_compressed_entries_start_nothing():
@@ -202,8 +204,8 @@ def test_a_scorer_alone_writes_its_scores_once_and_ranks_nothing():
     alone = replace(whole, picks=False)
     shape = StepShape.prefill(1.0, 1000.0, 3000.0)
     pairs = float(whole.span.pairs(1000.0, 3000.0))
-    both, one = (cost(op, shape, device)[1] for op in (whole, alone))
-    constants = device.law("attention.indexer.fp4", IndexerCalibration)
+    both, one = (cost(op, shape, device, device.book)[1] for op in (whole, alone))
+    constants = device.book.law(INDEXER_LAW, "fp4").constants
     bandwidth = device.bandwidth_bytes_per_s * constants.bandwidth_fraction
     ranked = float(comparisons(1000.0, 750.0, 1000.0)) * constants.rank_s
     saved = pairs * 4.0 / bandwidth + ranked
@@ -214,12 +216,15 @@ def test_a_scorer_alone_writes_its_scores_once_and_ranks_nothing():
 def test_a_token_is_no_faster_than_the_walk_through_its_streams():
     """Few tokens wait for one thread block each, many for the memory."""
     device = resolve(catalogue.hardware("h200-sxm"))
-    law = device.law("elementwise", ElementwiseCalibration)
+    law = device.book.law(ELEMENTWISE).constants
     width = 4 * 7168
     op = Elementwise(name="x", role="residual", bytes_per_row=2.0 * 2.0 * width, row_elements=width)
 
     def busy_s(tokens):
-        return float(cost(op, StepShape.prefill(1.0, tokens), device)[0].time_s) - law.launch_s
+        return (
+            float(cost(op, StepShape.prefill(1.0, tokens), device, device.book)[0].time_s)
+            - law.launch_s
+        )
 
     assert busy_s(1.0) == pytest.approx(width * law.element_s)
     moved_s = 4.0 * width / (device.bandwidth_bytes_per_s * law.bandwidth_fraction)
@@ -278,9 +283,13 @@ def test_a_mixed_step_is_its_decode_and_its_prefill(name, mixed_step):
     for op in model.graph.operators:
         if op.driver == "context":
             apart = sum(
-                float(part.time_s) for shape in phases for part in cost(op, shape, model.device)
+                float(part.time_s)
+                for shape in phases
+                for part in cost(op, shape, model.device, model.device.book)
             )
-            together = sum(float(part.time_s) for part in cost(op, mixed, model.device))
+            together = sum(
+                float(part.time_s) for part in cost(op, mixed, model.device, model.device.book)
+            )
             assert together == pytest.approx(apart)
 
 
@@ -310,8 +319,9 @@ def test_a_recurrent_layers_decode_does_not_see_the_context(name):
 
 def test_only_rows_with_a_decay_for_each_channel_scan_by_that_law():
     def law(name):
-        ops = build(catalogue.model(name)).operators
-        return {scan_law(op) for op in ops if isinstance(op, Recurrence)}
+        found = step_model(name).loads(StepShape.prefill(1.0, 100.0))
+        scans = [loads[1] for op, loads in found if isinstance(op, Recurrence)]
+        return {scan.law for scan in scans}
 
     assert law("kimi-k3") == {"attention.recurrent_scan.channel_decay"}
     for name in ("qwen3-next-80b-a3b", "qwen3.5-397b-a17b", "mamba2-2.7b"):
@@ -333,6 +343,6 @@ def test_an_encoder_sees_all_pairs():
             kv_bytes_per_value=2.0,
             span=Span(causal=causal),
         )
-        return sum(float(part.time_s) for part in cost(core, shape, device))
+        return sum(float(part.time_s) for part in cost(core, shape, device, device.book))
 
     assert 1.6 < seconds(False) / seconds(True) < 2.2

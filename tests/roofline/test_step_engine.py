@@ -75,21 +75,21 @@ def test_the_cpu_of_a_chip_is_served_as_a_cpu() -> None:
 def test_shares_scale_only_their_class() -> None:
     device = resolve(catalogue.hardware("h200-sxm"))
     half = under_engine(device, vllm(compute_share={"datacenter-gpu": Quantity(value=0.5)}))
-    peak = device.constants["matmul"]["peak_fraction"]
-    assert half.constants["matmul"]["peak_fraction"] == pytest.approx(peak / 2)
-    assert half.constants["power"] == device.constants["power"]
+    peak = device.book.constants["matmul"]["peak_fraction"]
+    assert half.book.constants["matmul"]["peak_fraction"] == pytest.approx(peak / 2)
+    assert half.book.constants["power"] == device.book.constants["power"]
     other = vllm(compute_share={"cpu": Quantity(value=0.5)})
-    assert under_engine(device, other).constants["matmul"] == device.constants["matmul"]
+    assert under_engine(device, other).book.constants["matmul"] == device.book.constants["matmul"]
 
 
 def test_a_limit_of_bandwidth_binds_fast_memories_only() -> None:
     limited = vllm(bandwidth_limit=Quantity(value=1e12))
     fast = under_engine(resolve(catalogue.hardware("h200-sxm")), limited)
-    assert fast.constants["matmul"]["bandwidth_fraction"] == pytest.approx(1 / 4.8)
+    assert fast.book.constants["matmul"]["bandwidth_fraction"] == pytest.approx(1 / 4.8)
     slow = resolve(catalogue.hardware("l40s"))
     assert (
-        under_engine(slow, limited).constants["matmul"]["bandwidth_fraction"]
-        == slow.constants["matmul"]["bandwidth_fraction"]
+        under_engine(slow, limited).book.constants["matmul"]["bandwidth_fraction"]
+        == slow.book.constants["matmul"]["bandwidth_fraction"]
     )
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.roofline.laws.lookup.constants import GatherCalibration
+from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
-    GatherCalibration,
     copy_time_s,
-    gather_time_s,
     slowdown_beside_copy,
     slowdown_beside_gather,
     time_beside_traffic_s,

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.laws.attention.formula import (
-    DecodeCalibration,
-    DeviceRates,
-    PrefillCalibration,
-)
+from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.kernels import KERNELS
+from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention import (
     fit_decode,
     fit_prefill,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.roofline.laws.experts.formula import GroupedCalibration
+from simulator.roofline.laws.experts.constants import GroupedCalibration
 from simulator.validation.calibrate.benchmark_routing import (
     balanced_rank_loads,
     power_law_rank_loads,

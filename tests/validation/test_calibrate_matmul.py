@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.laws.matmul.formula import MatmulCalibration
+from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
+from simulator.roofline.laws.elementwise.quantise import STATIC
+from simulator.roofline.laws.matmul.constants import MatmulCalibration
 from simulator.roofline.laws.matmul.kernels import CUBLAS, KernelFamily, Tile
-from simulator.roofline.laws.quantise.formula import STATIC, ElementwiseCalibration
 from simulator.validation.calibrate.matmul import (
     Condition,
     DeviceFacts,

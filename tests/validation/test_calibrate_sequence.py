@@ -98,7 +98,7 @@ def test_a_fit_finds_the_constants_that_made_the_rows():
         "table/extra_s": Parameter(1e-5, 1e-7, 1e-3),
     }
     found, conditions, _ = fit_modules({"table": [rows]}, device, free)
-    assert found.constants["attention.indexer.fp8"]["bandwidth_fraction"] == pytest.approx(
+    assert found.book.constants["attention.indexer.fp8"]["bandwidth_fraction"] == pytest.approx(
         0.6, rel=1e-3
     )
     assert conditions["table"].extra_s == pytest.approx(4e-5, rel=1e-3)
@@ -124,12 +124,12 @@ def test_short_repeats_run_at_a_higher_clock_and_start_like_an_engine():
         ("matmul.fp8_block", "peak_fraction"),
         ("attention.prefill", "sustained_fraction"),
     ):
-        steady, tables = (device.constants[name] for name in (law, f"benchmark.{law}"))
-        changed = {n for n, v in brief.constants[law].items() if steady.get(n) != v}
+        steady, tables = (device.book.constants[name] for name in (law, f"benchmark.{law}"))
+        changed = {n for n, v in brief.book.constants[law].items() if steady.get(n) != v}
         assert rate in changed <= {rate, "burst_fraction"}
-        assert brief.constants[law][rate] == tables[rate] > steady[rate]
-    assert brief.constants["elementwise"] == device.constants["elementwise"]
-    assert in_short_repeats(brief).constants == brief.constants
+        assert brief.book.constants[law][rate] == tables[rate] > steady[rate]
+    assert brief.book.constants["elementwise"] == device.book.constants["elementwise"]
+    assert in_short_repeats(brief).book.constants == brief.book.constants
 
 
 def test_query_rows_of_a_scorers_table_are_one_sequence(shared_data):
@@ -160,7 +160,7 @@ def test_products_of_each_head_with_the_latent_space(shared_data, system):
 def test_a_table_is_fitted_with_its_whole_family(shared_data):
     path = shared_data / "kernels" / "h200_sxm" / VLLM / "mhc_module_perf.parquet"
     found = calibrate("kernels", [path], "h200-sxm")
-    fitted, shipped = found.section.constants, device_of("h200_sxm").constants
+    fitted, shipped = found.section.constants, device_of("h200_sxm").book.constants
     for name, quantity in fitted["matmul.tf32_mixing"].items():
         assert float(quantity) == pytest.approx(shipped["matmul.tf32_mixing"][name], rel=1e-3)
     assert {group.phase for group in found.after} == {"mhc_module@pre", "mhc_module@post"}

@@ -23,33 +23,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulator.roofline.laws.power.constants import PowerShares
+
 FloatArray = NDArray[np.float64]
 NumberT = TypeVar("NumberT", FloatArray, float)
 
 # Halvings of the clock's range: 2^-45 is far below any tolerance in use.
 _HALVINGS = 45
-
-
-@dataclass(frozen=True, slots=True)
-class PowerShares:
-    """What a device's power is made of, as fractions of its rated power (TDP).
-
-    ``compute`` is the power that running at the data sheet's dense peak and full clock would
-    take, ``memory`` that of streaming at the data sheet's bandwidth. Both may pass 1: that is a
-    device whose limit binds before its peak is reached. Shares carry over to devices that nobody
-    measured. Energy per byte of a link does not scale with the chip, so it is in J/byte; a link to
-    the host counts both its ends and the wire between (assumed; PCIe 5 transceivers draw 5 pJ/bit).
-    """
-
-    idle: float
-    active: float
-    compute: float
-    memory: float
-    joules_per_link_byte: float = 10e-12
-    joules_per_host_byte: float = 50e-12
-    clock_exponent: float = 1.6
-    sustained_limit: float = 0.985
-    lowest_clock: float = 0.15
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""From the graph's vocabulary to loads on a device: each operator kind has its law here."""
+"""From the graph's vocabulary to loads: importing this registers the cost of every law."""
 
-from simulator.roofline.laws.attention import cost as attention
-from simulator.roofline.laws.collective import cost as collective
+from importlib import import_module
+from importlib.util import find_spec
+
 from simulator.roofline.laws.dispatch import cost
-from simulator.roofline.laws.experts import cost as experts
-from simulator.roofline.laws.lookup import cost as lookup
-from simulator.roofline.laws.matmul import cost as matmul
-from simulator.roofline.laws.sequence import cost as sequence
+from simulator.roofline.laws.kinds import folders
 
-__all__ = ["attention", "collective", "cost", "experts", "lookup", "matmul", "sequence"]
+for _folder in folders():
+    if find_spec(f"{_folder}.cost") is not None:
+        import_module(f"{_folder}.cost")
+
+__all__ = ["cost"]

@@ -16,9 +16,11 @@ from simulator.graph.operator import Experts, Lookup
 from simulator.graph.routing import selection
 from simulator.memory.placement import Placement, expert_bytes
 from simulator.memory.reuse import lru_hits, popular_hits, zipf_head_share
-from simulator.roofline.off_device.host_path import HostPath, device_gather
+from simulator.roofline.laws.lookup.constants import LOOKUP
+from simulator.roofline.laws.lookup.formula import gather_time_s
+from simulator.roofline.off_device.host_path import HostPath
 from simulator.roofline.off_device.prefetch import prefetched_step_s
-from simulator.roofline.off_device.traffic import FloatArray, gather_time_s, time_beside_traffic_s
+from simulator.roofline.off_device.traffic import FloatArray, time_beside_traffic_s
 from simulator.specs.offload import TableOffload, WeightOffload
 
 _BASE_KNOTS_S = np.geomspace(1e-6, 1e3, 1040)
@@ -233,7 +235,8 @@ class FetchedRows:
 
     def hot_s(self, tokens: ArrayLike) -> FloatArray:
         """Seconds in which the rows that the device keeps itself are gathered."""
-        law, own = device_gather(self.path.device), self.path.device.bandwidth_bytes_per_s
+        device = self.path.device
+        law, own = device.book.law(LOOKUP).constants, device.bandwidth_bytes_per_s
         count = np.asarray(tokens, dtype=np.float64)
         total = np.zeros(count.shape)
         for op in self.lookups:

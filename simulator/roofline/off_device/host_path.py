@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike
 
 from simulator.memory.tiers import MemorySystem, Tier
 from simulator.roofline.device.device import Device
+from simulator.roofline.laws.lookup.constants import GatherCalibration
+from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
     FloatArray,
-    GatherCalibration,
     HostLinkCalibration,
     copy_time_s,
-    gather_time_s,
     slowdown_beside_copy,
     slowdown_beside_gather,
 )
@@ -137,13 +137,5 @@ def _calibration(technology: str) -> HostLinkCalibration:
     return HostLinkCalibration(
         copy=CopyCalibration(**values["copy"]),
         host_gather=GatherCalibration(**values["host_gather"]),
-        device_gather=GatherCalibration(**values["device_gather"]),
         contention=ContentionCalibration(**values["contention"]),
     )
-
-
-def device_gather(device: Device) -> GatherCalibration:
-    """Constants of gathers from the device's own memory, its own or as measured on an H200."""
-    if "gather" in device.constants:
-        return device.law("gather", GatherCalibration)
-    return _calibration("PCIe").device_gather

@@ -186,7 +186,7 @@ def _host_seconds(
 
     def seconds(tokens: FloatArray) -> FloatArray:
         shape = StepShape.prefill(tokens, 1.0)
-        parts = (part for op in experts for part in cost(op, shape, cpu))
+        parts = (part for op in experts for part in cost(op, shape, cpu, cpu.book))
         return np.asarray(sum((part.time_s for part in parts), start=np.zeros(tokens.shape)))
 
     return seconds

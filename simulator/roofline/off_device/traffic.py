@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulator.roofline.laws.lookup.constants import GatherCalibration
+
 FloatArray = NDArray[np.float64]
 
 
@@ -32,25 +34,6 @@ class CopyCalibration:
 
 
 @dataclass(frozen=True, slots=True)
-class GatherCalibration:
-    """Gathers of rows by a kernel, from host memory over the link or from device memory.
-
-    A row moves in whole granules. Rows beyond ``resident_rows`` miss the address translation
-    cache and are looked up at ``lookups_per_s``; while lookups bind, the share ``exposed`` of the
-    transfer is not hidden behind them. ``floor_s`` is the time of a launched kernel that does
-    almost nothing, ``latency_s`` what comes before the first row.
-    """
-
-    efficiency: float
-    floor_s: float
-    latency_s: float
-    granule_bytes: float
-    lookups_per_s: float
-    resident_rows: float
-    exposed: float
-
-
-@dataclass(frozen=True, slots=True)
 class ContentionCalibration:
     """What a kernel loses to traffic beside it.
 
@@ -65,11 +48,10 @@ class ContentionCalibration:
 
 @dataclass(frozen=True, slots=True)
 class HostLinkCalibration:
-    """Everything that is calibrated about one device's host link and its device-memory gathers."""
+    """Everything that is calibrated about one device's host link."""
 
     copy: CopyCalibration
     host_gather: GatherCalibration
-    device_gather: GatherCalibration
     contention: ContentionCalibration
 
 
@@ -94,31 +76,6 @@ def copy_time_s(
         rate = np.minimum(rate, calibration.pageable_bytes_per_s)
     time = np.maximum(calibration.floor_s, calibration.overhead_s + size / rate)
     return np.where(size > 0, time, 0.0)
-
-
-def gather_time_s(
-    calibration: GatherCalibration,
-    rows: ArrayLike,
-    row_bytes: ArrayLike,
-    bytes_per_s: ArrayLike,
-    *,
-    moves_per_byte: float = 1.0,
-) -> FloatArray:
-    """Seconds that one kernel takes to gather ``rows`` random rows of ``row_bytes`` each.
-
-    ``bytes_per_s`` is the data sheet's bandwidth of what binds: the host link, or device memory,
-    where a gathered byte is read and written (``moves_per_byte`` 2). A gather whose rows were
-    never touched before has no resident rows: ``replace(calibration, resident_rows=0)``.
-    """
-    count = np.asarray(rows, dtype=np.float64)
-    granules = np.ceil(np.asarray(row_bytes, dtype=np.float64) / calibration.granule_bytes)
-    moved = count * granules * calibration.granule_bytes * moves_per_byte
-    transfer = moved / (calibration.efficiency * np.asarray(bytes_per_s, dtype=np.float64))
-    misses = np.maximum(count - calibration.resident_rows, 0.0)
-    lookup = misses / calibration.lookups_per_s
-    streaming = np.maximum(transfer, lookup + calibration.exposed * transfer)
-    time = np.maximum(calibration.floor_s, calibration.latency_s + streaming)
-    return np.where(moved > 0, time, 0.0)
 
 
 def slowdown_beside_copy(

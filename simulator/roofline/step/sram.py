@@ -29,29 +29,11 @@ from simulator.graph.work import WIDE_BITS, compute_datatype, work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
+from simulator.roofline.laws.machine.constants import MACHINE, MachineCalibration
 from simulator.roofline.step.ranks import RankStep
 from simulator.roofline.step.step import StepModel
 from simulator.specs.engine_profile import EngineProfile
 from simulator.units import humane
-
-
-@dataclass(frozen=True, slots=True)
-class MachineCalibration:
-    """Constants of one maker's machine and compiler.
-
-    Args:
-        operation_s: one dependent operation: its instructions and the way across its cores.
-        token_s: sampling a token, its way out to the host and of the next one back in.
-        crossing_s: from one chip's layers to the next chip's.
-        memory_fraction: share of a region's SRAM bandwidth that a layer reaches.
-        peak_fraction: share of peak that many tokens in the pipeline reach.
-    """
-
-    operation_s: float
-    token_s: float
-    crossing_s: float
-    memory_fraction: float
-    peak_fraction: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +71,7 @@ def spread(
             field="devices",
             remedy=f"use at least {needed}",
         )
-    law = device.law(f"machine.{engine}", MachineCalibration)
+    law = device.book.law(MACHINE, engine).constants
     return Machine(chips or needed, layers_of(graph), law)
 
 

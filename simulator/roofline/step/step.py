@@ -109,10 +109,12 @@ class StepModel:
         """Fallbacks that every prediction of this model rests on."""
         shape = StepShape.of(decode_sequences=1, decode_context=1)
         found = dict.fromkeys(
-            note for op in self.graph.operators for part in cost(op, shape, self.device)
+            note
+            for op in self.graph.operators
+            for part in cost(op, shape, self.device, self.device.book)
             for note in part.notes
-        )  # fmt: skip
-        if not self.device.calibrated - {"power"}:
+        )
+        if not self.device.book.calibrated - {"power"}:
             found[
                 f"{self.device.name} has no calibration of its own; "
                 f"class defaults of {self.device.device_class} are used"
@@ -135,7 +137,11 @@ class StepModel:
     def costs(self, op: Operator, step: RankStep) -> list[Load]:
         """Loads of one operator in one micro-batch."""
         layout = self.graph.layout
-        return [part for o, s in placed(op, step, layout) for part in cost(o, s, self.device)]
+        return [
+            part
+            for o, s in placed(op, step, layout)
+            for part in cost(o, s, self.device, self.device.book)
+        ]
 
     def evaluate(self, shape: StepShape) -> StepCost:
         """Cost of each step of ``shape`` (numbers or arrays)."""
@@ -275,8 +281,8 @@ class StepModel:
         busy = sum(by_law.values(), start=np.zeros(()))
         variance = (np.maximum(time_s - busy, 0.0) / time_s * float(self.profile.residual)) ** 2
         for law, seconds in by_law.items():
-            variance = variance + (seconds / time_s * self.device.residual(law)) ** 2
-        prompts = self.device.residuals.get("prompts", 0.0)
+            variance = variance + (seconds / time_s * self.device.book.residual(law)) ** 2
+        prompts = self.device.book.prompts_residual
         if prompts:
             bound = sum(np.where(p.bound == "compute", p.time_s, 0.0) for p in parts)
             variance = variance + (bound / time_s * prompts) ** 2
@@ -326,7 +332,7 @@ class StepModel:
         return sorted(rows, key=lambda r: -r.time_s)
 
     def _source(self, law: str) -> str:
-        return self.device.origin(law)
+        return self.device.book.origin(law)
 
 
 def _part_name(op: Operator, part: Load) -> str:

@@ -30,13 +30,13 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
         return device
     constants = {
         law: _scaled(found, compute, memory, most) if law.split(".")[0] in _SHARED else found
-        for law, found in device.constants.items()
+        for law, found in device.book.constants.items()
     }
     constants = {
         law: _started(found, shares.get(law.split(".")[0], 1.0)) for law, found in constants.items()
     }
-    kernels = {**device.kernels, **families}
-    return replace(device, constants=constants, kernels=kernels, _laws={})
+    book = device.book.with_constants(constants).with_families(families)
+    return replace(device, book=book)
 
 
 def share_of(

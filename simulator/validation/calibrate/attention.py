@@ -6,16 +6,15 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.formula import (
-    AttentionKernel,
-    DecodeCalibration,
-    DeviceRates,
-    PrefillCalibration,
     decode_attention_time_s,
     mla_decode_time_s,
     mla_prefill_time_s,
     prefill_attention_time_s,
 )
+from simulator.roofline.laws.attention.kernels import AttentionKernel
+from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, AttentionRows
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 

@@ -15,19 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.roofline.laws.collective import (
-    NCCL,
-    AllReduceMenu,
-    Fabric,
-    Link,
-    LinkCalibration,
-    Protocol,
-    all_gather_s,
-    all_reduce_s,
-    all_to_all_s,
-    reduce_scatter_s,
-)
-from simulator.roofline.laws.collective.fabric import FloatArray
+from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
+from simulator.roofline.laws.collective.fabric import Fabric, FloatArray
+from simulator.roofline.laws.collective.formula import all_to_all_s
+from simulator.roofline.laws.collective.kernels import NCCL, AllReduceMenu
+from simulator.roofline.laws.collective.menu import all_gather_s, all_reduce_s, reduce_scatter_s
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet, release_of
 from simulator.validation.split import is_score_row

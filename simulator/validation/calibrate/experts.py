@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.graph.routing import ExpertLoads
-from simulator.roofline.laws.experts import formula as grouped
-from simulator.roofline.laws.experts.formula import (
-    GroupedCalibration,
-    GroupedKernelFamily,
-    fused_moe_time_s,
-)
+from simulator.roofline.laws.experts import kernels as grouped
+from simulator.roofline.laws.experts.constants import GroupedCalibration
+from simulator.roofline.laws.experts.formula import fused_moe_time_s
+from simulator.roofline.laws.experts.kernels import GroupedKernelFamily
 from simulator.validation.calibrate.benchmark_routing import PACKED, POWER_LAW, table_loads
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet

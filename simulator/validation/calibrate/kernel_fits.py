@@ -8,10 +8,10 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device
-from simulator.roofline.laws.attention.formula import DeviceRates
-from simulator.roofline.laws.attention.kernels import KERNELS
-from simulator.roofline.laws.experts.formula import GroupedCalibration
-from simulator.roofline.laws.matmul.kernels import FAMILIES as MATMUL_FAMILIES
+from simulator.roofline.laws.attention.constants import DECODE, PREFILL
+from simulator.roofline.laws.experts.constants import GroupedCalibration
+from simulator.roofline.laws.matmul.constants import MATMUL
+from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention import (
     fit_decode,
     fit_prefill,
@@ -91,7 +91,7 @@ def _matmul(path: Path, device: Device) -> KernelFit:
         device.name, device.peaks["bf16"], device.bandwidth_bytes_per_s,
         int(device.units), device.cache_bytes,
     )  # fmt: skip
-    family = MATMUL_FAMILIES[device.kernel("matmul")]
+    family = device.book.law(MATMUL).kernels
     setup = MatmulSetup(facts, family)
     fit = fit_matmul(rows, setup)
     kept = rows.take(rows.kept_back)
@@ -112,20 +112,22 @@ def _attention(path: Path, device: Device) -> KernelFit:
     rows = rows.where(rows.kv_bytes_per_value == 2.0)
     rates = DeviceRates(device.units, device.peaks["bf16"], device.bandwidth_bytes_per_s)
     phase = "decode" if path.name.startswith("generation") else "prefill"
-    law = f"attention.{phase}"
-    kernel = KERNELS[device.kernel(law)]
     kept = rows.where(rows.score)
     if phase == "decode":
+        of_decode = device.book.law(DECODE)
+        law, family, kernel = of_decode.name, of_decode.family, of_decode.kernels
         decode, fit = fit_decode(rows, rates, kernel, cache_bytes=device.cache_bytes)
         predicted = predict_decode_s(kept, rates, kernel, decode, cache_bytes=device.cache_bytes)
         values = {name: getattr(decode, name) for name in type(decode).__slots__}
     else:
+        of_prefill = device.book.law(PREFILL)
+        law, family, kernel = of_prefill.name, of_prefill.family, of_prefill.kernels
         rows, kept = rows.where(rows.query_tokens > 1), kept.where(kept.query_tokens > 1)
         prefill, fit = fit_prefill(rows, rates, kernel)
         predicted = predict_prefill_s(kept, rates, kernel, prefill)
         values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
     constants = intervals(values, fit.standard_errors)
-    return _result(device, law, device.kernel(law), constants, fit.rows, kept.measured_s, predicted)
+    return _result(device, law, family, constants, fit.rows, kept.measured_s, predicted)
 
 
 def _experts(path: Path, device: Device) -> KernelFit:
@@ -163,7 +165,8 @@ def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
         law: intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
         for law, values in constants_of(family, fit).items()
     }
-    kernels = {law: name for law, name in fitted.kernels.items() if law in constants}
+    sections = fitted.book.sections
+    kernels = {law: own for law in constants if (own := sections[law].family) is not None}
     return KernelFit(constants, kernels, {}, fit.rows, tuple(samples))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.roofline.laws.collective import Link, LinkCalibration, Protocol
+from simulator.roofline.laws.collective.constants import LINK, Link, LinkCalibration, Protocol
 from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.specs.calibration import Calibration
 from simulator.validation.calibrate.collective import (
@@ -42,11 +42,12 @@ def fit_links(data: Sequence[Path], target: Target) -> Fitted:
             field="links.scale_up",
             remedy="describe the link in the device's own file first",
         )
+    menu = served.book.law(LINK).kernels
     rows = read_rows(tables, system_of(tables[0], target.hardware.name))
-    fit = calibrate_link(rows, known.fabric, served.all_reduce)
+    fit = calibrate_link(rows, known.fabric, menu)
     kept = [row for row in rows if row.scored]
     new = Link(known.fabric, fit.calibration, known.technology)
-    old_s, new_s = (predict_rows_s(kept, link, served.all_reduce) for link in (known, new))
+    old_s, new_s = (predict_rows_s(kept, link, menu) for link in (known, new))
     measured_s = np.array([row.seconds for row in kept])
     sigma = robust_sigma(np.log(new_s / measured_s))
     section = {

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.roofline.laws.matmul.formula import MatmulCalibration, matmul_time_s
+from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
+from simulator.roofline.laws.elementwise.quantise import QuantiseScheme, quantise_time_s
+from simulator.roofline.laws.matmul.constants import MatmulCalibration
+from simulator.roofline.laws.matmul.formula import matmul_time_s
 from simulator.roofline.laws.matmul.kernels import KernelFamily
-from simulator.roofline.laws.quantise.formula import (
-    ElementwiseCalibration,
-    QuantiseScheme,
-    quantise_time_s,
-)
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet
 from simulator.validation.split import is_score_row

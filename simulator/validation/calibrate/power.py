@@ -10,10 +10,10 @@ import numpy as np
 
 from simulator.roofline.device.power import (
     FloatArray,
-    PowerShares,
     held_clock,
     power_calibration,
 )
+from simulator.roofline.laws.power.constants import PowerShares
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.split import is_score_row
 

@@ -58,7 +58,7 @@ def section_of_rates(
     if "bandwidth" in values and "cache" not in values:
         values["cache"], errors["cache"] = values["bandwidth"], errors["bandwidth"]
     constants: dict[str, dict[str, object]] = {}
-    for law, known in device.constants.items():
+    for law, known in device.book.constants.items():
         own = {
             name: interval(values[rate], errors[rate], 1.0 if rate != "start_s" else np.inf)
             for rate in values
@@ -92,7 +92,7 @@ def _residuals(
     every = robust_sigma(np.concatenate(steps)) if steps else _LEAST_RESIDUAL
     if sum(map(len, steps)) >= _ENOUGH_ROWS:
         laws: Sequence[str] = ("matmul", "elementwise", "attention", "experts")
-        known = (law for law in laws if any(k.startswith(law) for k in device.constants))
+        known = (law for law in laws if any(k.startswith(law) for k in device.book.constants))
         found = {law: round(every, 3) for law in known}
     prompts = by_phase.get("prefill", np.zeros(0))
     if len(prompts) >= _FEW_ROWS:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.graph.operator import Elementwise, Operator
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.costing import cost
+from simulator.roofline.laws.kinds import BENCHMARK
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.calibrate.sequence_tables import ModuleRows
 
@@ -45,11 +46,10 @@ def in_short_repeats(device: Device) -> Device:
 
     Its launches and bandwidths stay those of an engine: a module's kernels run in one graph.
     """
-    prefix = "benchmark."
     changed = {
-        law.removeprefix(prefix): {n: v for n, v in known.items() if n in _AT_FULL_CLOCK}
-        for law, known in device.constants.items()
-        if law.startswith(prefix)
+        law.removeprefix(BENCHMARK): {n: v for n, v in known.items() if n in _AT_FULL_CLOCK}
+        for law, known in device.book.constants.items()
+        if law.startswith(BENCHMARK)
     }
     return with_constants(device, {law: values for law, values in changed.items() if values})
 
@@ -71,7 +71,7 @@ class _Prepared:
         self._small_s = np.zeros_like(rows.measured_s)
         self._free: list[Operator] = []
         for op in rows.operators:
-            loads = cost(op, rows.shape, device)
+            loads = cost(op, rows.shape, device, device.book)
             if any(part.law in fitted for part in loads):
                 self._free.append(op)
                 continue
@@ -84,19 +84,19 @@ class _Prepared:
     def __call__(self, device: Device, condition: Condition) -> FloatArray:
         total = self._fixed_s + condition.extra_s + condition.extra_passes * self._small_s
         for op in self._free:
-            for part in cost(op, self._shape, device):
+            for part in cost(op, self._shape, device, device.book):
                 total = total + part.time_s
         return np.maximum(total, condition.host_s)
 
 
 def with_constants(device: Device, changed: Mapping[str, Mapping[str, float]]) -> Device:
     """``device`` with some constants of some laws replaced; the rest of a law is its class's."""
-    constants = dict(device.constants)
+    constants = device.book.constants
+    replaced = {}
     for law, values in changed.items():
-        wider = law.rsplit(".", 1)[0]
-        known = constants.get(law, constants.get(wider, {}))
-        constants[law] = {**known, **values}
-    return replace(device, constants=constants, _laws={})
+        known = constants.get(law, constants.get(law.rsplit(".", 1)[0], {}))
+        replaced[law] = {**known, **values}
+    return replace(device, book=device.book.with_constants(replaced))
 
 
 Free = Mapping[str, Parameter]

@@ -191,7 +191,7 @@ def fit_family(
     if constants:
         device = with_narrow_kernels(family, device)
         for law, names in family.laws.items():
-            if law in _NARROW and law not in device.kernels:
+            if law in _NARROW and not _has_kernels(law, device):
                 continue
             free |= {f"{law}:{name}": where for name, where in names.items()}
     if not free:
@@ -199,11 +199,16 @@ def fit_family(
     return fit_modules(tables, device, free)
 
 
+def _has_kernels(law: str, device: Device) -> bool:
+    section = device.book.sections.get(law)
+    return section is not None and section.family is not None
+
+
 def with_narrow_kernels(family: Family, device: Device) -> Device:
     """``device`` with kernels of their own for 8-bit entries, which Hopper has."""
     if "fp4" in device.peaks or "nvfp4" in device.peaks:
         return device
-    known = replace(device, kernels={**device.kernels, **family.kernels})
+    known = replace(device, book=device.book.with_families(family.kernels))
     return with_constants(known, {law: {} for law in family.kernels})
 
 

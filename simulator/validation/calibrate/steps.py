@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
+from simulator.roofline.laws.attention.constants import DECODE
+from simulator.roofline.laws.matmul.constants import MATMUL
 from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
@@ -179,7 +181,7 @@ def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
         # Without long contexts at large batches nothing tells the two apart.
         rates = {"cache": rates["bandwidth"], **rates}
     constants = {}
-    for law, found in device.constants.items():
+    for law, found in device.book.constants.items():
         changed = dict(found)
         for rate, value in rates.items():
             for name in rated_names(law, rate):
@@ -188,17 +190,17 @@ def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
         if changed.get("burst_fraction", 1.0) < changed.get("peak_fraction", 0.0):
             changed["burst_fraction"] = changed["peak_fraction"]
         constants[law] = changed
-    return replace(device, constants=constants, _laws={})
+    return replace(device, book=device.book.with_constants(constants))
 
 
 def rates_of(device: Device) -> dict[str, float]:
     """The rates of ``device`` as its matrix products have them."""
-    own = device.constants["matmul"]
+    own = device.book.law(MATMUL).constants
     return {
-        "bandwidth": own["bandwidth_fraction"],
-        "cache": device.constants["attention.decode"]["bandwidth_fraction"],
-        "compute": own["peak_fraction"],
-        "start_s": own["start_s"],
+        "bandwidth": own.bandwidth_fraction,
+        "cache": device.book.law(DECODE).constants.bandwidth_fraction,
+        "compute": own.peak_fraction,
+        "start_s": own.start_s,
     }
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.roofline.laws.lookup.constants import GatherCalibration
+from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.traffic import (
     ContentionCalibration,
     CopyCalibration,
     FloatArray,
-    GatherCalibration,
     copy_time_s,
-    gather_time_s,
 )
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.split import is_score_row

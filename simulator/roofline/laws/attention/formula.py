@@ -10,106 +10,20 @@ for an empty batch. Token counts may be fractional, so a batch of unequal sequen
 at its mean context.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.roofline.laws.arrays import FloatArray, floats
+from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
+from simulator.roofline.laws.attention.kernels import AttentionKernel
 from simulator.roofline.laws.overlap import overlapped
+from simulator.roofline.laws.rates import DeviceRates
 
 # How well key tiles on their way hide behind the work on earlier ones, in the norm
 # (a^p + b^p)^(1/p) of two overlapping times: 1 is not at all, infinity is perfectly.
 _LOAD_OVERLAP_EXPONENT = 6.0
 # The same for softmax beside the matrix products of one tile.
 _SOFTMAX_OVERLAP_EXPONENT = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRates:
-    """A device as attention sees it, at data-sheet (dense) rates.
-
-    ``units`` are the places that hold one work item each: streaming multiprocessors, cores.
-    ``peak_flops`` is for the datatype of the two matrix products.
-    """
-
-    units: float
-    peak_flops: float
-    bandwidth_bytes_per_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionKernel:
-    """Facts of a kernel family, read from its source: how it cuts attention into work items.
-
-    ``tile_rows`` x ``tile_keys`` is the score tile of one inner step; ``wide_tile_rows`` are its
-    rows for head dimensions above 128, which need the registers. ``packs_groups``: the query
-    heads that share a KV head fill one tile together. ``max_splits``: into how many parts a
-    context may be cut; ``splits_ungrouped``: whether also when every query head has its own KV
-    head; ``regroups_queries``: whether grouped queries of a batch are copied into tile order
-    first. ``head_dim_granule``: head dimensions are padded up to a multiple of it.
-    """
-
-    tile_rows: float = 128.0
-    tile_keys: float = 128.0
-    wide_tile_rows: float = 128.0
-    packs_groups: bool = True
-    max_splits: float = 32.0
-    splits_ungrouped: bool = True
-    regroups_queries: bool = False
-    head_dim_granule: float = 32.0
-
-
-@dataclass(frozen=True, slots=True)
-class PrefillCalibration:
-    """What is measured about a device's prefill (and encoder) attention kernel.
-
-    ``matrix_fraction``: of the peak, while multiplying. ``softmax_head_dims``: cost of one
-    exponential in head dimensions' worth of peak multiplications. ``bandwidth_fraction``: of
-    the data sheet, for queries, outputs and KV. ``cache_write_factor``: traffic of storing new
-    keys and values (a separate, scattered kernel; includes quantisation) over the ideal, and
-    ``store_token_s``: what that kernel spends per token however short its row. ``item_s``:
-    start and end of one work item. ``imbalance``: share of the longest item that the last units
-    to finish leave the others waiting. ``sustained_fraction``: clock under an engine's
-    continuous load over that of a benchmark's few short kernels (1 where a power model slows
-    the clock instead). ``latency_s``: launch to first result.
-    """
-
-    matrix_fraction: float
-    softmax_head_dims: float
-    bandwidth_fraction: float
-    cache_write_factor: float
-    store_token_s: float
-    item_s: float
-    imbalance: float
-    sustained_fraction: float
-    latency_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeCalibration:
-    """What is measured about a device's decode attention kernel.
-
-    ``bandwidth_fraction``: of the data sheet, on long reads. ``ramp_bytes``: bytes by which
-    filling the memory pipeline costs as much as reading them. ``cache_speedup``: last-level
-    cache over data-sheet memory bandwidth. ``unit_share``: what one unit alone can stream, over
-    its equal share of the bandwidth. ``matrix_fraction``: of the peak, per padded score tile.
-    ``item_s``: start and end of one work item. ``sequence_s``: scheduling, per sequence of the
-    batch. ``extra_pass_s``: a small kernel beside the main one (merging split contexts,
-    regrouping queries). ``window_item_factor``: items of a sliding window (masked at both ends)
-    over plain ones. ``latency_s``: launch to first result.
-    """
-
-    bandwidth_fraction: float
-    ramp_bytes: float
-    cache_speedup: float
-    unit_share: float
-    matrix_fraction: float
-    item_s: float
-    sequence_s: float
-    extra_pass_s: float
-    window_item_factor: float
-    latency_s: float
 
 
 def _padded(size: FloatArray, granule: float) -> FloatArray:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.fabric import FabricKind
-from simulator.roofline.laws.collective.menu import (
+from simulator.roofline.laws.collective.kernels import (
     ANY,
     NCCL,
     VLLM_AMPERE,

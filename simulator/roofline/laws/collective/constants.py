@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from simulator.roofline.laws.collective.fabric import Fabric
+from simulator.roofline.laws.collective.kernels import AllReduceMenu
+from simulator.roofline.laws.law import LawKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,20 @@ class Link:
     fabric: Fabric
     calibration: LinkCalibration
     technology: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of a device to others of its kind, where it has any."""
+
+    scale_up: Link | None = None
+    scale_out: Link | None = None
+
+    @property
+    def levels(self) -> tuple[Link, ...]:
+        """The links, the nearest first."""
+        return tuple(link for link in (self.scale_up, self.scale_out) if link is not None)
+
+
+LINK: LawKind[Links, AllReduceMenu] = LawKind("link", Links)
+"""Messages between devices; its kernels are the all-reduces that the engine on top has."""

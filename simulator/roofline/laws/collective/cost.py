@@ -9,9 +9,9 @@ from simulator.graph.operator import Collective, ExpertExchange
 from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import rows_of
-from simulator.roofline.device.device import Device
+from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.collective.choice import crossings, spanned
-from simulator.roofline.laws.collective.constants import Link
+from simulator.roofline.laws.collective.constants import LINK, Link, Links
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.roofline.laws.collective.hierarchy import (
@@ -23,17 +23,19 @@ from simulator.roofline.laws.collective.hierarchy import (
 )
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
+from simulator.roofline.laws.rates import Rates
 
 
 @cost.register
-def _collective(op: Collective, shape: StepShape, device: Device) -> list[Load]:
+def _collective(op: Collective, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     rows = rows_of(op, shape)
     message = rows * op.bytes_per_row
+    law, owner = book.law(LINK), rates.name
+    levels = levels_for(owner, law.constants, op.group, op.stride)
     if op.kind == "send":
-        return [_send(op, rows, message, device)]
-    levels = levels_for(device, op.group, op.stride)
+        return [_send(op, rows, message, law.constants.levels[0], levels[-1])]
     if op.kind == "all_reduce":
-        time_s = hierarchical_all_reduce_s(message, op.group, levels, device.all_reduce)
+        time_s = hierarchical_all_reduce_s(message, op.group, levels, law.kernels)
         wire = 2 * message * (op.group - 1) / op.group
     else:
         time_s = _LAWS[op.kind](message, op.group, levels)
@@ -52,31 +54,29 @@ _GATHERED_BYTES = 2.0
 """Rows are gathered as they are and quantised behind, once for all experts."""
 
 
-def levels_for(device: Device, group: int, stride: int = 1) -> Sequence[Link]:
-    """The links that a group of devices communicates over, the nearest first.
+def levels_for(owner: str, links: Links, group: int, stride: int = 1) -> Sequence[Link]:
+    """The links that a group of devices of ``owner`` communicates over, the nearest first.
 
     Raises:
         InputError: the device has no links, or its links join fewer devices.
     """
-    levels = device.levels
+    levels = links.levels
     if not levels:
         raise InputError(
-            f"{device.name} has no link to other devices", field="tp", remedy="use one device"
+            f"{owner} has no link to other devices", field="tp", remedy="use one device"
         )
     joined = int(np.prod([float(link.fabric.devices) for link in levels]))
     if group * stride > joined:
         raise InputError(
-            f"{group * stride} devices exceed the {joined} that {device.name} links together",
+            f"{group * stride} devices exceed the {joined} that {owner} links together",
             field="tp",
             remedy=f"use at most {joined}",
         )
     return spanned(levels, stride)
 
 
-def _send(op: Collective, rows: FloatArray, message: FloatArray, device: Device) -> Load:
+def _send(op: Collective, rows: FloatArray, message: FloatArray, near: Link, far: Link) -> Load:
     """All ``count`` hand-overs between the stages of a pipeline, near ones and far ones."""
-    levels = levels_for(device, op.group, op.stride)
-    near, far = device.levels[0], levels[-1]
     across = crossings(op.count, op.stride, near.fabric.devices)
     time_s = (op.count - across) * send_receive_s(message, near)
     time_s = time_s + across * send_receive_s(message, far)
@@ -84,13 +84,13 @@ def _send(op: Collective, rows: FloatArray, message: FloatArray, device: Device)
 
 
 @cost.register
-def _exchange(op: ExpertExchange, shape: StepShape, device: Device) -> list[Load]:
+def _exchange(op: ExpertExchange, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     """Dispatch or combine: whichever way the mode allows, or the fastest of all.
 
     Gathering brings every row to every rank, so it needs no routing and no balance; sending
     brings a row only where it is computed, and the busiest rank sets the time.
     """
-    levels = levels_for(device, op.devices)
+    levels = levels_for(rates.name, book.law(LINK).constants, op.devices)
     rows = shape.tokens / op.token_shards
     ways: list[tuple[FloatArray, FloatArray]] = []
     if op.mode in ("auto", "all_gather"):
@@ -131,7 +131,7 @@ def _load(
     _, domains = group_sizes(group, levels)
     slowest = levels[0] if float(domains) <= 1 else levels[-1]
     return load(
-        law="link",
+        law=LINK.name,
         time_s=np.where(rows > 0, time_s, 0.0),
         link_bytes=wire,
         link_bytes_per_s=slowest.fabric.bandwidth_bytes_per_s,

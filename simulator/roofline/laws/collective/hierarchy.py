@@ -14,13 +14,14 @@ from simulator.roofline.laws.collective import formula as laws
 from simulator.roofline.laws.collective import menu
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.fabric import FloatArray
+from simulator.roofline.laws.collective.kernels import NCCL, SCALE_OUT, AllReduceMenu
 
 
 def hierarchical_all_reduce_s(
     message_bytes: ArrayLike,
     devices: ArrayLike,
     levels: Sequence[Link],
-    inner_menu: menu.AllReduceMenu = menu.NCCL,
+    inner_menu: AllReduceMenu = NCCL,
 ) -> FloatArray:
     """Reduce-scatter inside, all-reduce of the shards between, all-gather inside.
 
@@ -31,7 +32,7 @@ def hierarchical_all_reduce_s(
     flat_s = menu.all_reduce_s(message, inner, levels[0], inner_menu)
     if np.all(outer == 1):
         return flat_s
-    between_s = hierarchical_all_reduce_s(message / inner, outer, levels[1:], menu.SCALE_OUT)
+    between_s = hierarchical_all_reduce_s(message / inner, outer, levels[1:], SCALE_OUT)
     inside_s = menu.reduce_scatter_s(message, inner, levels[0])
     inside_s = inside_s + menu.all_gather_s(message, inner, levels[0])
     return np.where(outer > 1, inside_s + between_s, flat_s)

@@ -5,26 +5,24 @@ import numpy as np
 from simulator.graph.operator import Experts
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import expert_rows, experts_work
-from simulator.roofline.device.device import Device
+from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
-from simulator.roofline.laws.experts.formula import (
-    KERNEL_FAMILIES,
-    GroupedCalibration,
-    GroupedKernelFamily,
-    fused_moe_time_s,
-)
+from simulator.roofline.laws.experts.constants import EXPERTS
+from simulator.roofline.laws.experts.formula import fused_moe_time_s
+from simulator.roofline.laws.experts.kernels import GroupedKernelFamily
 from simulator.roofline.laws.load import FloatArray, Load, load
+from simulator.roofline.laws.rates import Rates
 
 
 @cost.register
-def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
-    arithmetic = device.arithmetic(op.precision)
-    law = f"experts.{op.precision.name}"
+def _experts(op: Experts, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
+    arithmetic = rates.arithmetic(op.precision)
+    law = book.law(EXPERTS, op.precision.name)
     tokens = shape.tokens * op.data_parallel
     loads = expert_rows(op, shape)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
-    family = KERNEL_FAMILIES[device.kernel(law)]
+    family = law.kernels
 
     def layer_s(family: GroupedKernelFamily) -> FloatArray:
         return fused_moe_time_s(
@@ -34,15 +32,15 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
             op.hidden,
             op.width,
             peak_flops=arithmetic.peak_flops,
-            bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
-            units=device.units,
-            calibration=device.law(law, GroupedCalibration),
+            bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
+            units=rates.units,
+            calibration=law.constants,
             family=family,
             weight_bits=op.precision.weight_bits,
             activation_bits=activation_bits,
             matrices=3 if op.gated else 2,
             sharded=op.expert_parallel > 1,
-            cache_bytes=device.cache_bytes or np.inf,
+            cache_bytes=rates.cache_bytes or np.inf,
         )
 
     time_s, launches = layer_s(family), np.asarray(family.host_launches, dtype=np.float64)
@@ -52,13 +50,13 @@ def _experts(op: Experts, shape: StepShape, device: Device) -> list[Load]:
         launches = np.where(is_larger, family.beyond.host_launches, launches)
     work = experts_work(op, loads, activation_bits)
     one = load(
-        law=law,
+        law=EXPERTS.named(op.precision.name),
         time_s=np.where(tokens > 0, time_s, 0.0),
         datatype=arithmetic.datatype,
         peak_flops=arithmetic.peak_flops,
         flops=work.flops,
         memory_bytes=work.memory_bytes,
-        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
         kernels=launches,
         notes=(arithmetic.fallback,) if arithmetic.fallback else (),
     )

@@ -5,22 +5,22 @@ import numpy as np
 from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import lookup_work
-from simulator.roofline.device.device import Device
+from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
+from simulator.roofline.laws.lookup.constants import LOOKUP
+from simulator.roofline.laws.lookup.formula import gather_time_s
+from simulator.roofline.laws.rates import Rates
 
 
 @cost.register
-def _lookup(op: Lookup, shape: StepShape, device: Device) -> list[Load]:
-    # Here and not above: few models have tables, and memory tiers come with these laws.
-    from simulator.roofline.off_device.host_path import device_gather
-    from simulator.roofline.off_device.traffic import gather_time_s
-
-    own = device.bandwidth_bytes_per_s
+def _lookup(op: Lookup, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
+    own = rates.bandwidth_bytes_per_s
     rows = shape.tokens * op.rows_per_token
-    time_s = gather_time_s(device_gather(device), rows, op.row_bytes, own, moves_per_byte=2.0)
+    constants = book.law(LOOKUP).constants
+    time_s = gather_time_s(constants, rows, op.row_bytes, own, moves_per_byte=2.0)
     one = load(
-        law="gather",
+        law=LOOKUP.name,
         time_s=np.where(rows > 0, time_s, 0.0),
         memory_bytes=lookup_work(op, shape).memory_bytes,
         bandwidth_bytes_per_s=own,

@@ -1,48 +1,15 @@
-"""Small memory-bound kernels: quantising activations, norms, rope, cache writes, residuals.
-
-Each is a launch plus the larger of three times: moving its bytes, walking the rows that one
-unit gets (a thread block a row) and walking the longest row. On real engines the launch is most
-of it, which is why kernels must be counted as well as bytes.
-"""
+"""Small kernels that quantise activations: passes whose scales may need a maximum first."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from simulator.roofline.laws.arrays import FloatArray
+from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
+from simulator.roofline.laws.elementwise.formula import elementwise_time_s
+
 ArrayLike = Any
-
-
-@dataclass(frozen=True, slots=True)
-class ElementwiseCalibration:
-    """What measurement adds to the data sheet for small kernels of one device."""
-
-    launch_s: float
-    """One kernel that moves next to nothing, inside a captured graph (seconds)."""
-    bandwidth_fraction: float
-    """Share of the memory bandwidth that a streaming kernel reaches."""
-    row_s: float = 0.0
-    """Device time for each row (thread block) started (seconds)."""
-    element_s: float = 0.0
-    """Time for each element of one row: the row's own serial walk (seconds)."""
-    reduce_s: float = 0.0
-    """Further time for each row whose maximum must be known before it is written (seconds)."""
-    sync_s: float = 0.0
-    """Waiting once for such a maximum: the reduction's own latency (seconds)."""
-    atomic_s: float = 0.0
-    """Time for each row that updates one maximum for the whole tensor (seconds)."""
-    reduce_bandwidth_fraction: float = 1.0
-    """Share of the memory bandwidth that a pass for such a maximum reaches."""
-
-    def __post_init__(self) -> None:
-        """Refuse constants that no machine can have (ValueError names the field)."""
-        if not 0.0 < self.bandwidth_fraction <= 1.0:
-            raise ValueError(f"bandwidth_fraction must lie in (0, 1]: {self.bandwidth_fraction}")
-        for name in ("launch_s", "row_s", "element_s", "reduce_s", "sync_s", "atomic_s"):
-            if getattr(self, name) < 0.0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +40,6 @@ PER_GROUP_16 = QuantiseScheme("per-group-16", group=16, scale_bits=8.0)
 """One 8-bit scale for 16 neighbours (NVFP4): one pass."""
 
 SCHEMES = {s.name: s for s in (STATIC, PER_TOKEN, PER_TENSOR, PER_GROUP_128, PER_GROUP_16)}
-
-
-def elementwise_time_s(
-    moved_bytes: ArrayLike,
-    *,
-    bandwidth_bytes_per_s: float,
-    calibration: ElementwiseCalibration,
-    kernels: ArrayLike = 1.0,
-    rows: ArrayLike = 0.0,
-    row_elements: ArrayLike = 0.0,
-) -> FloatArray:
-    """Seconds of ``kernels`` small kernels that together move ``moved_bytes`` (read + written).
-
-    ``rows`` and ``row_elements`` describe kernels that give each row to a thread block; leave
-    them out for kernels that split their work evenly. Arrays broadcast.
-    """
-    bandwidth = bandwidth_bytes_per_s * calibration.bandwidth_fraction
-    busy_s = np.maximum(
-        np.asarray(moved_bytes, np.float64) / bandwidth,
-        np.maximum(
-            np.asarray(rows, np.float64) * calibration.row_s,
-            np.asarray(row_elements, np.float64) * calibration.element_s,
-        ),
-    )
-    return np.asarray(np.asarray(kernels, np.float64) * calibration.launch_s + busy_s, np.float64)
 
 
 def quantise_time_s(

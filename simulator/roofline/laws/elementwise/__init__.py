@@ -1,0 +1,1 @@
+"""Small kernels that only move bytes."""

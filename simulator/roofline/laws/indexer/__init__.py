@@ -1,0 +1,1 @@
+"""Scoring every earlier entry and picking the best."""

@@ -1,0 +1,1 @@
+"""Machines that hold all weights in SRAM."""

@@ -1,1 +1,0 @@
-"""Quantising activations before a product."""

@@ -1,0 +1,1 @@
+"""States carried from token to token."""

@@ -1,1 +1,0 @@
-"""Recurrences, indexers, elementwise work and norms along a sequence."""

@@ -1,0 +1,1 @@
+"""Attention to entries that a scorer picked."""

@@ -1,0 +1,142 @@
+"""The law book: every name is checked when a device is resolved, and laws are built once."""
+
+from dataclasses import dataclass, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.errors import InputError
+from simulator.roofline.device.device import resolve
+from simulator.roofline.device.law_book import law_book
+from simulator.roofline.laws.attention.constants import DECODE
+from simulator.roofline.laws.book import LawBook
+from simulator.roofline.laws.experts.constants import EXPERTS
+from simulator.roofline.laws.kinds import built_in, is_law, kind_of, names_of_laws
+from simulator.roofline.laws.law import LawKind
+from simulator.roofline.laws.lookup.constants import LOOKUP
+from simulator.roofline.laws.machine.constants import MACHINE
+from simulator.roofline.laws.matmul.constants import MATMUL
+from simulator.specs import catalogue
+from simulator.specs.calibration import Calibration
+
+GPU = catalogue.class_calibration("datacenter-gpu")
+
+
+def own(**parts) -> Calibration:
+    return Calibration.model_validate({"measured_with": "a test", **parts})
+
+
+def book(**parts) -> LawBook:
+    return law_book("my-chip", GPU, own(**parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "field", "nearest"),
+    [
+        ({"constants": {"matmull": {"start_s": 1e-6}}}, "constants.matmull", "matmul"),
+        ({"constants": {"matmul.fp9": {"start_s": 1e-6}}}, "constants.matmul.fp9", "matmul.fp8"),
+        ({"constants": {"attention": {"item_s": 1e-6}}}, "constants.attention", "attention.decode"),
+        ({"constants": {"matmul": {"start": 1e-6}}}, "constants.matmul.start", "start_s"),
+        ({"constants": {"matmul": {"overlap": 0.5}}}, "constants.matmul", "overlap"),
+        ({"constants": {"power": {"idel": 0.1}}}, "constants.power.idel", "idle"),
+        ({"constants": {"link": {"base_s": 0.1}}}, "constants.link.base_s", "scale_up"),
+        ({"kernels": {"matmul": "my-kernels"}}, "kernels.matmul", "cublas"),
+        ({"kernels": {"expert": "triton"}}, "kernels.expert", "experts"),
+        ({"residual": {"prompt": 0.1}}, "residual.prompt", "prompts"),
+        ({"residual": {"attention.decod": 0.1}}, "residual.attention.decod", "attention.decode"),
+        ({"constants": {"machine.cerebra": {}}}, "constants.machine.cerebra", "machine.cerebras"),
+        ({"constants": {"benchmark.matmul.fp9": {}}}, "benchmark.matmul.fp9", "matmul.fp8"),
+    ],
+)
+def test_a_name_that_no_law_knows_is_refused_where_the_device_is_resolved(parts, field, nearest):
+    with pytest.raises(InputError) as refused:
+        book(**parts)
+    assert refused.value.file == "my-chip"
+    assert field in refused.value.field
+    assert nearest in str(refused.value)
+
+
+def test_every_device_of_the_catalogue_has_a_book_without_an_unknown_name():
+    for hardware in catalogue.all_hardware():
+        for engine in hardware.engines:
+            found = resolve(hardware, engine).book
+            for kind in built_in().values():
+                if kind is not MACHINE or found.has(MACHINE):
+                    assert isinstance(found.law(kind).constants, kind.constants)
+
+
+def test_a_variant_is_laid_over_the_wider_law_and_a_device_over_its_class():
+    found = book(constants={"matmul": {"start_s": 9e-6}, "matmul.fp8": {"overlap": 3.5}})
+    plain, fp8 = found.law(MATMUL), found.law(MATMUL, "fp8")
+    assert (plain.constants.start_s, plain.origin) == (9e-6, "a test")
+    # The class says how fast 8-bit products start, which is narrower than the device's own word.
+    assert fp8.constants.start_s == GPU.constants["matmul.fp8"]["start_s"].value
+    assert (fp8.constants.overlap, plain.constants.overlap) == (3.5, 2.27)
+    assert found.law(MATMUL, "int8") is plain
+    assert plain.is_calibrated and not found.law(EXPERTS).is_calibrated
+
+
+def test_a_law_carries_its_kernels_its_error_and_the_bounds_of_its_constants():
+    given_bounds = {"value": 0.8, "low": 0.7, "high": 0.9}
+    found = book(
+        constants={"matmul": {"peak_fraction": given_bounds}},
+        kernels={"matmul": "cublas"},
+        residual={"attention": 0.11, "matmul.fp8": 0.22},
+    )
+    law = found.law(MATMUL)
+    assert (law.family, law.kernels.name) == ("cublas", "cublas")
+    assert law.bounds["peak_fraction"] == (0.7, 0.9)
+    assert found.law(DECODE).residual == 0.11
+    assert found.law(MATMUL, "fp8").residual == 0.22
+    # A narrower value without bounds is not given those of the wider one.
+    assert "peak_fraction" not in found.law(MATMUL, "fp8").bounds
+
+
+def test_what_no_section_tells_is_built_from_defaults_or_refused_by_name():
+    bare = LawBook("my-chip", {})
+
+    @dataclass(frozen=True)
+    class Doubling:
+        factor: float = 2.0
+
+    kind: LawKind[Doubling, None] = LawKind("doubling", Doubling)
+    assert bare.law(kind).constants == Doubling()
+    with pytest.raises(InputError, match="missing calibration constant") as refused:
+        bare.law(LOOKUP)
+    assert refused.value.file == "my-chip"
+
+
+def test_benchmarks_constants_hold_in_benchmarks_alone():
+    found = book(
+        constants={
+            "benchmark.matmul.fp8": {"peak_fraction": 0.6, "burst_fraction": 0.9},
+            "matmul.fp8": {"start_s": 7e-6},
+        }
+    )
+    cool = found.in_benchmark(MATMUL, "fp8")
+    assert (cool.constants.burst_fraction, cool.constants.start_s) == (0.9, 7e-6)
+    assert found.law(MATMUL, "fp8").constants.burst_fraction != 0.9
+    assert found.in_benchmark(MATMUL, "nvfp4") is found.law(MATMUL, "nvfp4")
+
+
+def test_an_engines_changes_make_a_new_book_and_leave_the_old_one():
+    found = book()
+    faster = found.with_constants({"matmul": {**found.constants["matmul"], "start_s": 0.0}})
+    assert faster.law(MATMUL).constants.start_s == 0.0 < found.law(MATMUL).constants.start_s
+    other = found.with_families({"matmul": "gguf"})
+    assert (other.law(MATMUL).family, found.law(MATMUL).family) == ("gguf", "generic")
+    with pytest.raises(InputError, match="gguf"):
+        found.with_families({"matmul": "ggu"})
+
+
+@given(st.sampled_from(sorted(names_of_laws())))
+def test_every_name_belongs_to_the_law_whose_constants_it_tells(name):
+    kind = kind_of(name)
+    assert kind is not None
+    assert name == kind.name or name.removeprefix(kind.name + ".") in kind.variants
+    assert is_law(name) and not is_law(name + ".x")
+    constant = next(iter(fields(kind.constants))).name
+    with pytest.raises(InputError, match=f"{name}.{constant}_") as refused:
+        book(constants={name: {f"{constant}_": 0.5}})
+    assert refused.value.problem == "unknown calibration constant"
