@@ -21,7 +21,6 @@ from simulator.validation.calibrate.matmul import (
     predict_rows,
     read_gemm_table,
     read_lab_gemm,
-    score,
 )
 from simulator.validation.split import is_score_row
 
@@ -55,8 +54,11 @@ def made_rows(setup, calibration, values=None):
 
 
 def test_fit_finds_the_constants_that_made_the_rows():
-    fit = fit_matmul(made_rows(STEADY, TRUTH), STEADY)
-    assert fit.scored.mean < 0.02
+    rows = made_rows(STEADY, TRUTH)
+    fit = fit_matmul(rows, STEADY)
+    kept = rows.take(rows.kept_back)
+    said_s = predict_rows(kept, STEADY, fit.calibration, {})
+    assert np.mean(np.abs(said_s / kept.seconds - 1)) < 0.02
     assert fit.calibration.peak_fraction == pytest.approx(0.6, rel=0.03)
     assert fit.calibration.bandwidth_fraction == pytest.approx(0.85, rel=0.05)
     assert fit.calibration.start_s == pytest.approx(3e-6, rel=0.1)
@@ -94,13 +96,6 @@ def test_scheme_without_its_constants_is_refused():
     setup = replace(STEADY, condition=Condition(scheme=STATIC))
     with pytest.raises(ValueError, match="elementwise"):
         predict_rows(made_rows(STEADY, TRUTH), setup, TRUTH, {})
-
-
-def test_score_counts_rows_and_seconds():
-    result = score(np.array([1.1, 8.0]), np.array([1.0, 10.0]))
-    assert result.mean == pytest.approx(0.15)
-    assert result.time_weighted == pytest.approx(2.1 / 11.0)
-    assert result.bias == pytest.approx((1.1 * 0.8) ** 0.5)
 
 
 def test_lab_points_are_read_and_split_by_shape(tmp_path):

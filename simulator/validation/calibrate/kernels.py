@@ -1,13 +1,17 @@
 """Laws of a compute engine, fitted to tables of single kernels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from simulator.roofline.device.device import Device
 from simulator.specs.calibration import Calibration
-from simulator.validation.calibrate.fitted import Fitted, Target
+from simulator.validation.calibrate.fitted import Fitted, Target, calibration_over
 from simulator.validation.calibrate.kernel_fits import fit_kernel_table, is_fitted
 from simulator.validation.calibrate.measured_files import measured_files
+from simulator.validation.kernels import is_scored, table_samples
+from simulator.validation.score import Sample
+from simulator.validation.systems import system_of
 
 
 def fit_kernels(data: Sequence[Path], target: Target) -> Fitted:
@@ -26,10 +30,19 @@ def fit_kernels(data: Sequence[Path], target: Target) -> Fitted:
         "constants": {law: c for one in found for law, c in one.constants.items()},
         "residual": {law: r for one in found for law, r in one.residual.items()},
     }
+    calibration = Calibration.model_validate(section)
+    known = target.hardware.engines[target.device.engine].calibration
+    new = target.with_section(calibration_over(calibration, known))
     return Fitted(
         "engines",
         target.device.engine,
-        Calibration.model_validate(section),
-        before=(),
-        after=tuple(sample for one in found for sample in one.samples),
+        calibration,
+        before=tuple(_scored(tables, target.device)),
+        after=tuple(_scored(tables, new)),
     )
+
+
+def _scored(tables: Sequence[Path], device: Device) -> Iterator[Sample]:
+    for path in tables:
+        if is_scored(path):
+            yield from table_samples(path, device, system_of(path, device.name))
