@@ -1,7 +1,6 @@
 """Calibrating the matrix-product law: what is read, what is kept back, what a fit finds."""
 
 import builtins
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +17,9 @@ from simulator.validation.calibrate.matmul import (
     GemmRows,
     MatmulSetup,
     fit_matmul,
+    lab_gemm_rows,
     predict_rows,
     read_gemm_table,
-    read_lab_gemm,
 )
 from simulator.validation.split import is_score_row
 
@@ -98,15 +97,11 @@ def test_scheme_without_its_constants_is_refused():
         predict_rows(made_rows(STEADY, TRUTH), setup, TRUTH, {})
 
 
-def test_lab_points_are_read_and_split_by_shape(tmp_path):
-    path = tmp_path / "micro.json"
+def test_lab_points_are_read_and_split_by_shape():
     point = {"prec": "bf16", "M": 8, "N": 4096, "K": 4096, "s": 1e-5}
-    path.write_text(json.dumps({"gemm": [point, {**point, "prec": "fp8"}]}))
-    rows = read_lab_gemm(path, "h200", "bf16")
+    rows = lab_gemm_rows([point, {**point, "prec": "fp8"}], "h200", "bf16")
     assert (rows.m[0], rows.n[0], rows.k[0], rows.seconds[0]) == (8, 4096, 4096, 1e-5)
     assert rows.kept_back[0] == is_score_row("gemm/h200/bf16/8x4096x4096")
-    with pytest.raises(ValueError, match="int8"):
-        read_lab_gemm(path, "h200", "int8")
 
 
 def test_kernel_table_is_read_in_seconds_and_one_datatype(tmp_path):

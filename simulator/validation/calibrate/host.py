@@ -20,6 +20,7 @@ from simulator.validation.calibrate.section import intervals, robust_sigma
 from simulator.validation.calibrate.traffic import (
     DEVICE_GATHER_RANGES,
     HOST_GATHER_RANGES,
+    MOVES_IN_DEVICE,
     Timed,
     duplex_efficiency,
     fit_contention,
@@ -35,9 +36,6 @@ DOCUMENT = "a document (JSON) with pcie, gather or overlap, see docs/calibration
 
 GATHER_BLOCKS = 16
 """Thread blocks of the gather that runs beside the kernels of ``overlap``."""
-
-_MOVES_IN_DEVICE = 2.0
-"""A byte gathered from device memory is read and written there."""
 
 
 def fit_host(data: Sequence[Path], target: Target) -> Fitted:
@@ -112,7 +110,7 @@ def _floor_s(gathers: Sequence[Mapping[str, Any]], target: Target) -> float:
     near = timed_gathers(gathers, "hbm", target.hardware.name)
     if not len(near.seconds):
         return known.floor_s
-    return fit_gathers(near, own, known, DEVICE_GATHER_RANGES, _MOVES_IN_DEVICE)[0].floor_s
+    return fit_gathers(near, own, known, DEVICE_GATHER_RANGES, MOVES_IN_DEVICE)[0].floor_s
 
 
 def _contention(

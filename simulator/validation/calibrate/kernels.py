@@ -6,9 +6,10 @@ from pathlib import Path
 
 from simulator.roofline.device.device import Device
 from simulator.specs.calibration import Calibration
+from simulator.validation.calibrate.documents import document_samples, fit_document
 from simulator.validation.calibrate.fitted import Fitted, Target, calibration_over
 from simulator.validation.calibrate.kernel_fits import fit_kernel_table, is_fitted
-from simulator.validation.calibrate.measured_files import measured_files
+from simulator.validation.calibrate.measured_files import is_document, measured_files
 from simulator.validation.kernels import is_scored, table_samples
 from simulator.validation.score import Sample
 from simulator.validation.systems import system_of
@@ -20,8 +21,11 @@ def fit_kernels(data: Sequence[Path], target: Target) -> Fitted:
     Raises:
         InputError: no table of a law that can be fitted.
     """
-    tables = measured_files(data, is_fitted, "tables of kernels (Parquet)")
-    found = [fit_kernel_table(path, target.device) for path in tables]
+    tables = measured_files(data, _is_fitted, "tables of kernels (Parquet)")
+    found = [
+        (fit_document if is_document(path) else fit_kernel_table)(path, target.device)
+        for path in tables
+    ]
     section = {
         "measured_with": "kernels: " + ", ".join(f"{p.parent.name}/{p.name}" for p in tables),
         "as_of": date.today().isoformat(),
@@ -42,7 +46,13 @@ def fit_kernels(data: Sequence[Path], target: Target) -> Fitted:
     )
 
 
+def _is_fitted(path: Path) -> bool:
+    return is_document(path) or is_fitted(path)
+
+
 def _scored(tables: Sequence[Path], device: Device) -> Iterator[Sample]:
     for path in tables:
-        if is_scored(path):
+        if is_document(path):
+            yield from document_samples(path, device)
+        elif is_scored(path):
             yield from table_samples(path, device, system_of(path, device.name))

@@ -6,10 +6,10 @@ table measured beside the product is its :class:`Condition`; only the product's 
 become the device's calibration.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +144,12 @@ def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
     return _gemm_rows(m, n, k, column["latency"][chosen] * 1e-3, kernels[chosen], device, datatype)
 
 
-def read_lab_gemm(path: Path, device: str, precision: str) -> GemmRows:
-    """Rows of one precision (``bf16`` or ``fp8``) from the laboratory's ``micro.json``."""
-    points = [p for p in json.loads(path.read_text())["gemm"] if p["prec"] == precision]
-    if not points:
-        raise ValueError(f"{path} has no gemm points of precision {precision}")
-    m, n, k, seconds = (np.array([p[key] for p in points]) for key in ("M", "N", "K", "s"))
+def lab_gemm_rows(rows: Sequence[Mapping[str, Any]], device: str, precision: str) -> GemmRows:
+    """The products of one precision (``bf16`` or ``fp8``) among rows of a document's ``gemm``."""
+    points = [row for row in rows if row["prec"] == precision]
+    m, n, k, seconds = (
+        np.array([float(row[key]) for row in points]) for key in ("M", "N", "K", "s")
+    )
     kernels = np.full(len(points), "lab")
     return _gemm_rows(m, n, k, seconds, kernels, device, precision)
 

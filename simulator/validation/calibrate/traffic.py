@@ -39,6 +39,10 @@ DEVICE_GATHER_RANGES: Mapping[str, Parameter] = {
 }
 
 
+MOVES_IN_DEVICE = 2.0
+"""A byte gathered from device memory is read and written there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
     """Timed points as arrays: size of a copy or row (bytes), rows, seconds, kept for scoring."""
