@@ -9,7 +9,6 @@ import numpy as np
 
 from simulator.simulate.predict import decode_steps, deployment_of
 from simulator.simulate.setup import resolve_setup
-from simulator.specs.precision import precision_names
 
 _ROWS = 20_000
 
@@ -40,7 +39,6 @@ def main() -> None:
             f"first {first_s * 1e3:.0f} ms, again {build_s * 1e3:.1f} ms, "
             f"{rows_per_s:,.0f} decode steps/s"
         )
-    print(len(precision_names()), "precisions")
 
 
 if __name__ == "__main__":

@@ -36,13 +36,27 @@ class InputError(Exception):
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
 
+class FieldError(ValueError):
+    """A value that one field cannot have; whoever reads the file says which file and field.
+
+    Args:
+        problem: what is wrong, in one sentence without a full stop.
+        remedy: what would make it right.
+    """
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(problem)
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """Suggest the known names closest to ``name`` as a sentence for an error message."""
-    known = sorted(set(known))
-    close = get_close_matches(name.lower(), known, n=count, cutoff=0.5)
+    spelled = {k.lower(): k for k in sorted(set(known))}
+    sought = name.lower()
+    close = get_close_matches(sought, spelled, n=count, cutoff=0.5)
     if not close:
-        close = [k for k in known if name.lower() in k or k in name.lower()][:count]
+        close = [k for k in spelled if sought in k or k in sought][:count]
     if close:
-        return "did you mean " + " or ".join(close) + "?"
-    shown = ", ".join(known[:12])
-    return f"known: {shown}" + (", …" if len(known) > 12 else "")
+        return "did you mean " + " or ".join(spelled[k] for k in close) + "?"
+    shown = ", ".join(list(spelled.values())[:12])
+    return f"known: {shown}" + (", …" if len(spelled) > 12 else "")

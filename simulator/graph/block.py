@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from simulator.graph.operator import Elementwise, Operator
-from simulator.specs.kinds.kind import (
-    AttentionKind,
-    FeedforwardKind,
-    Kind,
-    LookupKind,
-    ResidualKind,
-)
+from simulator.specs.kinds.kind import AttentionKind, Kind
 from simulator.specs.precision import CacheFormat, Precision
 
 
@@ -72,7 +66,7 @@ def lower(part: Kind, _context: BlockContext) -> list[Operator]:
 
 
 class Block(Kind):
-    """A part that says itself what it computes."""
+    """A part that says itself what it computes; with the base of its role, a kind of one's own."""
 
     @abstractmethod
     def operators(self, context: BlockContext) -> list[Operator]:
@@ -81,18 +75,6 @@ class Block(Kind):
 
 class AttentionBlock(Block, AttentionKind):
     """A kind of attention of one's own: one class with all that is known of it."""
-
-
-class FeedforwardBlock(Block, FeedforwardKind):
-    """A kind of feed-forward of one's own."""
-
-
-class ResidualBlock(Block, ResidualKind):
-    """A kind of residual stream of one's own."""
-
-
-class LookupBlock(Block, LookupKind):
-    """A kind of table of one's own."""
 
 
 @lower.register

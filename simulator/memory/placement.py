@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.graph.build import Graph
-from simulator.graph.operator import Experts, Matmul
+from simulator.graph.operator import Experts, Matmul, Operator
 from simulator.specs.offload import WeightOffload
 from simulator.units import humane
 
@@ -153,11 +153,11 @@ def _experts_away(graph: Graph, settings: WeightOffload) -> Placement:
     return Placement(away, layer_bytes(graph), graph.weight_bytes, away_bytes, buffers)
 
 
-def _in_layers(op: object) -> bool:
+def _in_layers(op: Operator) -> bool:
     return isinstance(op, Experts) or (isinstance(op, Matmul) and op.rows == "tokens")
 
 
-def _bytes(op: object) -> float:
+def _bytes(op: Operator) -> float:
     if isinstance(op, Experts):
         return op.count * op.parameters / op.expert_parallel * op.precision.weight_bytes
     if isinstance(op, Matmul):

@@ -14,9 +14,6 @@ from simulator.specs.memory_class import memory_class
 from simulator.specs.offload import Offload
 from simulator.units import humane
 
-TIERS = ("cache", "device", "host", "cxl", "storage", "remote")
-"""Names of tiers, near to far."""
-
 _USUAL_HOST_BYTES = {"datacenter-gpu": 256e9, "tpu": 192e9}
 """A device's share of the memory of its host, where nobody says (assumed)."""
 
@@ -31,11 +28,10 @@ class Tier:
     """A place where bytes live, as one device sees it.
 
     Args:
-        name: one of ``TIERS``.
+        name: ``cache``, ``device``, ``host``, ``cxl``, ``storage`` or ``remote``, near to far.
         bandwidth_bytes_per_s: of the memory itself; infinite where only its link binds.
         granule_bytes: the least that moves.
         path: names of the links that bytes cross on their way to the device, none for its own.
-        usd_per_gigabyte: purchase, where anybody named a price.
     """
 
     name: str
@@ -45,7 +41,6 @@ class Tier:
     latency_s: float
     granule_bytes: float
     joules_per_byte: float
-    usd_per_gigabyte: float | None
     path: tuple[str, ...] = ()
 
 
@@ -57,7 +52,7 @@ class SharedLink:
     """
 
     name: str
-    technology: str
+    link_class: str
     bandwidth_bytes_per_s: float
     used_bytes_per_s: float = 0.0
     calibration: Calibration | None = None
@@ -158,10 +153,10 @@ def memory_system(hardware: Hardware, settings: Offload | None = None) -> Memory
         tiers["storage"] = replace(found, bandwidth_bytes_per_s=rate)
     kv = settings.kv
     if kv is not None and kv.remote and kv.remote_bandwidth is not None:
-        links["network"] = SharedLink("network", "network", kv.remote_bandwidth)
+        links["network"] = SharedLink("network", "pcie", kv.remote_bandwidth)
         tiers["remote"] = Tier(
             "remote", "network", kv.remote, kv.remote_bandwidth, NETWORK_LATENCY_S, 4096.0,
-            1e-9, None, (*path, "network"),
+            1e-9, (*path, "network"),
         )  # fmt: skip
     return MemorySystem(hardware.name, tiers, links, unified)
 
@@ -182,7 +177,6 @@ def _host(
 def _tier(name: str, memory: MemoryTier, path: tuple[str, ...]) -> Tier:
     usual = memory_class("SRAM" if name == "cache" else memory.technology)
     bandwidth = memory.bandwidth or usual.bandwidth
-    price = memory.usd_per_gigabyte or usual.usd_per_gigabyte
     return Tier(
         name=name,
         technology=memory.technology or "memory",
@@ -191,13 +185,12 @@ def _tier(name: str, memory: MemoryTier, path: tuple[str, ...]) -> Tier:
         latency_s=float(memory.latency or usual.latency),
         granule_bytes=float(memory.granularity or usual.granularity),
         joules_per_byte=float(memory.energy_per_byte or usual.energy_per_byte),
-        usd_per_gigabyte=None if price is None else float(price),
         path=path,
     )
 
 
 def _link(link: Link, used: float) -> SharedLink:
-    return SharedLink("host", link.technology, float(link.bandwidth), used, link.calibration)
+    return SharedLink("host", link.link_class, float(link.bandwidth), used, link.calibration)
 
 
 def shared_bandwidth_bytes_per_s(system: MemorySystem, background_bytes_per_s: float) -> float:

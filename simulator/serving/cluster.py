@@ -9,7 +9,7 @@ import simpy
 
 from simulator.errors import InputError
 from simulator.serving.outcome.recorder import Recorder
-from simulator.serving.outcome.records import REJECTED, Counters, Records
+from simulator.serving.outcome.records import LOST, REJECTED, Counters, Records
 from simulator.serving.outcome.timeline import StepEvent, Timeline
 from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.policies.routing import Router
@@ -221,7 +221,7 @@ class Cluster:
         if self._restarts_to_come:
             self.homeless.append(request)
         else:
-            self._done(request, self.env.now, REJECTED)
+            self._done(request, self.env.now, LOST)
 
     def _done(self, request: Request, finished_s: float, status: int) -> None:
         self._recorder.write(request, finished_s, status)
@@ -343,6 +343,8 @@ def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ..
         raise InputError("prefill and decode replicas need each other", field="deployment")
     if "prefill" in roles and settings.transfer is None:
         raise InputError("prefill and decode replicas need a link", field="deployment")
+    for pool in pools:
+        _check_lengths(table, [other.limits for other in pools if other.role == pool.role], pool)
     count = sum(pool.replicas for pool in pools)
     for failure in settings.failures:
         if not 0 <= failure.replica < count:
@@ -352,3 +354,31 @@ def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ..
             )  # fmt: skip
         if failure.restart_s is not None and failure.restart_s <= failure.at_s:
             raise InputError("a restart must come after the failure", field="deployment.failures")
+
+
+def _check_lengths(table: RequestTable, limits: list[EngineLimits], pool: Pool) -> None:
+    """Refuse a workload of which no replica of a role could ever serve anything.
+
+    Raises:
+        InputError: says which lengths are too long for what.
+    """
+    who = "a replica" if pool.role == "both" else f"a {pool.role} replica"
+    lengths = table.input_tokens
+    if pool.role != "prefill":
+        lengths = lengths + table.output_tokens
+    shortest, most = int(lengths.min()), max(own.longest_request for own in limits)
+    if shortest > most:
+        raise InputError(
+            f"every request is longer ({shortest} tokens or more) than the {most} that {who} "
+            "can hold",
+            field="workload",
+            remedy="shorten the requests, or give the cache more memory (precision, tp)",
+        )
+    shortest, most = int(table.input_tokens.min()), max(own.longest_prompt for own in limits)
+    if shortest > most:
+        raise InputError(
+            f"every prompt is longer ({shortest} tokens or more) than the {most} that a step of "
+            f"{who} takes, and its engine does not spread prompts over steps",
+            field="max_batched_tokens",
+            remedy=f"max_batched_tokens of {shortest} or more, or chunked_prefill true",
+        )

@@ -17,7 +17,7 @@ from simulator.simulate.predict import (
     predict,
     prefill_steps,
 )
-from simulator.simulate.prediction import keys, prediction
+from simulator.simulate.prediction import keys, steps_predicted
 from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Economics
 
@@ -131,7 +131,7 @@ def _predict_group(cases: list[dict[str, Any]], economics: Economics) -> list[An
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        answered = prediction(setup, economics, phase, figures, figures.pop("sigma")).rows()
+        answered = steps_predicted(setup, economics, phase, figures).rows()
     upcoming = iter(answered)
     return [
         next(upcoming) if good[i] else _refusal(setup, step, batch[i : i + 1], context[i : i + 1])

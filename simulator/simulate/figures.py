@@ -8,11 +8,12 @@ given by whoever asks the question.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from simulator.economics.cost import token_cost
+from simulator.economics.cost import DevicePrice, token_cost, usd_per_second
 from simulator.serving.outcome.metrics import ServingMetrics
+from simulator.specs.scenario import Economics
 from simulator.units import between, humane, money, percent, seconds, significant
 
 Unit = Literal[
@@ -24,7 +25,8 @@ Value: TypeAlias = Any
 
 Known: TypeAlias = Mapping[str, Value]
 """Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
-``prefill_share`` (of the cost) and ``usd_per_s`` (None without a price)."""
+``prefill_share`` (of the cost), and ``usd_per_s`` (None without a price) with its ``_low`` and
+``_high`` by the cheapest and the dearest offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ PRINTERS: Mapping[Unit, Printer] = {
     "text": Printer(str),
 }
 
-Error = Literal["step", "power"]
-"""What makes a figure uncertain: the time of a step, or the power that it draws."""
+Error = Literal["step", "power", "price"]
+"""What makes a figure uncertain: the time of a step, the power that it draws, or a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Figure:
     def number(self, value: float | None) -> str:
         """The number alone, where its unit stands elsewhere."""
         return PRINTERS[self.unit].number(value)
+
+    @property
+    def is_of_outcome(self) -> bool:
+        """Whether it follows from what a simulation measured, and moves when that does."""
+        return self.measured is not None or self.derived is not None
 
     @property
     def unit_words(self) -> str:
@@ -148,7 +155,9 @@ def _cost(part: str) -> Callable[[Known], Value]:
 
 
 _STEP: tuple[Error, ...] = ("step",)
+_POWER: tuple[Error, ...] = ("power",)
 _ENERGY: tuple[Error, ...] = ("step", "power")
+_COST: tuple[Error, ...] = ("step", "price")
 
 
 def _percentile(mean: Figure, percent: int) -> Figure:
@@ -249,12 +258,12 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "power_w", "watts", "Power",
-        "mean power of all devices, idle time included", better="lower", errors=("power",),
+        "mean power of all devices, idle time included", better="lower", errors=_POWER,
         column=True, measured=lambda m: m.power_w,
     ),
     Figure(
         "power_w_per_device", "watts", "Power a device", "mean power of one device", "Power",
-        "a device", better="lower", errors=("power",), column=True,
+        "a device", better="lower", errors=_POWER, column=True,
         derived=_over("power_w", "devices"),
     ),
     Figure(
@@ -276,18 +285,18 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "usd_per_million_input_tokens", "usd", "Cost of input",
         "the cost of the device time that prompts take, over input tokens", "Input",
-        "per M input tokens", "lower", _STEP, column=True,
+        "per M input tokens", "lower", _COST, column=True,
         derived=_cost("usd_per_million_input_tokens"),
     ),
     Figure(
         "usd_per_million_output_tokens", "usd", "Cost of output",
         "the cost of all other device time, over output tokens", "Output",
-        "per M output tokens", "lower", _STEP, column=True,
+        "per M output tokens", "lower", _COST, column=True,
         derived=_cost("usd_per_million_output_tokens"),
     ),
     Figure(
         "usd_per_million_tokens", "usd", "Cost", "all of the cost, over input and output tokens",
-        "Cost", "per M tokens", "lower", _STEP, column=True,
+        "Cost", "per M tokens", "lower", _COST, column=True,
         derived=_cost("usd_per_million_tokens"),
     ),
     *_spread(_TTFT),
@@ -303,7 +312,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "makespan_s", "seconds", "Makespan", "from the first arrival to the last token",
-        measured=lambda m: m.makespan_s,
+        errors=_STEP, measured=lambda m: m.makespan_s,
     ),
     Figure(
         "input_tokens", "count", "Input tokens", "prompt tokens of finished requests",
@@ -319,7 +328,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "hit_rate", "fraction", "Hit rate", "cached tokens over input tokens", better="higher",
-        measured=lambda m: m.hit_rate,
+        errors=_STEP, measured=lambda m: m.hit_rate,
     ),
     Figure(
         "hits_by_tier", "fraction", "Hits by tier",
@@ -345,7 +354,7 @@ FIGURES: tuple[Figure, ...] = (
         "goodput_requests_per_s", "requests/s", "Goodput",
         "finished requests a second that met every objective; a one-token answer has no TPOT and "
         "cannot miss its objective", better="higher",
-        measured=lambda m: m.goodput_requests_per_s,
+        errors=_STEP, measured=lambda m: m.goodput_requests_per_s,
     ),
     _ITL,
     *_spread(_ITL),
@@ -358,21 +367,22 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "output_tokens_per_s_per_user", "tokens/s", "Throughput a user",
         "output tokens a second that one user sees while being answered, 1/TPOT", "A user",
-        "a user", better="higher", measured=lambda m: m.output_tokens_per_s_per_user,
+        "a user", better="higher", errors=_STEP, measured=lambda m: m.output_tokens_per_s_per_user,
     ),
     Figure(
         "mean_running", "count", "Running", "requests running, mean over time",
-        measured=lambda m: m.mean_running,
+        errors=_STEP, measured=lambda m: m.mean_running,
     ),
     Figure(
         "mean_waiting", "count", "Waiting", "requests waiting, mean over time", better="lower",
-        measured=lambda m: m.mean_waiting,
+        errors=_STEP, measured=lambda m: m.mean_waiting,
     ),
     Figure(
         "energy_j", "joules", "Energy of the run", "energy of all devices over the makespan",
-        better="lower", measured=lambda m: m.energy_j,
+        better="lower", errors=_ENERGY, measured=lambda m: m.energy_j,
     ),
-    Figure("usd_per_device_hour", "usd/hour", "Price", "of an hour of one device", "Price"),
+    Figure("usd_per_device_hour", "usd/hour", "Price", "of an hour of one device", "Price",
+        errors=("price",)),
     Figure("price_origin", "text", "Where the price is from", "offer, purchase or the user's own"),
     Figure("bound_prefill", "text", "Prefill bound by", "bound of a prefill of the mean prompt"),
     Figure(
@@ -380,7 +390,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "peak_kv_fraction", "fraction", "Cache in use", "of the fullest replica, at most",
-        measured=lambda m: m.peak_kv_fraction,
+        errors=_STEP, measured=lambda m: m.peak_kv_fraction,
     ),
     Figure("weight_bytes", "bytes", "Weights", "bytes of weights on one device"),
     Figure(
@@ -391,7 +401,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("steps", "count", "Steps", "engine steps of all replicas", measured=lambda m: m.steps),
     Figure(
         "busy_fraction", "fraction", "Busy", "share of the makespan in which replicas compute",
-        measured=lambda m: m.busy_fraction,
+        errors=_STEP, measured=lambda m: m.busy_fraction,
     ),
     Figure(
         "overloaded", "text", "Overloaded",
@@ -430,6 +440,21 @@ def figures_of(known: Known, metrics: ServingMetrics | None = None) -> dict[str,
         if figure.key not in found and figure.derived is not None:
             found[figure.key] = figure.derived(found)
     return {f.key: _existing(found[f.key]) for f in FIGURES if f.key in found}
+
+
+def usd_known(
+    price: DevicePrice | None, devices: int, power_w: Value, economics: Economics
+) -> dict[str, Value]:
+    """What ``devices`` that draw ``power_w`` together cost a second, at each end of the price."""
+    if price is None:
+        return {"usd_per_s": None}
+    ends = {"": price.usd_per_hour, "_low": price.low, "_high": price.high}
+    return {
+        f"usd_per_s{end}": usd_per_second(
+            replace(price, usd_per_hour=usd), devices, power_w, economics
+        )
+        for end, usd in ends.items()
+    }
 
 
 def _existing(value: Value) -> Value:

@@ -1,28 +1,28 @@
 """Prompts on some replicas, answers on others: separate layouts, and the cache in between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.economics.cost import device_price, usd_per_second
+from simulator.economics.cost import device_price
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.formula import send_receive_s
-from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, Pool, serve
+from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.serving.outcome.records import Counters
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.traffic.handover import Transfer
 from simulator.simulate.cache_tiers import with_cache_tiers
-from simulator.simulate.figures import figures_of
+from simulator.simulate.figures import Known, Value, figures_of, usd_known
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
-from simulator.simulate.uncertainty import intervals
+from simulator.simulate.uncertainty import intervals_of_run, widths_of
 from simulator.specs.scenario import Economics, Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
 
@@ -83,35 +83,45 @@ def simulate_pools(
     Raises:
         InputError: something in the scenario cannot be used; says what and what to do.
     """
-    from simulator.simulate.run import known_figures, requests_of, summarise, typical_steps
+    from simulator.simulate.run import (
+        errors_of,
+        known_figures,
+        requests_of,
+        summarise,
+        typical_steps,
+    )
 
     pools = resolve_pools(scenario)
     first, second = pools.prefill, pools.decode
     table = requests_of(scenario)
+    settings = pool_settings(scenario, pools)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
-    outcome = serve(table, first.step_table, pool_settings(scenario, pools), report)
+    outcome = serve(table, first.step_table, settings, report)
     alone = scenario.model_copy(update={"deployment": second.deployment})
     result = summarise(alone, second, outcome)
-    bills = _bills(pools, outcome, result.metrics.makespan_s, scenario.economics)
-    energy_j = sum(bill.energy_j for bill in bills)
-    metrics = replace(
-        result.metrics,
-        energy_j=energy_j,
-        power_w=energy_j / result.metrics.makespan_s,
-        prefill_share=bills[0].share_of(bills),
-    )
-    usd = sum(bill.usd for bill in bills)
+    metrics, known = _measured(scenario, pools, outcome)
     prefill = typical_steps(first, metrics)[0]
     figures = figures_of(
-        known_figures(second, metrics, prefill, result.decode)
-        | {
-            "devices": pools.devices,
-            "usd_per_s": usd / metrics.makespan_s if np.isfinite(usd) else None,
-            "usd_per_device_hour": result.usd_per_device_hour,
-            "price_origin": result.price_origin,
-        },
-        metrics,
+        known_figures(second, metrics, result.price, prefill, result.decode) | known, metrics
     )
+
+    def measured_figures(other: Outcome) -> Known:
+        found, facts = _measured(scenario, pools, other)
+        return figures_of(facts, found)
+
+    errors = [errors_of(setup, prefill, result.decode) for setup in (first, second)]
+    spread = intervals_of_run(
+        figures,
+        table,
+        first.step_table,
+        settings,
+        outcome,
+        errors=errors,
+        measured=measured_figures,
+        widths=widths_of(result.decode.relative_sigma, max(e.power for e in errors), known),
+        warm_up=scenario.warm_up_requests,
+    )
+    bills = _bills(pools, outcome, metrics.makespan_s, scenario.economics)
     busy = ", ".join(f"{bill.busy_fraction:.0%}" for bill in bills)
     sent_ms = 1e3 * transfer_time(pools)(round(metrics.input_tokens / max(metrics.finished, 1)))
     return replace(
@@ -122,15 +132,40 @@ def simulate_pools(
         metrics=metrics,
         prefill=prefill,
         figures=figures,
-        intervals=intervals(
-            figures, result.decode.relative_sigma, second.device.book.law(POWER).residual
-        ),
+        intervals=spread,
         notes=(
             *dict.fromkeys((*first.notes, *result.notes)),
             f"the prefill and decode pools were busy {busy} of the time; "
             f"the cache of a mean prompt took {sent_ms:.2g} ms between them",
         ),
     )
+
+
+def _measured(
+    scenario: Scenario, pools: Pools, outcome: Outcome
+) -> tuple[ServingMetrics, dict[str, Value]]:
+    """What both pools together amount to, and what figures follow from beside that."""
+    from simulator.simulate.run import measured
+
+    alone = scenario.model_copy(update={"deployment": pools.decode.deployment})
+    metrics = measured(alone, pools.decode, outcome)
+    bills = _bills(pools, outcome, metrics.makespan_s, scenario.economics)
+    energy_j = sum(bill.energy_j for bill in bills)
+    metrics = replace(
+        metrics,
+        energy_j=energy_j,
+        power_w=energy_j / metrics.makespan_s,
+        prefill_share=bills[0].share_of(bills),
+    )
+    paid: dict[str, Value] = {"usd_per_s": None}
+    if all(bill.usd["usd_per_s"] is not None for bill in bills):
+        paid = {key: sum(bill.usd[key] for bill in bills) for key in bills[0].usd}
+    return metrics, {
+        "devices": pools.devices,
+        "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
+        "prefill_share": metrics.prefill_share,
+        **paid,
+    }
 
 
 def pool_settings(scenario: Scenario, pools: Pools) -> ClusterSettings:
@@ -210,18 +245,18 @@ def _between(pools: Pools) -> Link:
 
 @dataclass(frozen=True, slots=True)
 class _Bill:
-    """What one pool took: joules, dollars (NaN without a price), and its share of time at work."""
+    """What one pool took: joules, dollars a second, its share of time at work, device seconds."""
 
     energy_j: float
-    usd: float
+    usd: Mapping[str, Value]
     busy_fraction: float
     device_s: float
 
     def share_of(self, bills: "tuple[_Bill, ...]") -> float:
         """This pool's part of the dollars, or of device time where prices are unknown."""
-        usd = sum(bill.usd for bill in bills)
-        if np.isfinite(usd) and usd > 0:
-            return self.usd / usd
+        paid = [bill.usd["usd_per_s"] for bill in bills]
+        if None not in paid and sum(paid) > 0:
+            return float(self.usd["usd_per_s"] / sum(paid))
         return self.device_s / sum(bill.device_s for bill in bills)
 
 
@@ -244,8 +279,5 @@ def _bill(
     idle_s = max(len(counters) * span_s - busy_s, 0.0)
     of_one_j = sum(c.energy_j for c in counters) + setup.device.power.idle_w * idle_s
     energy_j = of_one_j * setup.deployment.devices_per_replica
-    price = device_price(setup.hardware, economics)
-    usd = float("nan")
-    if price is not None:
-        usd = span_s * usd_per_second(price, devices, energy_j / span_s, economics)
+    usd = usd_known(device_price(setup.hardware, economics), devices, energy_j / span_s, economics)
     return _Bill(energy_j, usd, busy_s / (len(counters) * span_s), devices * span_s)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from simulator.errors import InputError, nearest
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.step import OperatorReport
-from simulator.simulate.prediction import Prediction, prediction
+from simulator.simulate.figures import figures_of
+from simulator.simulate.prediction import Prediction, facts, predicted, steps_predicted
 from simulator.simulate.representative import sample_of
 from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
+from simulator.simulate.uncertainty import rescaled
 from simulator.specs.deployment import Deployment
 from simulator.specs.reading import validate
 from simulator.specs.scenario import Economics
@@ -81,7 +83,7 @@ def predict(
     step = decode_steps if phase == "decode" else prefill_steps
     figures = step(setup, np.array([batch], float), np.array([context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    return prediction(setup, money, phase, only, only.pop("sigma"))
+    return steps_predicted(setup, money, phase, only)
 
 
 def explain(
@@ -270,23 +272,23 @@ def _serve(
     scenario = scenario.model_copy(update={"deployment": deployment})
     result = simulate(scenario, setup=setup)
     m = result.metrics
-    decode = result.decode
-    serving = {name: float(s) for name, s in setup.profile.serving.items()}
-    sigma = float(np.hypot(decode.relative_sigma, serving.get("tpot", 0.12)))
-    given = {
+    factor = sample.factor
+    power_w = m.power_w * factor
+    known = {
         **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
-        "output_tokens_per_s": m.output_tokens_per_s * sample.factor,
-        "requests_per_s": m.requests_per_s * sample.factor,
-        "input_tokens_per_s": m.input_tokens / m.makespan_s * sample.factor,
+        **facts(setup, economics, power_w),
+        "output_tokens_per_s": m.output_tokens_per_s * factor,
+        "requests_per_s": m.requests_per_s * factor,
+        "input_tokens_per_s": m.input_tokens / m.makespan_s * factor,
         "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
         "max_batch": int(capacity_batch(setup, np.array(float(isl + osl))))
         * setup.deployment.replicas,
-        "power_w": m.power_w * sample.factor,
+        "power_w": power_w,
         "prefill_share": m.prefill_share,
     }
-    # Queueing magnifies an error of the step time; twice is what the measured points show.
-    slower = float(np.hypot(2 * decode.relative_sigma, serving.get("ttft", 0.4)))
-    answer = prediction(setup, economics, "serve", given, sigma, metrics=m, slower_sigma=slower)
+    figures = figures_of(known, m)
+    spread = rescaled(result.intervals, result.figures, figures)
+    answer = predicted(setup, economics, "serve", figures, spread)
     return answer if sample.is_whole else replace(answer, notes=(*answer.notes, sample.note()))
 
 

@@ -3,18 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulator.economics.cost import device_price, usd_per_second
+from simulator.economics.cost import device_price
 from simulator.roofline.laws.power.constants import POWER
-from simulator.serving.outcome.metrics import ServingMetrics
-from simulator.simulate.answer import Answer
-from simulator.simulate.figures import COLUMNS, Figure, figures_of
+from simulator.simulate.answer import Answer, Interval
+from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
 from simulator.simulate.setup import Setup
-from simulator.simulate.uncertainty import interval, intervals
+from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.scenario import Economics
 
 
@@ -48,32 +44,38 @@ def keys() -> tuple[str, ...]:
     )
 
 
-def prediction(
+def steps_predicted(
+    setup: Setup, economics: Economics, phase: str, given: Mapping[str, Value]
+) -> Prediction:
+    """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
+
+    ``given`` holds at least ``power_w`` (of all devices), the token rates that apply,
+    ``prefill_share``, and ``sigma``, the relative error of the step time; numbers, or arrays of
+    one shape.
+    """
+    known = {"input_tokens_per_s": 0.0, **given} | facts(setup, economics, given["power_w"])
+    figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
+    widths = widths_of(given["sigma"], setup.device.book.law(POWER).residual, known)
+    return predicted(setup, economics, phase, figures, intervals_of_steps(figures, widths))
+
+
+def facts(setup: Setup, economics: Economics, power_w: Value) -> dict[str, Value]:
+    """How many devices a deployment has, and what they cost."""
+    devices = setup.deployment.total_devices
+    price = device_price(setup.hardware, economics)
+    return {"devices": devices, **usd_known(price, devices, power_w, economics)}
+
+
+def predicted(
     setup: Setup,
     economics: Economics,
     phase: str,
-    given: Mapping[str, Any],
-    sigma: float | NDArray[np.float64],
-    *,
-    metrics: ServingMetrics | None = None,
-    slower_sigma: float | None = None,
+    figures: Mapping[str, Value],
+    intervals: Mapping[str, Interval],
 ) -> Prediction:
-    """What ``setup`` does in ``phase``: ``given`` figures and all that follow from them.
-
-    ``given`` holds at least ``power_w`` (of all devices), the token rates that apply, and
-    ``prefill_share``; numbers, or arrays of one shape. ``sigma`` is the relative error of the
-    step time, ``slower_sigma`` that of TTFT where queueing makes it larger.
-    """
-    devices = setup.deployment.total_devices
-    price = device_price(setup.hardware, economics)
-    usd = None if price is None else usd_per_second(price, devices, given["power_w"], economics)
-    known = {"input_tokens_per_s": 0.0, **given, "devices": devices, "usd_per_s": usd}
-    figures = figures_of(known, metrics)
-    spread = intervals(figures, sigma, setup.device.book.law(POWER).residual)
-    if slower_sigma is not None and figures.get("ttft_s") is not None:
-        spread["ttft_s"] = interval(figures["ttft_s"], slower_sigma)
+    """The figures of ``phase`` with what they are of, and what to know about them."""
     notes = setup.notes
-    if price is None:
+    if device_price(setup.hardware, economics) is None:
         notes = (*notes, f"nobody has published a price of {setup.hardware.name}")
     return Prediction(
         hardware=setup.device.name,
@@ -81,9 +83,9 @@ def prediction(
         engine=setup.deployment.engine,
         precision=setup.precision,
         kv_precision=setup.kv_precision,
-        devices=devices,
+        devices=setup.deployment.total_devices,
         phase=phase,
         figures=figures,
-        intervals=spread,
+        intervals=intervals,
         notes=notes,
     )

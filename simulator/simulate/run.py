@@ -1,24 +1,23 @@
 """One simulation, from a scenario to its result."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-
-from simulator.economics.cost import device_price, usd_per_second
-from simulator.errors import InputError
+from simulator.economics.cost import DevicePrice, device_price
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.power.constants import POWER
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
+from simulator.serving.outcome.remarks import remarks
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
-from simulator.simulate.figures import figures_of
+from simulator.simulate.figures import Known, figures_of, usd_known
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
 from simulator.simulate.setup import Setup, resolve_setup
-from simulator.simulate.uncertainty import intervals
+from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, widths_of
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic, Trace
 from simulator.traces.read import read_trace
@@ -43,11 +42,41 @@ def simulate(
         return simulate_pools(scenario, progress)
     setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
-    _check_lengths(table, setup)
     settings = cluster_settings(scenario, setup)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
     outcome = serve(table, setup.step_table, settings, report)
-    return summarise(scenario, setup, outcome)
+    result = summarise(scenario, setup, outcome)
+
+    def measured_figures(other: Outcome) -> Known:
+        metrics = measured(scenario, setup, other)
+        return figures_of(facts(setup, scenario, metrics), metrics)
+
+    spread = intervals_of_run(
+        result.figures,
+        table,
+        setup.step_table,
+        settings,
+        outcome,
+        errors=[errors_of(setup, result.prefill, result.decode)],
+        measured=measured_figures,
+        widths=widths_of(
+            result.decode.relative_sigma,
+            setup.device.book.law(POWER).residual,
+            facts(setup, scenario, result.metrics),
+        ),
+        warm_up=scenario.warm_up_requests,
+    )
+    return replace(result, intervals=spread)
+
+
+def errors_of(setup: Setup, prefill: Binding, decode: Binding) -> ReplicaErrors:
+    """Errors of a replica whose steps are typically such."""
+    return ReplicaErrors.of(
+        setup.profile,
+        power=setup.device.book.law(POWER).residual,
+        decode=decode.relative_sigma,
+        prompts=prefill.relative_sigma,
+    )
 
 
 def requests_of(scenario: Scenario) -> RequestTable:
@@ -83,68 +112,43 @@ def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
     )
 
 
-def _check_lengths(table: RequestTable, setup: Setup) -> None:
-    """Refuse a workload of which nothing can ever be served."""
-    longest = int(np.min(table.input_tokens + table.output_tokens))
-    most = setup.limits.longest_request
-    if longest > most:
-        raise InputError(
-            f"every request is longer ({longest} tokens or more) than the {most} that "
-            f"{setup.model.name} on {setup.device.name} can hold",
-            field="workload",
-            remedy="shorten the requests, or give the cache more memory (precision, tp)",
-        )
-    shortest = int(np.min(table.input_tokens))
-    if shortest > setup.limits.longest_prompt:
-        raise InputError(
-            f"every prompt is longer ({shortest} tokens or more) than the "
-            f"{setup.limits.longest_prompt} that a step "
-            f"of {setup.profile.title} takes, and it does not spread prompts over steps",
-            field="max_batched_tokens",
-            remedy=f"max_batched_tokens of {shortest} or more, or chunked_prefill true",
-        )
-
-
-def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
-    """Measure an outcome and put prices and explanations beside it."""
-    deployment = scenario.deployment
-    limits = Limits(scenario.objectives.ttft, scenario.objectives.tpot, scenario.objectives.e2e)
-    metrics = measure(
+def measured(scenario: Scenario, setup: Setup, outcome: Outcome) -> ServingMetrics:
+    """What a simulation amounts to."""
+    wanted = scenario.objectives
+    return measure(
         outcome.records,
         outcome.counters,
         makespan_s=outcome.makespan_s,
-        devices_per_replica=deployment.devices_per_replica,
+        devices_per_replica=scenario.deployment.devices_per_replica,
         idle_w=setup.device.power.idle_w,
         kv_blocks=setup.limits.kv_blocks,
         timeline=outcome.timeline,
-        objectives=limits,
+        objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
         warm_up=scenario.warm_up_requests,
     )
+
+
+def facts(setup: Setup, scenario: Scenario, metrics: ServingMetrics) -> dict[str, object]:
+    """What figures follow from beside the metrics: devices, prompts, and dollars."""
+    devices = scenario.deployment.total_devices
+    price = device_price(setup.hardware, scenario.economics)
+    return {
+        "devices": devices,
+        "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
+        "prefill_share": metrics.prefill_share,
+        **usd_known(price, devices, metrics.power_w, scenario.economics),
+    }
+
+
+def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
+    """Measure an outcome and put prices and explanations beside it; intervals are left out."""
+    deployment, wanted = scenario.deployment, scenario.objectives
+    metrics = measured(scenario, setup, outcome)
     price = device_price(setup.hardware, scenario.economics)
     prefill, decode = typical_steps(setup, metrics)
-    usd = None
-    if price is not None:
-        usd = usd_per_second(price, deployment.total_devices, metrics.power_w, scenario.economics)
-    figures = figures_of(
-        known_figures(setup, metrics, prefill, decode)
-        | {
-            "devices": deployment.total_devices,
-            "usd_per_s": usd,
-            "usd_per_device_hour": None if price is None else price.usd_per_hour,
-            "price_origin": None if price is None else price.origin,
-        },
-        metrics,
-    )
+    known = facts(setup, scenario, metrics) | known_figures(setup, metrics, price, prefill, decode)
     notes = list(setup.notes)
-    if metrics.overloaded:
-        notes.append(
-            "overloaded: the queue grew throughout, so latencies depend on the run's length"
-        )
-    if metrics.rejected:
-        bounds = "the cache or context allows"
-        if not setup.limits.chunked_prefill:
-            bounds += ", or their prompts longer than a step takes (chunked_prefill spreads them)"
-        notes.append(f"{metrics.rejected} requests were longer than {bounds}")
+    notes += remarks(metrics, chunked_prefill=setup.limits.chunked_prefill)
     if price is None:
         notes.append(
             f"nobody has published a price of {setup.hardware.name}; "
@@ -166,11 +170,11 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         metrics=metrics,
         price=price,
         workload=describe(scenario.workload),
-        objectives=limits,
+        objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
         prefill=prefill,
         decode=decode,
-        figures=figures,
-        intervals=intervals(figures, decode.relative_sigma, setup.device.book.law(POWER).residual),
+        figures=figures_of(known, metrics),
+        intervals={},
         notes=tuple(notes),
         sources=sources_of(setup),
         records=outcome.records,
@@ -179,7 +183,11 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
 
 
 def known_figures(
-    setup: Setup, metrics: ServingMetrics, prefill: Binding, decode: Binding
+    setup: Setup,
+    metrics: ServingMetrics,
+    price: DevicePrice | None,
+    prefill: Binding,
+    decode: Binding,
 ) -> dict[str, object]:
     """The figures that a deployment and its typical steps give a simulation of it."""
     return {
@@ -192,8 +200,8 @@ def known_figures(
         + metrics.peak_kv_fraction * max(setup.budget.cache, 0.0),
         "kv_capacity_tokens": setup.kv_capacity_tokens,
         "weight_bytes": setup.graph.weight_bytes,
-        "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
-        "prefill_share": metrics.prefill_share,
+        "usd_per_device_hour": None if price is None else price.usd_per_hour,
+        "price_origin": None if price is None else price.origin,
     }
 
 

@@ -111,12 +111,23 @@ def engine_profile(name: str) -> EngineProfile:
     """The serving engine called ``name``.
 
     Raises:
-        InputError: unknown; suggests the nearest.
+        InputError: unknown; suggests the nearest. A profile that is not understood.
     """
     known = names(SPECS / "engine_profiles")
     if name not in known:
         raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
-    return validate(EngineProfile, read_mapping(known[name]), known[name])
+    content = read_mapping(known[name])
+    lender = content.get("all_reduce")
+    if isinstance(lender, str):
+        if lender not in known:
+            raise InputError(
+                f"unknown engine {lender!r}",
+                file=known[name],
+                field="all_reduce",
+                remedy=nearest(lender, known),
+            )
+        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
+    return validate(EngineProfile, content, known[name])
 
 
 @lru_cache(maxsize=32)
@@ -137,41 +148,6 @@ def _of_class(name: str) -> Calibration:
 def engine_names() -> tuple[str, ...]:
     """Every serving engine that has a profile."""
     return tuple(names(SPECS / "engine_profiles"))
-
-
-_LINK_CLASSES = {
-    "nvlink": "nvlink",
-    "infinity": "infinity-fabric",
-    "xgmi": "infinity-fabric",
-    "ici": "ici",
-    "neuronlink": "ici",
-    "hccs": "hccs",
-    "unified bus": "hccs",
-    "infiniband": "infiniband",
-    "connectx": "infiniband",
-    "wafer": "wafer",
-    "swarm": "wafer",
-}
-
-
-@lru_cache(maxsize=32)
-def link_calibration(technology: str) -> Calibration:
-    """What is assumed of a link of this technology where nobody has measured it."""
-    name = next((c for t, c in _LINK_CLASSES.items() if t in technology.lower()), "ethernet")
-    path = SPECS / "link_classes" / f"{name}.yaml"
-    return validate(Calibration, read_mapping(path), path)
-
-
-_CHIP_LINKS = ("c2c", "infinity", "lpddr", "ddr")
-"""Links from chip to chip, or memory that is the device's own without a bus between."""
-
-
-@lru_cache(maxsize=32)
-def host_link_calibration(technology: str) -> Calibration:
-    """What is assumed of a device's way to its host where nobody has measured it."""
-    chip = any(name in technology.lower() for name in _CHIP_LINKS)
-    path = SPECS / "link_classes" / f"host-{'chip' if chip else 'pcie'}.yaml"
-    return validate(Calibration, read_mapping(path), path)
 
 
 def scenario_path(name: str) -> Path:

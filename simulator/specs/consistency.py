@@ -13,9 +13,11 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from simulator.errors import InputError
 from simulator.specs.calibration import Calibration
 from simulator.specs.device_file import named_sources
-from simulator.specs.hardware import Hardware, Link, Offer
+from simulator.specs.hardware import Hardware, Link, MemoryTier, Offer
+from simulator.specs.memory_class import memory_class
 from simulator.specs.quantity import Quantity
 
 Severity = Literal["error", "warning"]
@@ -201,6 +203,19 @@ def implausible_memory(hardware: Hardware) -> list[Finding]:
     return findings
 
 
+def unknown_memory(hardware: Hardware) -> list[Finding]:
+    """Memories of a technology of which nothing is known: latency and energy would be missing."""
+    findings = []
+    for name in ("main", "host", "cxl", "storage"):
+        tier: MemoryTier | None = getattr(hardware.memory, name)
+        try:
+            memory_class(None if tier is None else tier.technology)
+        except InputError as unknown:
+            field, remedy = f"memory.{name}.technology", unknown.remedy or ""
+            findings.append(Finding(hardware.name, field, unknown.problem, remedy, "error"))
+    return findings
+
+
 def implausible_cache(hardware: Hardware) -> list[Finding]:
     """Caches that are larger or slower than the main memory behind them."""
     cache, main = hardware.memory.cache, hardware.memory.main
@@ -318,6 +333,7 @@ CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     unusual_fp8,
     mixed_sparsity,
     implausible_memory,
+    unknown_memory,
     implausible_cache,
     greedy_engines,
     implausible_links,

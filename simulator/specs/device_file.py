@@ -145,6 +145,9 @@ def _merged(
         if isinstance(below, list) and isinstance(value, list) and name in keys:
             merged[name] = _merged_lists(below, value, keys[name])
         elif isinstance(below, dict) and isinstance(value, dict) and _is_section(name, value):
+            if "technology" in value:
+                # The class of a link is that of its technology: another one has another class.
+                below = {field: known for field, known in below.items() if field != "class"}
             merged[name] = _merged(below, value, {})
         else:
             merged[name] = value

@@ -1,11 +1,12 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simulator.specs.calibration import Calibration, Constant
+from simulator.specs.link_class import Between, class_of_technology, known_class
 from simulator.specs.quantity import (
     AsOf,
     Bytes,
@@ -102,9 +103,14 @@ class Memory(Spec):
 class Link(Spec):
     """A link, always in one direction: ``bandwidth`` is a device's total, ``per_peer`` to one peer.
 
-    ``domain`` is how many devices the link joins; ``dimensions`` the sides of a torus.
+    ``domain`` is how many devices the link joins; ``dimensions`` the sides of a torus. What
+    nobody has measured is taken from the class of links that lists the ``technology``; one that
+    no class lists says itself, under ``class``, which class it is like.
     """
 
+    between: ClassVar[Between] = "link_classes"
+
+    stated_class: str | None = Field(default=None, alias="class")
     technology: str
     bandwidth: BytesPerSecond
     per_peer: BytesPerSecond | None = None
@@ -116,11 +122,35 @@ class Link(Spec):
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None
 
+    @field_validator("stated_class")
+    @classmethod
+    def _class_exists(cls, name: str | None) -> str | None:
+        return None if name is None else known_class(name, cls.between)
+
+    @field_validator("technology")
+    @classmethod
+    def _has_a_class(cls, technology: str, info: ValidationInfo) -> str:
+        # An unknown class is told on its own; only a missing one makes the technology decide.
+        if info.data.get("stated_class", "") is None:
+            class_of_technology(technology, cls.between)
+        return technology
+
+    @property
+    def link_class(self) -> str:
+        """The class whose calibration it takes where it has none of its own."""
+        return self.stated_class or class_of_technology(self.technology, self.between)
+
+
+class HostLink(Link):
+    """The way from a device to its host."""
+
+    between: ClassVar[Between] = "host_link_classes"
+
 
 class Links(Spec):
     """The links of one device: to its host, to its peers, and out of the scale-up domain."""
 
-    host: Link | None = None
+    host: HostLink | None = None
     scale_up: Link | None = None
     scale_out: Link | None = None
 

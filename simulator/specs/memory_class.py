@@ -1,8 +1,10 @@
 """What is assumed of a memory technology where a hardware file leaves it out."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
+from simulator.errors import InputError, nearest
 from simulator.specs.quantity import (
     Bytes,
     BytesPerSecond,
@@ -33,8 +35,24 @@ def _classes() -> dict[str, MemoryClass]:
     }
 
 
+_FAMILY = re.compile(r"[A-Za-z]+")
+
+
 def memory_class(technology: str | None) -> MemoryClass:
-    """The class whose name ``technology`` contains (``HBM3e`` is ``HBM``); else ``DDR``."""
-    known = _classes()
-    found = (name for name in known if technology and name.lower() in technology.lower())
-    return known[next(found, "DDR")]
+    """The class of a memory by the letters its name begins with: ``HBM3e`` is ``HBM``.
+
+    A memory whose technology nobody states is taken for ``DDR``.
+
+    Raises:
+        InputError: no class is called so; suggests the nearest.
+    """
+    known = {name.upper(): kind for name, kind in _classes().items()}
+    family = _FAMILY.match(technology or "DDR")
+    found = known.get(family[0].upper()) if family else None
+    if found is None:
+        raise InputError(
+            f"unknown memory technology {technology!r}",
+            field="technology",
+            remedy=nearest(str(technology), _classes()),
+        )
+    return found

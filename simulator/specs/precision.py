@@ -125,12 +125,12 @@ def precision(name: str) -> Precision:
         ) from None
 
 
-BF16 = precision("bf16")
-
-
 def precision_names() -> tuple[str, ...]:
     """Every precision that is understood."""
     return tuple(_PRECISIONS)
+
+
+BF16 = precision("bf16")
 
 
 def kv_bytes_per_value(name: str) -> float:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.errors import InputError, nearest
+from simulator.errors import FieldError, InputError, nearest
 from simulator.specs.quantity import Spec
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
@@ -118,7 +118,9 @@ def _explain(
         problem = "missing field"
         remedy = "add it to the file"
     elif first["type"] == "value_error":
-        problem = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        problem = str(reason)
+        remedy = reason.remedy if isinstance(reason, FieldError) else None
     elif first["type"] == "unknown_kind":
         problem, remedy = first["msg"], first["ctx"]["remedy"]
         field += ".kind"

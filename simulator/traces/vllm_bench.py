@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.serving.outcome.metrics import ServingMetrics
-from simulator.serving.outcome.records import REJECTED, Records
+from simulator.serving.outcome.records import LOST, REJECTED, Records
 from simulator.serving.outcome.timeline import Timeline
 from simulator.serving.traffic.request import FloatArray
 
@@ -89,24 +89,27 @@ def _spread(name: str, values_s: FloatArray) -> dict[str, float]:
     return found | {f"p{p}_{name}_ms": float(v) for p, v in zip(PERCENTILES, levels, strict=True)}
 
 
+_ERRORS = {REJECTED: "longer than this deployment takes", LOST: "no replica was left"}
+
+
 def _lists(records: Records) -> dict[str, Any]:
     tpot = np.nan_to_num(records.tpot_s)
-    rejected = records.status == REJECTED
+    refused = ~records.finished
     return {
         "input_lens": records.input_tokens.tolist(),
-        "output_lens": np.where(rejected, 0, records.output_tokens).tolist(),
+        "output_lens": np.where(refused, 0, records.output_tokens).tolist(),
         "ttfts": np.nan_to_num(records.ttft_s).tolist(),
         "itls": [
             [gap] * (0 if lost else count - 1)
             for gap, count, lost in zip(
-                tpot.tolist(), records.output_tokens.tolist(), rejected.tolist(), strict=True
+                tpot.tolist(), records.output_tokens.tolist(), refused.tolist(), strict=True
             )
         ],
-        "latencies": np.where(rejected, 0.0, records.e2e_s).tolist(),
+        "latencies": np.where(refused, 0.0, records.e2e_s).tolist(),
         "start_times": records.arrival_s.tolist(),
         "queue_times": np.nan_to_num(records.queue_s).tolist(),
         "generated_texts": [""] * len(tpot),
-        "errors": ["longer than this deployment takes" if lost else "" for lost in rejected],
+        "errors": [_ERRORS.get(status, "") for status in records.status.tolist()],
     }
 
 

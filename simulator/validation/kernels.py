@@ -14,11 +14,11 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.device.links import menus_of
 from simulator.roofline.laws.attention.constants import (
     DECODE,
     PREFILL,
 )
-from simulator.roofline.laws.collective.constants import LINK
 from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
 from simulator.roofline.laws.elementwise.quantise import (
     PER_GROUP_16,
@@ -202,11 +202,12 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
 
 
 def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
-    served = device.served_by("vllm")
-    if served.scale_up is None:
+    link = device.scale_up
+    if link is None:
         return
+    menu = menus_of(catalogue.engine_profile("vllm"), link.link_class).scale_up
     rows = [row for row in read_rows([path], system) if row.scored]
-    predicted = predict_rows_s(rows, served.scale_up, served.book.law(LINK).kernels)
+    predicted = predict_rows_s(rows, link, menu)
     for row, seconds in zip(rows, predicted.tolist(), strict=True):
         yield from _samples(
             device, COLLECTIVES[row.operator], np.array([row.seconds]), np.array([seconds]), "link"

@@ -194,7 +194,8 @@ _SERVE_FIELDS = frozenset(
 def _served(point: Point, answer: Prediction) -> Sample:
     value = float(getattr(answer, point.quantity))
     low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
-    sigma = float(np.log(high / low)) / (2 * Z_80)
+    # An interval may be longer on one side: what counts is the side of the measured value.
+    sigma = abs(float(np.log((high if point.value > value else low) / value))) / Z_80
     return Sample(
         point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
         source=point.source,

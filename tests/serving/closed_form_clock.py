@@ -84,13 +84,13 @@ def table(arrival_s, inputs, outputs, **columns) -> RequestTable:
 
 
 def random_table(seed, count=60, rate=20.0, inputs=(1, 600), outputs=(1, 120)) -> RequestTable:
-    """Poisson arrivals and evenly drawn lengths."""
+    """Poisson arrivals and evenly drawn lengths; the first request is short enough for anybody."""
     random = np.random.default_rng(seed)
-    return table(
-        np.cumsum(random.exponential(1 / rate, count)),
-        random.integers(*inputs, count),
-        random.integers(*outputs, count),
-    )
+    arrival_s = np.cumsum(random.exponential(1 / rate, count))
+    lengths = [random.integers(*bounds, count) for bounds in (inputs, outputs)]
+    for drawn in lengths:
+        drawn[0] = 1
+    return table(arrival_s, *lengths)
 
 
 def _chained(random, count, groups=4, depth=12):

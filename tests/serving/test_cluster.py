@@ -1,5 +1,7 @@
 """Several replicas: routing, failures and restarts, prefill and decode apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from closed_form_clock import LIMITS, ClosedFormClock, random_table, serve_watched, settings, table
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure, Pool, Transfer, serve
-from simulator.serving.outcome.records import FINISHED, REJECTED
+from simulator.serving.outcome.metrics import measure
+from simulator.serving.outcome.records import FINISHED, LOST, REJECTED
+from simulator.serving.outcome.remarks import remarks
 from simulator.serving.policies.ordering import mixed
 from simulator.serving.policies.routing import ROUTERS, router
 
@@ -35,7 +39,7 @@ def test_no_request_is_lost_when_replicas_fail(seed, failures, users, caching):
     )
     outcome = serve_watched(random_table(seed), options)
     records = outcome.records
-    assert set(records.status.tolist()) <= {FINISHED, REJECTED}
+    assert set(records.status.tolist()) <= {FINISHED, LOST}
     permanent = {which for which, _, down_s in failures if down_s is None}
     if len(permanent) < 3 and len({f[0] for f in failures}) < 3:
         assert records.finished.all()
@@ -54,15 +58,18 @@ def test_requests_wait_for_a_restart_when_nobody_is_up():
     assert (outcome.records.started_s >= 5.0).all()
 
 
-def test_requests_are_rejected_when_nobody_comes_back():
+def test_requests_are_lost_when_nobody_comes_back():
     outcome = serve_watched(table([0, 1], 100, 50), settings(failures=(Failure(0, 0.01),)))
-    assert outcome.records.status.tolist() == [REJECTED, REJECTED]
+    assert outcome.records.status.tolist() == [LOST, LOST]
 
 
-def apart(prefill=1, decode=1, seconds_per_token=1e-5, links=1, decode_limits=LIMITS, **options):
+def apart(
+    prefill=1, decode=1, seconds_per_token=1e-5, links=1, prefill_limits=LIMITS,
+    decode_limits=LIMITS, **options,
+):  # fmt: skip
     return settings(
         pools=(
-            Pool(CLOCK, LIMITS, mixed, prefill, "prefill"),
+            Pool(CLOCK, prefill_limits, mixed, prefill, "prefill"),
             Pool(CLOCK, decode_limits, mixed, decode, "decode"),
         ),
         transfer=Transfer(lambda tokens: 1e-3 + tokens * seconds_per_token, links),
@@ -121,7 +128,7 @@ def test_nothing_is_lost_when_replicas_of_pools_fail(seed, failures, seconds_per
     )
     options = apart(2, 2, seconds_per_token, links=2, failures=planned)
     outcome = serve_watched(random_table(seed), options)
-    assert set(outcome.records.status.tolist()) <= {FINISHED, REJECTED}
+    assert set(outcome.records.status.tolist()) <= {FINISHED, LOST}
     if all(down_s is not None for _, _, down_s in failures):
         assert outcome.records.finished.all()
 
@@ -134,6 +141,53 @@ def test_a_cache_on_its_way_to_a_replica_that_fails_is_computed_again():
     # The second way over the link begins when the first, in vain, is over.
     assert records.first_token_s[0] > 1.0
     assert records.finished_s[0] > 2.0
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    blocks=st.tuples(st.sampled_from([100, 300]), st.sampled_from([100, 300])),
+    chunked=st.tuples(st.booleans(), st.booleans()),
+    links=st.integers(1, 2),
+)
+@effort(max_examples=40, deadline=None)
+def test_long_prompts_are_served_by_pools_or_rejected_and_every_gap_has_a_reason(
+    seed, blocks, chunked, links
+):
+    """Prompts up to the cache of one pool and beyond that of the other, or beyond a step."""
+    requests = random_table(seed, inputs=(1, 4000), outputs=(1, 60))
+    first, second = (
+        replace(LIMITS, kv_blocks=b, chunked_prefill=c)
+        for b, c in zip(blocks, chunked, strict=True)
+    )
+    options = apart(2, 1, links=links, prefill_limits=first, decode_limits=second)
+    outcome = serve_watched(requests, options)
+    records = outcome.records
+    inputs, whole = requests.input_tokens, requests.input_tokens + requests.output_tokens
+    fits = (inputs <= first.longest_request) & (whole <= second.longest_request)
+    fits &= (inputs <= first.longest_prompt) & (inputs <= second.longest_prompt)
+    assert (records.status == np.where(fits, FINISHED, REJECTED)).all()
+    answered = sum(c.decode_tokens + c.prompt_ends for c in outcome.counters)
+    assert answered == records.output_tokens[fits].sum()
+    metrics = measure(
+        records, outcome.counters, makespan_s=outcome.makespan_s, devices_per_replica=1,
+        idle_w=100.0, kv_blocks=[blocks[0], blocks[0], blocks[1]], timeline=outcome.timeline,
+    )  # fmt: skip
+    assert np.isfinite(metrics.ttft_s.mean) or remarks(metrics)
+    assert np.isfinite(metrics.tpot_s.mean) or remarks(metrics)
+    assert metrics.rejected == (~fits).sum()
+
+
+@pytest.mark.parametrize("pool", ["prefill", "decode"])
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        (replace(LIMITS, kv_blocks=100), "than the 1600 that a {} replica can hold"),
+        (replace(LIMITS, chunked_prefill=False), "than the 512 that a step of a {} replica takes"),
+    ],
+)
+def test_a_pool_that_can_serve_nothing_is_named(pool, limits, problem):
+    with pytest.raises(InputError, match=problem.format(pool)):
+        serve(table([0.0, 1.0], 3000, 10), CLOCK, apart(**{f"{pool}_limits": limits}))
 
 
 def test_half_a_division_is_refused():

@@ -13,7 +13,7 @@ from simulator.errors import InputError
 from simulator.simulate import figures
 from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, Figure, figures_of
 from simulator.simulate.predict import decode_steps, predict
-from simulator.simulate.prediction import keys, prediction
+from simulator.simulate.prediction import keys, steps_predicted
 from simulator.simulate.run import simulate
 from simulator.simulate.setup import resolve_setup
 from simulator.specs.catalogue import scenario_path
@@ -99,7 +99,7 @@ def test_a_frame_has_a_row_a_question():
     setup = resolve_setup("h100-sxm", "llama-3.1-8b", Deployment())
     batch = np.array([1.0, 4.0, 16.0])
     steps = decode_steps(setup, batch, np.full(3, 1000.0))
-    many = prediction(setup, Economics(), "decode", steps, steps.pop("sigma"))
+    many = steps_predicted(setup, Economics(), "decode", steps)
     frame = many.to_frame()
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame.columns) == list(keys())

@@ -21,7 +21,7 @@ from simulator.roofline.off_device.traffic import (
     slowdown_beside_gather,
 )
 from simulator.specs.calibration import Calibration
-from simulator.specs.catalogue import host_link_calibration
+from simulator.specs.link_class import link_class
 
 DRIVE_READS_IN_FLIGHT = 64
 """Requests that a reader keeps queued at a drive, so that latency is shared among them."""
@@ -127,20 +127,20 @@ def host_path(system: MemorySystem, place: str, device: Device, *, field: str) -
         tier=tier,
         link_bytes_per_s=link.left_bytes_per_s,
         stream_bytes_per_s=system.bandwidth_bytes_per_s(place),
-        calibration=host_link(link.technology, link.calibration, device.name),
+        calibration=host_link(link.link_class, link.calibration, device.name),
         device=device,
     )
 
 
-def host_link(technology: str, own: Calibration | None, owner: str) -> HostLinkCalibration:
-    """The laws of a link to the host: what ``owner`` measured, laid over its technology's.
+def host_link(name: str, own: Calibration | None, owner: str) -> HostLinkCalibration:
+    """The laws of a link to the host: what ``owner`` measured, laid over those of class ``name``.
 
     Raises:
         InputError: a part or constant that no law of such a link knows.
     """
     constants = {
         part: {name: float(value) for name, value in found.items()}
-        for part, found in host_link_calibration(technology).constants.items()
+        for part, found in link_class(name, "host_link_classes").constants.items()
     }
     field = "links.host.calibration.constants"
     for part, found in (own.constants if own is not None else {}).items():

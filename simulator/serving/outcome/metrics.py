@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from simulator.serving.outcome.records import REJECTED, Counters, Records
+from simulator.serving.outcome.records import LOST, REJECTED, Counters, Records
 from simulator.serving.outcome.statistics import batch_means, percentiles
 from simulator.serving.outcome.timeline import Timeline
 from simulator.serving.traffic.request import FloatArray
@@ -43,6 +43,11 @@ class Distribution:
     p99: float
     half_width: float = np.nan
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether no request has the figure."""
+        return bool(np.isnan(self.mean))
+
     @classmethod
     def of(cls, values: FloatArray) -> "Distribution":
         """Summarise ``values`` in order of arrival; NaNs (what a request has not) are left out."""
@@ -56,11 +61,16 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class ServingMetrics:
-    """What a simulation of serving amounts to; times in seconds, rates over the makespan."""
+    """What a simulation of serving amounts to; times in seconds, rates over the makespan.
+
+    ``counted`` requests are those finished ones that latencies are of.
+    """
 
     requests: int
     finished: int
     rejected: int
+    lost: int
+    counted: int
     makespan_s: float
     input_tokens: int
     output_tokens: int
@@ -147,6 +157,8 @@ def measure(
         requests=len(records.arrival_s),
         finished=int(finished.sum()),
         rejected=int((records.status == REJECTED).sum()),
+        lost=int((records.status == LOST).sum()),
+        counted=counted.size,
         makespan_s=span,
         input_tokens=inputs,
         output_tokens=outputs,

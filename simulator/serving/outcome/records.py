@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from simulator.serving.traffic.request import FloatArray, IntArray
 
-STATUSES = ("finished", "rejected", "unfinished")
-"""What became of a request, in the order of ``Records.status``."""
+STATUSES = ("finished", "rejected", "unfinished", "lost")
+"""What became of a request, in the order of ``Records.status``: those that are too long for any
+replica are rejected, those for which none is left that still runs are lost."""
 
-FINISHED, REJECTED, UNFINISHED = range(3)
+FINISHED, REJECTED, UNFINISHED, LOST = range(4)
 
 
 @dataclass(frozen=True, slots=True)

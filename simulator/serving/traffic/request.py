@@ -1,6 +1,7 @@
 """Requests on their way in (a table) and inside an engine (an object)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,15 @@ class RequestTable:
 
     def __len__(self) -> int:
         return len(self.arrival_s)
+
+    def first(self, count: int) -> "RequestTable":
+        """The first ``count`` rows; none of them follows a later one."""
+        columns: dict[str, Any] = {
+            column.name: value[:count]
+            for column in fields(self)
+            if isinstance(value := getattr(self, column.name), np.ndarray | tuple)
+        }
+        return replace(self, **columns)
 
 
 class Request:

@@ -28,9 +28,6 @@ from simulator.specs.huggingface.quantization import weight_precision
 from simulator.specs.kinds.kind import AttentionKind
 from simulator.specs.model import Layer, Model
 
-KNOWN_TYPES = frozenset(FAMILIES)
-"""``model_type`` values whose block structure is known."""
-
 _ATTENTION: dict[str, Callable[[Config, Family, int], list[AttentionKind]]] = {
     "grouped-query": grouped_query_layers,
     "gemma-4": gemma4_layers,

@@ -55,7 +55,7 @@ def fit_host(data: Sequence[Path], target: Target) -> Fitted:
             remedy="describe the link in the device's own file first",
         )
     rate, device = float(link.bandwidth), target.hardware.name
-    known = host_link(link.technology, link.calibration, device)
+    known = host_link(link.link_class, link.calibration, device)
     new, errors, rows = known, dict[str, Mapping[str, float]](), 0
     copies = rows_of(files, "pcie", ("kind", "nbytes", "s"))
     gathers = rows_of(files, "gather", ("where", "row_bytes", "rows", "s"))

@@ -96,7 +96,7 @@ def with_constants(device: Device, changed: Mapping[str, Mapping[str, float]]) -
     for law, values in changed.items():
         known = constants.get(law, constants.get(law.rsplit(".", 1)[0], {}))
         replaced[law] = {**known, **values}
-    return replace(device, book=device.book.with_constants(replaced))
+    return replace(device, book=device.book.changed(replaced))
 
 
 Free = Mapping[str, Parameter]

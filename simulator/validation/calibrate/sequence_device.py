@@ -226,7 +226,7 @@ def with_narrow_kernels(family: Family, device: Device) -> Device:
     """``device`` with kernels of their own for 8-bit entries, which Hopper has."""
     if "fp4" in device.peaks or "nvfp4" in device.peaks:
         return device
-    known = replace(device, book=device.book.with_families(family.kernels))
+    known = replace(device, book=device.book.changed(families=family.kernels))
     return with_constants(known, {law: {} for law in family.kernels})
 
 

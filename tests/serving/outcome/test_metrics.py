@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from closed_form_clock import ClosedFormClock, random_table, settings, table
 
-from simulator.serving.cluster import serve
+from simulator.serving.cluster import Failure, serve
 from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
 from simulator.serving.outcome.records import FINISHED, REJECTED, Counters, Records
+from simulator.serving.outcome.remarks import remarks
 from simulator.serving.outcome.statistics import batch_means, percentiles
 
 CLOCK = ClosedFormClock()
@@ -64,6 +65,19 @@ def test_a_warm_up_counts_for_load_but_not_for_latency():
     assert figures(warm_up=1).e2e_s.mean == pytest.approx(9.0)
     assert figures(warm_up=1).output_tokens == figures().output_tokens
     assert np.isnan(figures(warm_up=3).e2e_s.mean)
+
+
+def test_what_is_absent_has_a_reason():
+    assert remarks(figures()) == ("1 requests were longer than the cache or context allows",)
+    everybody = remarks(figures(warm_up=3))
+    assert "came during the warm-up" in everybody[-1]
+    short = serve(table([0.0, 1.0], 10, 1), CLOCK, settings())
+    options = {"makespan_s": 2.0, "devices_per_replica": 1, "idle_w": 0.0, "kv_blocks": 100}
+    assert "one token" in remarks(measure(short.records, short.counters, **options))[0]
+    gone = serve(table([0.0], 100, 50), CLOCK, settings(failures=(Failure(0, 0.01),)))
+    lost, unfinished = remarks(measure(gone.records, gone.counters, **options))
+    assert "no replica left" in lost
+    assert "no request was finished" in unfinished
 
 
 def test_replicas_of_several_kinds_have_powers_of_their_own():

@@ -117,5 +117,5 @@ def test_prompts_that_may_not_be_split_wait_for_a_whole_step():
     requests = table([0, 0], [300, 300], 4)
     records = serve_watched(requests, settings(chunked_prefill=False)).records
     assert records.started_s[1] == pytest.approx(records.first_token_s[0])
-    too_long = serve_watched(table([0], 600, 4), settings(chunked_prefill=False)).records
-    assert not too_long.finished.any()
+    too_long = serve_watched(table([0, 0], [600, 300], 4), settings(chunked_prefill=False)).records
+    assert too_long.finished.tolist() == [False, True]

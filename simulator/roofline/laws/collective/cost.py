@@ -10,7 +10,6 @@ from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import rows_of
 from simulator.roofline.laws.book import LawBook
-from simulator.roofline.laws.collective.choice import crossings, spanned
 from simulator.roofline.laws.collective.constants import LINK, Link, Links
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
 from simulator.roofline.laws.collective.formula import send_receive_s
@@ -21,6 +20,7 @@ from simulator.roofline.laws.collective.hierarchy import (
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
+from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
 from simulator.roofline.laws.rates import Rates
