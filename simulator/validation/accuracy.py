@@ -26,6 +26,10 @@ _LABORATORY = {
 """Engine steps of one H200; overheads were fitted to the first alone."""
 
 
+FITTED_TO_KERNELS = ("a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200")
+"""Devices to whose kernel tables constants were fitted; others show how far defaults carry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Errors of like rows: one cell of a table, where ``what`` and ``column`` meet.
@@ -119,7 +123,11 @@ def _summary(
         return [sample for kinds in steps.values() for sample in kinds.get(kind, ())]
 
     def of_kernels(*words: str) -> list[Sample]:
-        return [s for s in kernels if any(word in s.phase for word in words)]
+        return [
+            sample
+            for sample in kernels
+            if sample.hardware in FITTED_TO_KERNELS and any(word in sample.phase for word in words)
+        ]
 
     machines = "on A100, H100, H200 and B200"
     return {
