@@ -12,6 +12,10 @@ MEASURED = Path("../shared/data")
 """Measured data beside the checkout; it is no part of the project."""
 
 SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
+PAGES = {
+    "simulator.planning.catalogue_page": "docs/catalogue.md",
+    "simulator.report.figures_page": "docs/figures.md",
+}
 
 
 def run(session: nox.Session, tool: str, *arguments: str) -> None:
@@ -45,14 +49,15 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write what the documentation says of the catalogue and of accuracy, which takes minutes."""
-    python = (sys.executable, "-m")
-    page = session.run(*python, "simulator.planning.catalogue_page", silent=True, external=True)
-    Path("docs/catalogue.md").write_text(str(page), encoding="utf-8")
+    """Write what the documentation says of catalogue, tables and accuracy, which takes minutes."""
+    for module, page in PAGES.items():
+        text = session.run(sys.executable, "-m", module, silent=True, external=True)
+        Path(page).write_text(str(text), encoding="utf-8")
     measured = ("--data", str(MEASURED)) if MEASURED.is_dir() else ()
     if not measured:
         session.warn(f"accuracy stays as it was last measured: there is no {MEASURED}")
-    session.run(*python, "simulator.validation.accuracy_page", *measured, external=True)
+    module = "simulator.validation.accuracy_page"
+    session.run(sys.executable, "-m", module, *measured, external=True)
 
 
 @nox.session

@@ -14,8 +14,8 @@ import numpy as np
 
 from simulator.economics.cost import device_price
 from simulator.errors import InputError
-from simulator.simulate.predict import decode_steps, prefill_steps
-from simulator.simulate.setup import Setup, resolve_setup
+from simulator.simulate.point import decode_steps, prefill_steps
+from simulator.simulate.replica import Replica, replica_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.scenario import Economics
@@ -69,14 +69,14 @@ def frontier(
                 **layout,
             )
             try:
-                setup = resolve_setup(system.hardware, model, deployment)
+                setup = replica_of(system.hardware, model, deployment)
             except InputError:
                 continue
             points.append(_layout_points(setup, isl, osl, drafted))
     return np.concatenate(points)
 
 
-def _layout_points(setup: Setup, isl: int, osl: int, drafted: float) -> np.ndarray:
+def _layout_points(setup: Replica, isl: int, osl: int, drafted: float) -> np.ndarray:
     devices = setup.deployment.devices_per_replica
     context = isl + osl / 2
     most = float(setup.limits.kv_blocks * setup.limits.kv_block_tokens) / (isl + osl)

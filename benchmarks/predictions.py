@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 
-from simulator.simulate.predict import decode_steps, deployment_of
-from simulator.simulate.setup import resolve_setup
+from simulator.simulate.point import decode_steps
+from simulator.simulate.replica import replica_of
+from simulator.specs.deployment import Deployment
 
 _ROWS = 20_000
 
@@ -20,11 +21,11 @@ def main() -> None:
         ("b200", "deepseek-r1", {"tp": 8, "precision": "fp8_block"}),
     ):
         started = time.perf_counter()
-        resolve_setup(hardware, model, deployment_of(fields))
+        replica_of(hardware, model, Deployment(**fields))
         first_s = time.perf_counter() - started
         started = time.perf_counter()
         # Another deployment of the same files: nothing is read again, everything is built again.
-        setup = resolve_setup(hardware, model, deployment_of({**fields, "max_sequences": 100}))
+        setup = replica_of(hardware, model, Deployment(**fields, max_sequences=100))
         built = setup.step_model
         build_s = time.perf_counter() - started
         rng = np.random.default_rng(0)

@@ -19,8 +19,8 @@ import numpy as np
 
 from simulator.serving.cluster import Outcome, serve
 from simulator.serving.traffic.request import RequestTable
+from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.run import cluster_settings
-from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Scenario
 
 
@@ -78,7 +78,7 @@ def rtx_4090_run(folder: Path) -> Run:
     )  # fmt: skip
 
 
-def replay(run: Run, **scheduling: object) -> tuple[Setup, Outcome]:
+def replay(run: Run, **scheduling: object) -> tuple[Replica, Outcome]:
     """Simulate the run's own requests."""
     scenario = Scenario.model_validate(
         {
@@ -94,7 +94,7 @@ def replay(run: Run, **scheduling: object) -> tuple[Setup, Outcome]:
             },
         }
     )
-    setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     settings = cluster_settings(scenario, setup)
     # These runs were timed inside the engine: no server stood before it.
     limits = replace(settings.limits, request_overhead_s=float(setup.profile.request_overhead))

@@ -45,15 +45,15 @@ def run(case: dict[str, Any]) -> dict[str, float]:
 
     make_short_lived()
     from simulator.serving.cluster import serve
+    from simulator.simulate.replica import replica_of
     from simulator.simulate.run import cluster_settings, requests_of, summarise
-    from simulator.simulate.setup import resolve_setup
     from simulator.specs.scenario import Scenario
 
     imported = time.perf_counter()
     scenario = Scenario.model_validate(
         {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}
     )
-    setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
     settings = cluster_settings(scenario, setup)
     if case.get("single"):

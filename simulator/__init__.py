@@ -8,7 +8,9 @@
 Everything is imported when first used, so that ``import simulator`` costs nothing.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from simulator.planning.compare import compare
     from simulator.simulate.predict import predict
     from simulator.simulate.run import simulate
-    from simulator.specs.scenario import read_scenario
+    from simulator.specs.question import read_scenario
 
 __all__ = ["InputError", "compare", "predict", "read_scenario", "simulate"]
 
@@ -24,7 +26,7 @@ _HOMES = {
     "InputError": "simulator.errors",
     "compare": "simulator.planning.compare",
     "predict": "simulator.simulate.predict",
-    "read_scenario": "simulator.specs.scenario",
+    "read_scenario": "simulator.specs.question",
     "simulate": "simulator.simulate.run",
 }
 
@@ -33,3 +35,19 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """The package; ``simulate`` is the function, whatever of the room so called is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing a room binds its name here, over the function of that name.
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -25,11 +25,15 @@ def test_the_wheel_carries_the_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
         "simulator/data/hardware_specs/h100-sxm.yaml",
+        "simulator/data/hardware_specs/sources.yaml",
+        "simulator/data/hardware_specs/calibrations/h100-sxm.yaml",
         "simulator/data/models/llama-3.1-8b.yaml",
         "simulator/data/scenarios/quickstart.yaml",
         "simulator/specs/device_classes/datacenter-gpu.yaml",
         "simulator/specs/engine_profiles/vllm.yaml",
         "simulator/specs/link_classes/nvlink.yaml",
+        "simulator/specs/host_link_classes/pcie.yaml",
+        "simulator/specs/link_technologies.yaml",
         "simulator/py.typed",
     ):
         assert needed in names

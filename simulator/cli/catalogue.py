@@ -10,7 +10,9 @@ import typer
 from simulator.cli import options as opt
 from simulator.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, help="Hardware, models and scenarios, with sources.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Hardware, models and scenarios, with sources."
+)
 
 
 @app.command("list")

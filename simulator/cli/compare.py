@@ -6,41 +6,24 @@ from typing import Annotated
 import typer
 
 from simulator.cli import options as opt
+from simulator.cli.question import Asked, asks
 
 
+@asks("hardware")
 def compare(
-    scenario: Annotated[
-        str, typer.Argument(help="A scenario file, or the name of a built-in one.")
-    ],
+    asked: Asked,
+    scenario: opt.ScenarioName,
     hardware: Annotated[
         str, typer.Option("--hardware", "-w", help="Devices, separated by commas.")
     ],
     out: opt.Out = None,
     as_json: opt.Json = False,
-    model: Annotated[str | None, typer.Option("--model", "-m")] = None,
-    trace: opt.TraceFile = None,
-    precision: opt.Precision = None,
-    kv_precision: opt.KvPrecision = None,
-    engine: opt.ServingEngine = None,
-    devices: opt.Devices = None,
-    tp: opt.Tp = None,
-    pp: opt.Pp = None,
-    ep: opt.Ep = None,
-    dp: opt.Dp = None,
-    settings: opt.Settings = None,
     workers: Annotated[int, typer.Option(help="Processes; -1 uses every core.")] = -1,
 ) -> None:
     """Run one scenario on several devices and set the answers side by side."""
     from simulator.planning.compare import compare as compare_all
-    from simulator.specs.catalogue import scenario_path
-    from simulator.specs.scenario import read_scenario
 
-    deployment = opt.deployment_fields(
-        precision=precision, kv_precision=kv_precision, engine=engine,
-        devices=devices, tp=tp, pp=pp, ep=ep, dp=dp,
-    )  # fmt: skip
-    overrides = opt.scenario_overrides(None, model, trace, deployment, settings)
-    wanted = read_scenario(scenario_path(scenario), overrides)
+    wanted = asked.scenario(scenario)
     folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
     names = [name.strip() for name in hardware.split(",") if name.strip()]
     with opt.progress_bar("devices", quiet=as_json) as progress:

@@ -2,36 +2,51 @@
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
-from simulator.cli import calibrate, catalogue, compare, context, export, predict, run, validate
 from simulator.cli.short_lived import make_short_lived
 from simulator.errors import InputError
 
-app = typer.Typer(
-    name="roofsim",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Predict tokens/s, $/token and J/token of LLM inference on any chip.",
-)
-app.command("run")(run.run)
-app.command("predict")(predict.predict)
-app.command("compare")(compare.compare)
-app.command("validate")(validate.validate)
-app.command("calibrate")(calibrate.calibrate)
-app.command("context")(context.context)
-app.command("export")(export.export)
-app.add_typer(catalogue.app, name="catalogue")
+COMMANDS = (
+    "run", "predict", "compare", "validate", "calibrate", "context", "export", "catalogue",
+)  # fmt: skip
+"""Each is a function, or an ``app`` of sub-commands, in the module of its name."""
+
+
+def build(names: Iterable[str]) -> typer.Typer:
+    """The command line with the commands of these names."""
+    app = typer.Typer(
+        name="roofsim",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Predict tokens/s, $/token and J/token of LLM inference on any chip.",
+    )
+    app.callback()(_roofsim)
+    for name in names:
+        module = import_module(f"simulator.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _roofsim() -> None:
+    """Predict tokens/s, $/token and J/token of LLM inference on any chip."""
 
 
 def main() -> None:
     """Run the command: exit code 0 on success, 2 on bad input, 1 on an internal failure."""
     make_short_lived()
+    # What one command needs is imported for it alone; the list of all needs them all.
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     try:
-        app()
+        build(asked or COMMANDS)()
     except InputError as error:
         print(f"roofsim: {error}", file=sys.stderr)
         sys.exit(2)

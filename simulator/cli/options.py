@@ -8,20 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-Hardware = Annotated[
-    str, typer.Option("--hardware", "-w", help="Device name, name:engine, or a YAML file.")
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a built-in one's name.")
 ]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="Model name, Hugging Face id, or a config.json.")
-]
-Precision = Annotated[str | None, typer.Option(help="Weights: bf16, fp8, w4a16, nvfp4, …")]
-KvPrecision = Annotated[str | None, typer.Option(help="Cache: bf16, fp8, int8, …")]
-ServingEngine = Annotated[str | None, typer.Option(help="vllm, sglang, trtllm, llamacpp, …")]
-Devices = Annotated[int | None, typer.Option(help="Devices of the whole deployment.", min=1)]
-Tp = Annotated[int | None, typer.Option(help="Tensor parallelism.", min=1)]
-Pp = Annotated[int | None, typer.Option(help="Pipeline parallelism.", min=1)]
-Ep = Annotated[int | None, typer.Option(help="Expert parallelism.", min=1)]
-Dp = Annotated[int | None, typer.Option(help="Data-parallel attention.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Out = Annotated[
     Path | None,
@@ -30,50 +19,6 @@ Out = Annotated[
 ChartFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for charts; none are drawn without.")
 ]
-TraceFile = Annotated[
-    Path | None, typer.Option("--trace", help="Azure CSV or Mooncake JSONL to replay.")
-]
-
-
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Any further field, as often as needed."),
-]
-
-
-def with_settings(content: dict[str, Any], settings: list[str] | None) -> dict[str, Any]:
-    """``content`` with every ``field=value`` of ``--set`` put in its place."""
-    from simulator.specs.reading import put, read_setting
-
-    for text in settings or ():
-        put(content, *read_setting(text))
-    return content
-
-
-def deployment_fields(**flags: object) -> dict[str, object]:
-    """The flags that were given, under their names in a deployment."""
-    return {name: value for name, value in flags.items() if value is not None}
-
-
-def scenario_overrides(
-    hardware: str | None,
-    model: str | None,
-    trace: Path | None,
-    deployment: dict[str, object],
-    settings: list[str] | None,
-) -> dict[str, Any]:
-    """Flags as overrides of a scenario file's fields."""
-    from simulator.specs.reading import read_setting
-
-    found: dict[str, Any] = {f"deployment.{k}": v for k, v in deployment.items()}
-    found |= dict(read_setting(text) for text in settings or ())
-    if hardware is not None:
-        found["hardware"] = hardware
-    if model is not None:
-        found["model"] = model
-    if trace is not None:
-        found["workload"] = {"kind": "trace", "file": str(trace.resolve())}
-    return found
 
 
 def report_folder(out: Path | None, name: str, as_json: bool) -> Path | None:

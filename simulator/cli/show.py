@@ -6,25 +6,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import typer
+
 from simulator.files import whole_file
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
-    from simulator.roofline.step.step import OperatorReport
+    from simulator.roofline.step.report import OperatorReport
     from simulator.simulate.prediction import Prediction
 
 
 def show_prediction(answer: "Prediction") -> None:
-    """One prediction as an aligned table with its 80 % intervals."""
-    from simulator.cli.console import console
-    from simulator.report.tables import figures
+    """One prediction as aligned lines with its 80 % intervals.
 
-    screen = console()
+    The tables of other commands come from a library that takes longer to import than this
+    takes to answer.
+    """
+    from simulator.report.measures import interval
+
     title = f"{answer.model} {answer.precision} on {answer.devices} × {answer.hardware}"
-    screen.print(f"[bold]{title}[/bold], {answer.engine}, {answer.phase}")
-    screen.print(figures(answer))
+    typer.echo(f"{typer.style(title, bold=True)}, {answer.engine}, {answer.phase}")
+    rows = [("", "", "80 % interval")]
+    rows += [
+        (figure.label, figure.show(answer.figures[figure.key]), interval(answer, figure.key))
+        for figure in answer.shown
+        if answer.figures.get(figure.key) is not None
+    ]
+    left, middle, right = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for label, number, between in rows:
+        line = f"{label:{left}}   {number:>{middle}}   "
+        typer.echo(line + typer.style(f"{between:>{right}}", dim=True))
     for note in answer.notes:
-        screen.print(f"[dim]note: {note}[/dim]")
+        typer.echo(typer.style(f"note: {note}", dim=True))
 
 
 def show_operators(report: "list[OperatorReport]") -> None:
@@ -41,7 +54,7 @@ def show_operators(report: "list[OperatorReport]") -> None:
             row.count,
             humane(row.time_s, "s"),
             percent(row.share),
-            percent(row.share_of_speed_of_light),
+            "–" if (near := row.share_of_speed_of_light) is None else percent(near),
             f"[{cited.index(row.source) + 1}]",
         )
         for row in report

@@ -189,7 +189,7 @@ def findings(found: Sequence[Finding]) -> None:
         colour = "red" if finding.severity == "error" else "yellow"
         screen.print(
             f"[{colour}]{finding.severity}[/{colour}] {finding.hardware}: {finding.field}: "
-            f"{finding.problem}\n  {finding.remedy}",
+            f"{finding.problem}" + (f"\n  {finding.remedy}" if finding.remedy else ""),
             highlight=False,
         )
     errors = sum(f.severity == "error" for f in found)

@@ -152,7 +152,10 @@ def core_work(op: AttentionCore | LatentCore, step: StepShape) -> tuple[Work, Wo
         decoding = prefilling = op.flops_per_pair
     return (
         Work(decode * decoding, {"cache": decode * op.bytes_per_entry}),
-        Work(prefill * prefilling, {"cache": _entries_seen(op.span, step) * op.bytes_per_entry}),
+        Work(
+            prefill * prefilling,
+            {"cache": _entries_seen(op.span, step, prefill) * op.bytes_per_entry},
+        ),
     )
 
 
@@ -164,7 +167,7 @@ def indexer_work(op: Indexer, step: StepShape) -> tuple[Work, Work]:
         keys, scores = entries * op.bytes_per_entry, pairs * op.score_bytes_per_pair
         return Work(pairs * op.flops_per_pair, {"cache": keys, "activations": scores})
 
-    return of(decode, decode), of(prefill, _entries_seen(op.span, step))
+    return of(decode, decode), of(prefill, _entries_seen(op.span, step, prefill))
 
 
 def recurrence_work(op: Recurrence, step: StepShape) -> tuple[Work, Work]:
@@ -193,10 +196,16 @@ def elementwise_work(op: Elementwise, step: StepShape) -> Work:
     return Work(np.zeros_like(moved), {"activations": moved})
 
 
-def _entries_seen(span: Span, step: StepShape) -> FloatArray:
-    """Cache entries that any row of a step's prompts attends to, each read once a sequence."""
-    length = step.prefill_past + step.prefill_tokens
+def _entries_seen(span: Span, step: StepShape, pairs: FloatArray) -> FloatArray:
+    """Cache entries that any row of a step's prompts attends to, each read once a sequence.
+
+    Where rows pick the best few, they see each other's entries and at least one row's picks of
+    what came before; how alike their picks are beyond that nobody has published.
+    """
+    new, length = step.prefill_tokens, step.prefill_past + step.prefill_tokens
     reach = span.window if span.window is not None else span.chunk
     if reach is not None:
-        length = np.minimum(length, reach + step.prefill_tokens)
-    return step.prefill_sequences * length / span.compression
+        length = np.minimum(length, reach + new)
+    if span.top_k is not None:
+        length = np.minimum(length, span.top_k * span.compression + new)
+    return np.minimum(step.prefill_sequences * length / span.compression, pairs)

@@ -9,6 +9,7 @@ from simulator.errors import InputError, nearest
 from simulator.graph.build import build
 from simulator.graph.parameters import count_parameters
 from simulator.graph.published import compare_published
+from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
 from simulator.specs.device_file import shared_sources
@@ -142,14 +143,26 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     Models of the whole catalogue are checked against their published sizes.
     """
     chosen = list(names)
+    devices = [catalogue.hardware(name) for name in chosen] or list(catalogue.all_hardware())
+    found = [f for hardware in devices for f in (*check(hardware, today), *check_laws(hardware))]
     if chosen:
-        return [f for name in chosen for f in check(catalogue.hardware(name), today)]
-    devices = list(catalogue.all_hardware())
-    found = [f for hardware in devices for f in check(hardware, today)]
+        return found
     found += unused_shared_sources(devices)
     for model in catalogue.all_models():
         found += check_model(model)
     return found
+
+
+def check_laws(hardware: Hardware) -> list[Finding]:
+    """Calibrations that the cost laws do not understand, and rates that they cannot do without."""
+    findings = []
+    for engine in hardware.engines:
+        try:
+            resolve(hardware, engine)
+        except InputError as refusal:
+            field, remedy = refusal.field or f"engines.{engine}", refusal.remedy or ""
+            findings.append(Finding(hardware.name, field, refusal.problem, remedy, "error"))
+    return list(dict.fromkeys(findings))
 
 
 def unused_shared_sources(devices: Iterable[Hardware]) -> list[Finding]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
+from simulator.simulate.replica import replica_of
 from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.specs.scenario import Scenario
 
 
@@ -37,7 +37,7 @@ def compare(
         raise InputError(f"{sorted(twice)[0]} is named twice", field="hardware")
     scenarios = [scenario.model_copy(update={"hardware": name}) for name in hardware]
     for variant in scenarios:
-        resolve_setup(variant.hardware, variant.model, variant.deployment)
+        replica_of(variant.hardware, variant.model, variant.deployment)
     # One result after the other in the given order: the same bytes for any number of workers.
     pool = Parallel(n_jobs=min(workers, len(scenarios)), return_as="generator")
     results = []

@@ -2,9 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from simulator.simulate.result import SimulationResult
+from simulator.simulate.answer import Answer
+from simulator.simulate.figures import FIGURE
 from simulator.units import significant
+
+if TYPE_CHECKING:
+    from simulator.simulate.result import SimulationResult
 
 
 def times(value: float | None) -> str:
@@ -34,14 +39,20 @@ def bound_words(prefill: str, decode: str) -> str:
 _BOUNDS = {"host": "the engine’s host", "link": "the links", "latency": "latency"}
 
 
-def devices_words(result: SimulationResult) -> str:
+def interval(answer: Answer, key: str) -> str:
+    """The 80 % interval of a figure in words; empty where there is none."""
+    low, high = answer.intervals.get(key, (None, None))
+    return "" if low is None or high is None else FIGURE[key].between(low, high)
+
+
+def devices_words(result: "SimulationResult") -> str:
     """``4 × NVIDIA H100 SXM, tp 2 × 2 replicas``, or the name of a device that is alone."""
     if result.devices == 1:
         return result.hardware_title
     return f"{result.devices} × {result.hardware_title}, {result.layout}"
 
 
-def labels(results: Sequence[SimulationResult]) -> list[str]:
+def labels(results: "Sequence[SimulationResult]") -> list[str]:
     """A short name for each result: that in which they differ, and never two the same."""
     counted = [
         r.hardware_title if r.devices == 1 else f"{r.devices} × {r.hardware_title}" for r in results

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.report import style
-from simulator.report.measures import bound_words, devices_words, factor, labels, times
+from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
 from simulator.report.roof import Roof
-from simulator.report.tables import LATENCIES, interval
+from simulator.report.tables import LATENCIES
 from simulator.simulate.figures import FIGURE, HEADLINE
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.units import between, humane, money, percent, seconds, significant

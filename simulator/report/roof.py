@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from simulator.roofline.device.device import Device, resolve
-from simulator.simulate.setup import split_engine
 from simulator.specs import catalogue
+from simulator.specs.what_if import split_engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from simulator.report.measures import bound_words, devices_words, factor, labels, times
+from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
 from simulator.simulate.answer import Answer
 from simulator.simulate.figures import FIGURE, HEADLINE, Figure
-from simulator.simulate.result import SimulationResult
 from simulator.units import humane, money, percent, seconds, significant
+
+if TYPE_CHECKING:
+    from simulator.simulate.result import SimulationResult
 
 _BETTER, _WORSE, _DIM = "blue", "yellow", "dim"
 
@@ -57,24 +59,7 @@ def _bare(title: str = "", show_header: bool = True) -> Table:
     )
 
 
-def figures(answer: Answer) -> Table:
-    """The known figures of an answer, one a line with its 80 % interval."""
-    rows = [
-        (figure.label, figure.show(answer.figures[figure.key]), interval(answer, figure.key))
-        for figure in answer.shown
-        if answer.figures.get(figure.key) is not None
-    ]
-    columns = (Column(""), Column("", "right"), Column("80 % interval", "right", style=_DIM))
-    return table(columns, rows)
-
-
-def interval(answer: Answer, key: str) -> str:
-    """The 80 % interval of a figure in words; empty where there is none."""
-    low, high = answer.intervals.get(key, (None, None))
-    return "" if low is None or high is None else FIGURE[key].between(low, high)
-
-
-def summary(result: SimulationResult) -> RenderableType:
+def summary(result: "SimulationResult") -> RenderableType:
     """What ``roofsim run`` prints: headline figures, latencies, and what to know about them."""
     title = Text(result.title, style="bold")
     setting = Text(_setting(result), style=_DIM)
@@ -86,7 +71,7 @@ def summary(result: SimulationResult) -> RenderableType:
     return Group(*parts)
 
 
-def _setting(result: SimulationResult) -> str:
+def _setting(result: "SimulationResult") -> str:
     m = result.metrics
     finished = max(m.finished, 1)
     return (
@@ -97,7 +82,7 @@ def _setting(result: SimulationResult) -> str:
     )
 
 
-def _headline(result: SimulationResult) -> Table:
+def _headline(result: "SimulationResult") -> Table:
     m = result.metrics
     found = _bare(show_header=False)
     for _ in range(4):
@@ -136,7 +121,7 @@ def _headline(result: SimulationResult) -> Table:
     return found
 
 
-def _cost_detail(result: SimulationResult) -> str:
+def _cost_detail(result: "SimulationResult") -> str:
     price = result.price
     if price is None:
         return "no price is known"
@@ -147,7 +132,7 @@ def _cost_detail(result: SimulationResult) -> str:
     )
 
 
-def _latencies(result: SimulationResult) -> Table:
+def _latencies(result: "SimulationResult") -> Table:
     rows = [
         (
             FIGURE[mean].short,
@@ -171,7 +156,7 @@ LATENCIES = tuple(
 """Mean and percentiles of the latencies that a report has a table of."""
 
 
-def _facts(result: SimulationResult) -> Table:
+def _facts(result: "SimulationResult") -> Table:
     m = result.metrics
     prefill, decode = result.prefill, result.decode
     found = _bare(show_header=False)
@@ -194,7 +179,7 @@ def _facts(result: SimulationResult) -> Table:
     return found
 
 
-def comparison(results: Sequence[SimulationResult]) -> RenderableType:
+def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
     """What ``roofsim compare`` prints: one system a row, the factors to the first below."""
     notes = dict.fromkeys(note for result in results for note in result.notes)
     return Group(
@@ -209,7 +194,7 @@ def comparison(results: Sequence[SimulationResult]) -> RenderableType:
 class _Compared:
     """The table of a comparison; on a narrow terminal without power and bounds."""
 
-    results: tuple[SimulationResult, ...]
+    results: "tuple[SimulationResult, ...]"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= 100

@@ -151,10 +151,8 @@ class Cluster:
         self._source.start()
 
     def _engine(self, pool: Pool, number: int) -> Engine:
-        source, settings = self._source, self._settings
-        # Where there is one replica, and nobody waits for an answer before asking again, the
-        # next arrival is known.
-        alone = not settings.pools and settings.replicas == 1 and self._table.follows is None
+        source = self._source
+        alone = _is_alone(self._table, self._settings)
         stream = source if alone and isinstance(source, OpenStream) else None
         return Engine(
             self.env,
@@ -240,7 +238,8 @@ class Cluster:
         if not fitting:
             # The last one went down meanwhile.
             origin.forget(request)
-            self._start_over(request)
+            self.moving += 1
+            Alarm(self.env, lambda _event: self._start_over(request)).set(now - self.env.now)
             return
         target = min(fitting, key=lambda i: engines[i].unfinished)
         lives = origin.failures, engines[target].failures
@@ -248,20 +247,21 @@ class Cluster:
         self.moving += 1
 
         def arrive(_event: simpy.Event) -> None:
-            self.moving -= 1
             if origin.failures == lives[0]:
                 origin.forget(request)
             if (origin.failures, engines[target].failures) != lives:
                 self._start_over(request)
                 return
+            self.moving -= 1
             request.replica = target
             request.submitted_s = self.env.now
             self.engines[target].submit(request)
 
-        Alarm(self.env, arrive).set(arrival_s - now)
+        Alarm(self.env, arrive).set(arrival_s - self.env.now)
 
     def _start_over(self, request: Request) -> None:
         """Begin again with a prompt whose cache was lost between two replicas."""
+        self.moving -= 1
         request.start_afresh(self.env.now)
         self._route(request)
 
@@ -286,6 +286,14 @@ class Cluster:
         Alarm(self.env, go_down).set(failure.at_s)
         if failure.restart_s is not None:
             Alarm(self.env, come_back).set(failure.restart_s)
+
+
+def _is_alone(table: RequestTable, settings: ClusterSettings) -> bool:
+    """Whether one replica takes all requests, and need not know of them before its step ends."""
+    limits = settings.limits
+    looks_up = limits.schedule_ahead or limits.admission or limits.lower_tiers
+    one = settings.replicas == 1 and not settings.pools
+    return one and not settings.failures and table.follows is None and not looks_up
 
 
 class _Columns:

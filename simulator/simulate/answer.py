@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -98,6 +97,8 @@ class Answer:
         return f"<{type(self).__name__} {self._about()}: {known}>"
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         rows = []
         for figure in self._headline():
             low, high = self.intervals.get(figure.key, (None, None))

@@ -11,10 +11,10 @@ from simulator.memory.tiers import memory_system
 from simulator.roofline.off_device.transfers import channel
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
-from simulator.simulate.setup import Setup
+from simulator.simulate.replica import Replica
 
 
-def with_cache_tiers(setup: Setup) -> EngineLimits:
+def with_cache_tiers(setup: Replica) -> EngineLimits:
     """The limits of one replica, with the tiers that ``offload.kv`` puts behind its cache.
 
     Raises:

@@ -1,147 +1,135 @@
 """Many predictions from a table of cases: one row in, one row out, errors beside their row."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import InputError, nearest
-from simulator.simulate.predict import (
-    DEPLOYMENT_FLAGS,
-    PHASES,
-    answerable,
-    decode_steps,
-    deployment_of,
-    predict,
-    prefill_steps,
-)
+from simulator.simulate.point import answerable
+from simulator.simulate.predict import STEPS, Steps, answer
 from simulator.simulate.prediction import keys, steps_predicted
-from simulator.simulate.setup import Setup, resolve_setup
-from simulator.specs.scenario import Economics
+from simulator.simulate.replica import Replica, replica_of
+from simulator.specs.question import PREDICT, Change, ask, flags, from_fields, path_of
+from simulator.specs.scenario import Scenario
+from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
 
-Case = dict[str, str]
-
-_INTEGERS = frozenset(
-    {
-        "tp", "pp", "ep", "dp", "cp", "dcp", "devices",
-        "max_sequences", "max_batched_tokens", "max_context",
-        "batch", "context", "isl", "osl", "concurrency", "requests", "seed",
-        "distinct_prompts", "captured_tokens",
-    }
-)  # fmt: skip
-_NUMBERS = frozenset({"rate", "memory_fraction", "length_spread"})
-_TEXTS = frozenset({"hardware", "model", "phase", "engine", "precision", "kv_precision"})
-INPUT_COLUMNS = _INTEGERS | _NUMBERS | _TEXTS
-
-
+Case = Mapping[str, Any]
 Answer = dict[str, Any] | InputError
 
+_OF_A_STEP = ("batch", "context")
+"""Columns in which steps of one deployment differ, to be evaluated together."""
 
-def predict_cases(cases: Iterable[Case], economics: Economics | None = None) -> list[Answer]:
+
+def predict_cases(cases: Iterable[Case], changes: Iterable[Change] = ()) -> list[Answer]:
     """Predict every case: a row as ``Prediction.to_dict`` gives it, or why there is none.
 
-    Cases of one deployment and phase are evaluated together as arrays, which is what makes
-    large tables fast. Columns that ``predict`` does not know are ignored.
+    Cases hold flags or paths and their values; ``changes`` come before them. Steps of one
+    deployment are evaluated together as arrays, which is what makes large tables fast.
     """
-    money = economics or Economics()
-    parsed = [_parsed(case) for case in cases]
-    answers: list[Answer | None] = [None] * len(parsed)
-    groups: dict[tuple[Any, ...], list[tuple[int, dict[str, Any]]]] = {}
-    for i, case in enumerate(parsed):
-        if isinstance(case, InputError):
-            answers[i] = case
-        elif case["phase"] == "serve":
-            answers[i] = _served(case, money)
+    before = tuple(changes)
+    asked = _Asked(before)
+    scenarios = [asked.scenario(case) for case in cases]
+    answers: list[Answer | None] = [None] * len(scenarios)
+    groups: dict[int, list[int]] = {}
+    for i, scenario in enumerate(scenarios):
+        if isinstance(scenario, InputError):
+            answers[i] = scenario
+        elif isinstance(scenario.workload, ServingPoint):
+            answers[i] = _served(scenario)
         else:
-            groups.setdefault(_deployment_key(case), []).append((i, case))
+            groups.setdefault(asked.group(scenario), []).append(i)
     for rows in groups.values():
-        members = [case for _, case in rows]
-        for (i, _), answer in zip(rows, _predict_group(members, money), strict=True):
-            answers[i] = answer
+        members = [s for i in rows if isinstance(s := scenarios[i], Scenario)]
+        for i, found in zip(rows, _steps(members), strict=True):
+            answers[i] = found
     return [a for a in answers if a is not None]
 
 
-def _parsed(case: Case) -> dict[str, Any] | InputError:
-    try:
-        return parse_case(case)
-    except InputError as error:
-        return error
+class _Asked:
+    """Rows as scenarios. Rows that differ in the size of a step alone are checked once."""
 
+    def __init__(self, before: tuple[Change, ...]) -> None:
+        self._before = before
+        self._known: dict[tuple[tuple[str, str], ...], Scenario] = {}
+        self._groups: dict[int, int] = {}
 
-def parse_case(case: Case) -> dict[str, Any]:
-    """The known columns of a case as numbers and names; empty ones are left to their defaults.
-
-    Raises:
-        InputError: no hardware or model, an unknown phase, or a number that is none.
-    """
-    found: dict[str, Any] = {}
-    for name, raw in case.items():
-        text = raw.strip() if raw else ""
-        if not text or name not in INPUT_COLUMNS:
-            continue
-        if name in _TEXTS:
-            found[name] = text
-            continue
+    def scenario(self, case: Case) -> Scenario | InputError:
+        given = {name: value for name, value in case.items() if value not in (None, "")}
+        sizes = {name: given.pop(name) for name in _OF_A_STEP if name in given}
+        key = tuple((name, str(value)) for name, value in given.items())
         try:
-            number = float(text)
-        except ValueError:
-            raise InputError(f"{text!r} is not a number", field=name) from None
-        if not np.isfinite(number) or number < 0:
-            raise InputError(f"must be a finite number of at least 0, found {text}", field=name)
-        if name in _INTEGERS and number != int(number):
-            raise InputError(f"must be a whole number, found {text}", field=name)
-        found[name] = int(number) if name in _INTEGERS else number
-    for name in ("hardware", "model"):
-        if name not in found:
-            raise InputError("missing value", field=name, remedy="every case names both")
-    phase = found.setdefault("phase", "decode")
-    if phase not in PHASES:
-        raise InputError(f"unknown phase {phase!r}", field="phase", remedy=nearest(phase, PHASES))
-    return found
+            for name in ("hardware", "model"):
+                if name not in given and not any(c.path == name for c in self._before):
+                    raise InputError(
+                        "missing value", file=f"column {name!r}", remedy="every case names both"
+                    )
+            if key not in self._known:
+                changes = [*self._before, *from_fields(given, "column {!r}")]
+                self._known[key] = ask(PREDICT, changes)
+            first = self._known[key]
+            if not sizes:
+                return self._grouped(first, first)
+            return self._grouped(_sized(first, sizes), first)
+        except InputError as error:
+            return error
+
+    def _grouped(self, scenario: Scenario, first: Scenario) -> Scenario:
+        self._groups[id(scenario)] = id(first)
+        return scenario
+
+    def group(self, scenario: Scenario) -> int:
+        """Equal for scenarios that differ in the size of their step alone."""
+        return self._groups[id(scenario)]
 
 
-def _deployment_key(case: dict[str, Any]) -> tuple[Any, ...]:
-    names = ("hardware", "model", "phase", *DEPLOYMENT_FLAGS)
-    return tuple(case.get(name) for name in names)
+def _sized(first: Scenario, sizes: Mapping[str, Any]) -> Scenario:
+    point = first.workload
+    if isinstance(point, DecodeStep | Prefill) and all(
+        isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        for value in sizes.values()
+    ):
+        return first.model_copy(update={"workload": point.model_copy(update=dict(sizes))})
+    content = {**PREDICT, "hardware": first.hardware, "model": first.model}
+    content["workload"] = point.model_dump(exclude_unset=True)
+    sized = ask(content, from_fields(sizes, "column {!r}"))
+    return first.model_copy(update={"workload": sized.workload})
 
 
-def _served(case: dict[str, Any], economics: Economics) -> Answer:
-    arguments = {k: v for k, v in case.items() if k not in ("batch", "context")}
+def _served(scenario: Scenario) -> Answer:
     try:
-        return predict(**arguments, economics=economics).to_dict()
+        return answer(scenario).to_dict()
     except InputError as error:
         return error
 
 
-def _predict_group(cases: list[dict[str, Any]], economics: Economics) -> list[Answer]:
-    """Answers to cases that share deployment and phase."""
-    first = cases[0]
-    phase = first["phase"]
+def _steps(scenarios: list[Scenario]) -> list[Answer]:
+    """Answers to scenarios that differ in the size of their step alone."""
+    first = scenarios[0]
+    points = [s.workload for s in scenarios if isinstance(s.workload, DecodeStep | Prefill)]
+    phase = points[0].kind
     try:
-        deployment = deployment_of({k: first.get(k) for k in DEPLOYMENT_FLAGS})
-        setup = resolve_setup(first["hardware"], first["model"], deployment)
+        setup = replica_of(first.hardware, first.model, first.deployment)
     except InputError as error:
-        return [error] * len(cases)
-    batch = np.array([float(max(c.get("batch", 1), 1)) for c in cases])
-    context = np.array([float(max(c.get("context", 1024), 1)) for c in cases])
-    step = decode_steps if phase == "decode" else prefill_steps
+        return [error] * len(scenarios)
+    batch = np.array([float(p.batch) for p in points])
+    context = np.array([float(p.context) for p in points])
+    step = STEPS[type(points[0])]
     good = answerable(setup, phase, batch, context)
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        answered = steps_predicted(setup, economics, phase, figures).rows()
+        answered = steps_predicted(setup, first.economics, phase, figures).rows()
     upcoming = iter(answered)
     return [
         next(upcoming) if good[i] else _refusal(setup, step, batch[i : i + 1], context[i : i + 1])
-        for i in range(len(cases))
+        for i in range(len(points))
     ]
 
 
-def _refusal(
-    setup: Setup, step: Callable[..., object], batch: np.ndarray, context: np.ndarray
-) -> InputError:
+def _refusal(setup: Replica, step: Steps, batch: np.ndarray, context: np.ndarray) -> InputError:
     """Why one row cannot be answered."""
     try:
         step(setup, batch, context)
@@ -150,11 +138,20 @@ def _refusal(
     raise AssertionError("a row was refused that can be answered")
 
 
-def read_cases(path: Path) -> tuple[list[str], list[Case]]:
+NOTE_PREFIX = "note"
+ANSWERED = frozenset({*keys(), "error"})
+"""Columns that an answer writes; a case's own texts stand beside them, never in their place."""
+
+
+def read_cases(path: Path, keep: Iterable[str] = ()) -> tuple[list[str], list[dict[str, str]]]:
     """Column names and rows of a CSV file of cases.
 
+    Columns are flags or paths of a scenario. Others are kept beside the answers only where their
+    name begins with ``note`` or stands in ``keep``.
+
     Raises:
-        InputError: unreadable, empty, or without the columns that every case needs.
+        InputError: unreadable, empty, a column twice, without the columns that every case needs,
+            or with one that is no field (suggests the nearest).
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -173,22 +170,61 @@ def read_cases(path: Path) -> tuple[list[str], list[Case]]:
                 field="line 1",
                 remedy="the columns are the names of predict's flags: hardware, model, phase, …",
             )
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise InputError(f"the column {twice[0]!r} stands twice", file=path, field="line 1")
+    kept = set(keep)
+    for name in columns:
+        if not _is_kept(name, kept):
+            _check_column(name, path)
+        elif name in ANSWERED:
+            raise InputError(
+                f"the column {name!r} is called like one of the answer's",
+                file=path,
+                field="line 1",
+                remedy=f"call it note_{name}",
+            )
     return columns, rows
 
 
+def _check_column(name: str, path: Path) -> None:
+    try:
+        path_of(name, f"column {name!r}")
+    except InputError:
+        near = nearest(name, flags())
+        raise InputError(
+            f"the column {name!r} is no field of a case",
+            file=path,
+            field="line 1",
+            remedy=f"{near} To keep it beside the answers, name it --keep {name} or note_{name}",
+        ) from None
+
+
+def _is_kept(name: str, keep: Iterable[str]) -> bool:
+    return name.startswith(NOTE_PREFIX) or name in set(keep)
+
+
+def questions_in(
+    rows: Iterable[Mapping[str, str]], keep: Iterable[str] = ()
+) -> list[dict[str, str]]:
+    """The rows without the columns that are only kept."""
+    kept = set(keep)
+    return [{k: v for k, v in row.items() if not _is_kept(k, kept)} for row in rows]
+
+
 def answered_rows(
-    columns: list[str], cases: list[Case], answers: list[Answer]
+    columns: list[str], cases: list[dict[str, str]], answers: list[Answer]
 ) -> tuple[list[str], Iterator[dict[str, Any]]]:
     """Column names and rows of the output: the cases' own columns, the answers', and ``error``."""
     result_columns = [k for k in keys() if k not in columns]
     header = [*columns, *result_columns, "error"]
 
     def rows() -> Iterator[dict[str, Any]]:
-        for case, answer in zip(cases, answers, strict=True):
-            if isinstance(answer, InputError):
-                yield {**case, "error": " ".join(str(answer).split())}
+        for case, found in zip(cases, answers, strict=True):
+            if isinstance(found, InputError):
+                yield {**case, "error": " ".join(str(found).split())}
             else:
-                answer.update({k: v for k, v in case.items() if v}, error="")
-                yield answer
+                found.update({k: v for k, v in case.items() if v}, error="")
+                yield found
 
     return header, rows()

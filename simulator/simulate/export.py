@@ -10,8 +10,8 @@ import numpy as np
 from simulator.errors import InputError, nearest
 from simulator.files import whole_file
 from simulator.serving.cluster import Outcome, serve
+from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.run import cluster_settings, requests_of, summarise
-from simulator.simulate.setup import Setup, resolve_setup
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
 from simulator.traces.inferencex import inferencex
@@ -33,7 +33,7 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
     """
     if form not in FORMATS:
         raise InputError(f"unknown format {form!r}", field="format", remedy=nearest(form, FORMATS))
-    setup = resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     settings = replace(cluster_settings(scenario, setup), keep_events=form == "perfetto")
     outcome = serve(requests_of(scenario), setup.step_table, settings)
     with whole_file(path) as partial:
@@ -46,7 +46,7 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
 
 
 def _vllm_bench(
-    scenario: Scenario, setup: Setup, outcome: Outcome, detailed: bool
+    scenario: Scenario, setup: Replica, outcome: Outcome, detailed: bool
 ) -> dict[str, Any]:
     result = summarise(scenario, setup, outcome)
     workload = scenario.workload
@@ -64,7 +64,7 @@ def _vllm_bench(
 
 
 def _inferencex(
-    scenario: Scenario, setup: Setup, outcome: Outcome, bench: dict[str, Any]
+    scenario: Scenario, setup: Replica, outcome: Outcome, bench: dict[str, Any]
 ) -> dict[str, Any]:
     result = summarise(scenario, setup, outcome)
     workload = scenario.workload

@@ -9,12 +9,15 @@ given by whoever asks the question.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from simulator.economics.cost import DevicePrice, token_cost, usd_per_second
-from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.specs.scenario import Economics
 from simulator.units import between, humane, money, percent, seconds, significant
+
+if TYPE_CHECKING:
+    # Not every answer is simulated: a step needs nothing of the serving rooms.
+    from simulator.serving.outcome.metrics import ServingMetrics
 
 Unit = Literal[
     "seconds", "tokens/s", "requests/s", "watts", "joules", "W per token/s", "usd", "usd/hour",
@@ -52,8 +55,9 @@ PRINTERS: Mapping[Unit, Printer] = {
     "text": Printer(str),
 }
 
-Error = Literal["step", "power", "price"]
-"""What makes a figure uncertain: the time of a step, the power that it draws, or a price."""
+Error = Literal["step", "first token", "power", "price"]
+"""What makes a figure uncertain: the time of a step, what comes before a first token beside the
+steps, the power that a step draws, or a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Figure:
     better: Literal["higher", "lower"] | None = None
     errors: tuple[Error, ...] = ()
     column: bool = False
-    measured: Callable[[ServingMetrics], object] | None = None
+    measured: "Callable[[ServingMetrics], object] | None" = None
     derived: Callable[[Known], Value] | None = None
 
     def number(self, value: float | None) -> str:
@@ -167,18 +171,25 @@ def _percentile(mean: Figure, percent: int) -> Figure:
         f"{stem}_p{percent}_s",
         "seconds",
         f"{mean.label}, p{percent}",
-        f"what {percent} % of requests stay within of: {mean.definition}",
+        f"what {percent} % of requests stay within of `{mean.key}`",
         short=f"{mean.short} p{percent}",
         better="lower",
-        errors=_STEP,
+        errors=mean.errors,
         column=mean.column,
         measured=lambda m: getattr(getattr(m, mean.key), f"p{percent}"),
     )
 
 
-def _mean(key: str, label: str, short: str, definition: str, column: bool = False) -> Figure:
+def _mean(
+    key: str,
+    label: str,
+    short: str,
+    definition: str,
+    errors: tuple[Error, ...] = ("step", "first token"),
+    column: bool = False,
+) -> Figure:
     return Figure(
-        key, "seconds", label, definition, short, "", "lower", _STEP, column,
+        key, "seconds", label, definition, short, "", "lower", errors, column,
         measured=lambda m: getattr(m, key).mean,
     )  # fmt: skip
 
@@ -195,11 +206,12 @@ _TTFT = _mean(
 _TPOT = _mean(
     "tpot_s", "Time per output token", "TPOT",
     "(e2e − TTFT)/(output tokens − 1), a mean within each request, which one-token answers have "
-    "not; of a decode step, its time", column=True,
+    "not; of a decode step, its time", _STEP, column=True,
 )  # fmt: skip
 _ITL = _mean(
     "itl_s", "Inter-token latency", "ITL",
     "time between two tokens of one sequence, over all such gaps, so that long answers weigh more",
+    _STEP,
 )  # fmt: skip
 _E2E = _mean("e2e_s", "End to end", "End to end", "from arrival until the last token is out")
 _QUEUE = _mean(
@@ -427,7 +439,7 @@ HEADLINE: tuple[Figure, ...] = tuple(
 """What systems are compared by, in the order in which they are shown."""
 
 
-def figures_of(known: Known, metrics: ServingMetrics | None = None) -> dict[str, Value]:
+def figures_of(known: Known, metrics: "ServingMetrics | None" = None) -> dict[str, Value]:
     """Every figure that follows from what is ``known`` and was measured; None where it cannot be.
 
     Numbers, or arrays of one shape. What is known stands as it is given.

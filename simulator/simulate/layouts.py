@@ -110,7 +110,7 @@ def layouts_for(model: Model, device: Device, devices: int) -> list[Layout]:
 
     Tensor, pipeline and data-parallel degrees in all combinations; data-parallel attention only
     with experts spread over the whole stage. For planners: none of them is priced here, and
-    whether memory suffices is told by ``resolve_setup``.
+    whether memory suffices is told by ``replica_of``.
     """
     if devices > linked_devices(device):
         return []

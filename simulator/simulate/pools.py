@@ -20,8 +20,8 @@ from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.traffic.handover import Transfer
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.figures import Known, Value, figures_of, usd_known
+from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.scheduling import failures_of
-from simulator.simulate.setup import Setup, resolve_setup
 from simulator.simulate.uncertainty import intervals_of_run, widths_of
 from simulator.specs.scenario import Economics, Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Pools:
     """The two halves of a deployment: replicas for prompts, and replicas for answers."""
 
-    prefill: Setup
-    decode: Setup
+    prefill: Replica
+    decode: Replica
 
     @property
     def devices(self) -> int:
@@ -59,7 +59,7 @@ def resolve_pools(scenario: Scenario) -> Pools:
     assert d.prefill is not None
     assert d.decode is not None
     first, second = (
-        resolve_setup(own.hardware or scenario.hardware, scenario.model, whole)
+        replica_of(own.hardware or scenario.hardware, scenario.model, whole)
         for own, whole in ((d.prefill, d.pool("prefill")), (d.decode, d.pool("decode")))
     )
     if first.kv_precision != second.kv_precision:
@@ -88,6 +88,7 @@ def simulate_pools(
         known_figures,
         requests_of,
         summarise,
+        title_of,
         typical_steps,
     )
 
@@ -126,6 +127,7 @@ def simulate_pools(
     sent_ms = 1e3 * transfer_time(pools)(round(metrics.input_tokens / max(metrics.finished, 1)))
     return replace(
         result,
+        title=scenario.title or title_of(scenario, first, pools.devices),
         layout=str(pools),
         devices=pools.devices,
         replicas=first.deployment.replicas + second.deployment.replicas,
@@ -201,7 +203,7 @@ def pool_settings(scenario: Scenario, pools: Pools) -> ClusterSettings:
     )
 
 
-def _pool(setup: Setup, limits: EngineLimits, role: Literal["prefill", "decode"]) -> Pool:
+def _pool(setup: Replica, limits: EngineLimits, role: Literal["prefill", "decode"]) -> Pool:
     deployment = setup.deployment
     composition = COMPOSITIONS[deployment.scheduling.steps or setup.profile.scheduling]
     return Pool(setup.step_table, limits, composition, deployment.replicas, role)
@@ -225,7 +227,7 @@ def transfer_time(pools: Pools) -> Callable[[int], float]:
     return seconds
 
 
-def _holders(setup: Setup) -> int:
+def _holders(setup: Replica) -> int:
     """Devices of one data-parallel rank."""
     return setup.deployment.devices_per_replica // setup.deployment.dp
 
@@ -272,7 +274,7 @@ def _bills(
 
 
 def _bill(
-    setup: Setup, counters: tuple[Counters, ...], span_s: float, economics: Economics
+    setup: Replica, counters: tuple[Counters, ...], span_s: float, economics: Economics
 ) -> _Bill:
     devices = setup.deployment.total_devices
     busy_s = sum(c.busy_s for c in counters)

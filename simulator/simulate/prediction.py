@@ -9,7 +9,7 @@ from simulator.economics.cost import device_price
 from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.answer import Answer, Interval
 from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
-from simulator.simulate.setup import Setup
+from simulator.simulate.replica import Replica
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.scenario import Economics
 
@@ -45,7 +45,7 @@ def keys() -> tuple[str, ...]:
 
 
 def steps_predicted(
-    setup: Setup, economics: Economics, phase: str, given: Mapping[str, Value]
+    setup: Replica, economics: Economics, phase: str, given: Mapping[str, Value]
 ) -> Prediction:
     """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
 
@@ -59,7 +59,7 @@ def steps_predicted(
     return predicted(setup, economics, phase, figures, intervals_of_steps(figures, widths))
 
 
-def facts(setup: Setup, economics: Economics, power_w: Value) -> dict[str, Value]:
+def facts(setup: Replica, economics: Economics, power_w: Value) -> dict[str, Value]:
     """How many devices a deployment has, and what they cost."""
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
@@ -67,7 +67,7 @@ def facts(setup: Setup, economics: Economics, power_w: Value) -> dict[str, Value
 
 
 def predicted(
-    setup: Setup,
+    setup: Replica,
     economics: Economics,
     phase: str,
     figures: Mapping[str, Value],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from simulator.economics.cost import DevicePrice
-from simulator.roofline.step.step import OperatorReport
+from simulator.roofline.step.report import OperatorReport
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.records import Records
 from simulator.serving.traffic.request import FloatArray

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulator.economics.cost import DevicePrice, device_price
+from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.power.constants import POWER
+from simulator.roofline.step.report import report
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.remarks import remarks
@@ -14,19 +16,19 @@ from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
 from simulator.simulate.figures import Known, figures_of, usd_known
+from simulator.simulate.replica import Replica, replica_of
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.scheduling import failures_of
-from simulator.simulate.setup import Setup, resolve_setup
 from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, widths_of
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import ClosedLoop, Synthetic, Trace
+from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
 from simulator.traces.read import read_trace
 
 Progress = Callable[[int, int], None]
 
 
 def simulate(
-    scenario: Scenario, progress: Progress | None = None, setup: Setup | None = None
+    scenario: Scenario, progress: Progress | None = None, setup: Replica | None = None
 ) -> SimulationResult:
     """Serve the scenario's workload and measure everything.
 
@@ -40,7 +42,7 @@ def simulate(
         from simulator.simulate.pools import simulate_pools
 
         return simulate_pools(scenario, progress)
-    setup = setup or resolve_setup(scenario.hardware, scenario.model, scenario.deployment)
+    setup = setup or replica_of(scenario.hardware, scenario.model, scenario.deployment)
     table = requests_of(scenario)
     settings = cluster_settings(scenario, setup)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
@@ -69,7 +71,7 @@ def simulate(
     return replace(result, intervals=spread)
 
 
-def errors_of(setup: Setup, prefill: Binding, decode: Binding) -> ReplicaErrors:
+def errors_of(setup: Replica, prefill: Binding, decode: Binding) -> ReplicaErrors:
     """Errors of a replica whose steps are typically such."""
     return ReplicaErrors.of(
         setup.profile,
@@ -82,10 +84,18 @@ def errors_of(setup: Setup, prefill: Binding, decode: Binding) -> ReplicaErrors:
 def requests_of(scenario: Scenario) -> RequestTable:
     """The scenario's requests, drawn or read."""
     workload = scenario.workload
-    return read_trace(workload) if isinstance(workload, Trace) else draw_requests(workload)
+    if isinstance(workload, Trace):
+        return read_trace(workload)
+    if isinstance(workload, Synthetic):
+        return draw_requests(workload)
+    raise InputError(
+        f"a {workload.kind} point is no traffic to simulate",
+        field="workload.kind",
+        remedy="ask it with predict, or give a synthetic or trace workload",
+    )
 
 
-def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
+def cluster_settings(scenario: Scenario, setup: Replica) -> ClusterSettings:
     """How the scenario's deployment serves."""
     workload = scenario.workload
     users, think_s, ramp_s = None, 0.0, 0.0
@@ -112,7 +122,7 @@ def cluster_settings(scenario: Scenario, setup: Setup) -> ClusterSettings:
     )
 
 
-def measured(scenario: Scenario, setup: Setup, outcome: Outcome) -> ServingMetrics:
+def measured(scenario: Scenario, setup: Replica, outcome: Outcome) -> ServingMetrics:
     """What a simulation amounts to."""
     wanted = scenario.objectives
     return measure(
@@ -128,7 +138,7 @@ def measured(scenario: Scenario, setup: Setup, outcome: Outcome) -> ServingMetri
     )
 
 
-def facts(setup: Setup, scenario: Scenario, metrics: ServingMetrics) -> dict[str, object]:
+def facts(setup: Replica, scenario: Scenario, metrics: ServingMetrics) -> dict[str, object]:
     """What figures follow from beside the metrics: devices, prompts, and dollars."""
     devices = scenario.deployment.total_devices
     price = device_price(setup.hardware, scenario.economics)
@@ -140,7 +150,7 @@ def facts(setup: Setup, scenario: Scenario, metrics: ServingMetrics) -> dict[str
     }
 
 
-def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationResult:
+def summarise(scenario: Scenario, setup: Replica, outcome: Outcome) -> SimulationResult:
     """Measure an outcome and put prices and explanations beside it; intervals are left out."""
     deployment, wanted = scenario.deployment, scenario.objectives
     metrics = measured(scenario, setup, outcome)
@@ -156,8 +166,8 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
         )
     return SimulationResult(
         scenario=scenario.name,
-        title=scenario.title or scenario.name,
-        hardware=scenario.hardware,
+        title=scenario.title or title_of(scenario, setup, deployment.total_devices),
+        hardware=scenario.hardware_name,
         hardware_title=setup.hardware.title,
         model=setup.model.name,
         model_title=setup.model.title,
@@ -183,7 +193,7 @@ def summarise(scenario: Scenario, setup: Setup, outcome: Outcome) -> SimulationR
 
 
 def known_figures(
-    setup: Setup,
+    setup: Replica,
     metrics: ServingMetrics,
     price: DevicePrice | None,
     prefill: Binding,
@@ -205,7 +215,14 @@ def known_figures(
     }
 
 
-def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Binding]:
+def title_of(scenario: Scenario, setup: Replica, devices: int) -> str:
+    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
+    count = "" if devices == 1 else f"{devices} × "
+    system = f"{setup.model.title} on {count}{setup.hardware.title}"
+    return f"{system}: {describe(scenario.workload)}"
+
+
+def typical_steps(setup: Replica, metrics: ServingMetrics) -> tuple[Binding, Binding]:
     """A prefill of the mean prompt and a decode step of the mean batch, explained."""
     finished = max(metrics.finished, 1)
     prompt = max(1.0, metrics.input_tokens / finished)
@@ -219,9 +236,9 @@ def typical_steps(setup: Setup, metrics: ServingMetrics) -> tuple[Binding, Bindi
     )
 
 
-def _binding(setup: Setup, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
+def _binding(setup: Replica, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
     step = setup.step_model.evaluate(shape)
-    operators = tuple(setup.step_model.report(shape))
+    operators = tuple(report(setup.step_model, shape))
     return Binding(
         phase,
         str(step.bound),
@@ -233,7 +250,7 @@ def _binding(setup: Setup, phase: str, batch: float, context: float, shape: Step
     )
 
 
-def sources_of(setup: Setup) -> tuple[str, ...]:
+def sources_of(setup: Replica) -> tuple[str, ...]:
     """Where the numbers behind this deployment come from, each once."""
     hardware = setup.hardware
     found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
@@ -244,11 +261,13 @@ def sources_of(setup: Setup) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def describe(workload: Synthetic | Trace) -> str:
+def describe(workload: Workload) -> str:
     """The workload in a few words: who asks, how often, or which file is replayed."""
     if isinstance(workload, Trace):
         scaled = "" if workload.time_scale == 1 else f", gaps × {workload.time_scale:g}"
         return f"trace {workload.file.name}{scaled}"
+    if not isinstance(workload, Synthetic):
+        return workload.kind
     arrivals = workload.arrivals
     if isinstance(arrivals, ClosedLoop):
         return f"{arrivals.users} users in a closed loop"

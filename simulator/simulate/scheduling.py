@@ -1,15 +1,18 @@
 """A deployment's scheduling options as the simulation takes them."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simulator.errors import InputError
-from simulator.serving.cluster import Failure
-from simulator.serving.replica.door import EveryRank, Gather, LookEvery, Rule
 from simulator.serving.replica.limits import EngineLimits
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.scheduling import Scheduling
+
+if TYPE_CHECKING:
+    from simulator.serving.cluster import Failure
+    from simulator.serving.replica.door import Rule
 
 
 def with_scheduling(
@@ -48,16 +51,21 @@ def with_scheduling(
     )
 
 
-def _admission(chosen: Scheduling, ranks: int) -> Rule | None:
+def _admission(chosen: Scheduling, ranks: int) -> "Rule | None":
+    balances = chosen.balance_steps and ranks > 1
+    if not (chosen.receive_interval or chosen.gather_steps or balances):
+        return None
+    from simulator.serving.replica.door import EveryRank, Gather, LookEvery
+
     if chosen.receive_interval:
         return LookEvery(chosen.receive_interval)
     if chosen.gather_steps:
         return Gather(chosen.gather_steps, chosen.gather_share)
-    if chosen.balance_steps and ranks > 1:
-        return EveryRank(chosen.balance_steps, ranks)
-    return None
+    return EveryRank(chosen.balance_steps, ranks)
 
 
-def failures_of(deployment: Deployment) -> tuple[Failure, ...]:
+def failures_of(deployment: Deployment) -> "tuple[Failure, ...]":
     """The failures that the deployment names."""
+    from simulator.serving.cluster import Failure
+
     return tuple(Failure(f.replica, f.at, f.restart) for f in deployment.scheduling.failures)

@@ -16,18 +16,21 @@ an idle one little, and percentiles, goodput and cost as they really move.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.serving.cluster import ClusterSettings, Outcome, serve
-from simulator.serving.replica.step_clock import StepClock
-from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.answer import Interval
 from simulator.simulate.figures import FIGURE, Error, Known, Value
-from simulator.simulate.slowed import first_requests, slowed
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Z_80
+
+if TYPE_CHECKING:
+    # Imported where a simulation is repeated: the interval of a step needs none.
+    from simulator.serving.cluster import ClusterSettings, Outcome
+    from simulator.serving.replica.step_clock import StepClock
+    from simulator.serving.traffic.request import RequestTable
 
 Width = tuple[Value, Value]
 """Logarithms of the factors from an interval's low end to the value, and on to its high end."""
@@ -110,12 +113,12 @@ def intervals_of_steps(figures: Known, widths: Widths) -> dict[str, Interval]:
 
 def intervals_of_run(
     figures: Known,
-    table: RequestTable,
-    clock: StepClock,
-    settings: ClusterSettings,
-    outcome: Outcome,
+    table: "RequestTable",
+    clock: "StepClock",
+    settings: "ClusterSettings",
+    outcome: "Outcome",
     errors: Sequence[ReplicaErrors],
-    measured: Callable[[Outcome], Known],
+    measured: "Callable[[Outcome], Known]",
     widths: Widths,
     warm_up: int = 0,
 ) -> dict[str, Interval]:
@@ -130,6 +133,9 @@ def intervals_of_run(
             step.
         warm_up: requests whose latencies do not count.
     """
+    from simulator.serving.cluster import serve
+    from simulator.simulate.slowed import first_requests, slowed
+
     sample = first_requests(table, settings, warm_up)
     is_whole = len(sample) == len(table)
     base = outcome if is_whole else serve(sample, clock, settings)
@@ -185,7 +191,7 @@ def _moved(middle: Value, ends: Sequence[float]) -> Width:
     return -min(logs), max(logs)
 
 
-def _first_tokens(outcome: Outcome, factor: float) -> Outcome:
+def _first_tokens(outcome: "Outcome", factor: float) -> "Outcome":
     """The outcome with all until a first token so many times as long, and the rest as it is."""
     records = outcome.records
     later_s = (factor - 1.0) * records.ttft_s

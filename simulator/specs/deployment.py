@@ -1,115 +1,111 @@
 """How a model is laid out on devices and served: engine, precision, parallelism, limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
-from simulator.specs.quantity import Spec
+from simulator.specs.parallelism import Degree, Parallelism
+from simulator.specs.quantity import Flag
 from simulator.specs.scheduling import Scheduling
 
-Degree = Annotated[int, Field(ge=1)]
-ExpertExchange = Literal["auto", "all_gather", "normal", "low_latency"]
 
+class ReplicaSpec(Parallelism):
+    """One replica: its layout, its engine and the engine's settings.
 
-class PoolLayout(Spec):
-    """Replicas that only read prompts, or only answer: what they do otherwise than the rest.
-
-    A field that is absent is as in the deployment around it; ``hardware`` as in the scenario.
-    """
-
-    hardware: str | None = None
-    replicas: Degree = 1
-    tp: Degree | None = None
-    pp: Degree | None = None
-    ep: Degree | None = None
-    dp: Degree | None = None
-    cp: Degree | None = None
-    dcp: Degree | None = None
-    precision: str | None = None
-    max_sequences: Degree | None = None
-    max_batched_tokens: Degree | None = None
-    memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    two_batch_overlap: bool | None = None
-    redundant_experts: Annotated[int, Field(ge=0)] | None = None
-
-
-class Deployment(Spec):
-    """One replica's layout and the engine's settings; what is absent takes the engine's default.
-
-    ``devices`` counts all devices of the deployment; together with ``tp`` × ``pp`` × ``dp`` ×
-    ``cp`` it gives the number of independent replicas.
+    What is absent takes the engine's default.
 
     Args:
-        tp, pp: tensor and pipeline parallelism.
-        dp: ranks with attention and sequences of their own that meet in the experts.
-        ep: devices over which whole experts are spread, within tp × cp × dp. An ep beyond
-            tp × cp raises a dp of 1 to match.
-        cp: ranks that share the tokens of long sequences.
-        dcp: of the tp ranks, those that share a sequence's cache by tokens.
-        stage_layers: layers of each pipeline stage, where they are uneven.
-        expert_exchange: gather all tokens everywhere, send each once to every rank (normal) or
-            to every expert (low_latency); absent, the engine's default.
-        redundant_experts: further copies of popular experts in each layer.
-        expert_skew: Zipf exponent of the experts' popularity; absent, the model's own.
-        sequence_parallel: norms on a part of the rows on each tensor-parallel rank.
-        two_batch_overlap: half batches that compute and communicate in turns.
-        prefill, decode: pools with layouts of their own for prompts and for answers, between
-            which caches are sent; both or neither.
+        engine: the serving engine: vllm, sglang, trtllm, llamacpp, …
+        precision: of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the checkpoint's own.
+        kv_precision: of the cache: bf16, fp8, int8, …; absent, as the model keeps it.
+        max_sequences: sequences that run at once on one data-parallel rank.
+        max_batched_tokens: tokens of one step on one data-parallel rank.
+        max_context: longest sequence; absent, what the model supports.
+        memory_fraction: share of the device's memory that the engine takes.
         captured_tokens: largest step that replays a captured graph, 0 for none (vLLM's
             ``max_cudagraph_capture_size``).
-        offload: weights, tables and cache that lie off the device.
+        kv_block_tokens: tokens of one block of the cache.
+        kv_blocks: blocks of the cache on one rank; absent, as many as fit.
+        chunked_prefill: whether a prompt may be spread over steps.
+        prefix_caching: whether blocks that an earlier prompt left are used again.
     """
 
-    engine: str = "vllm"
-    precision: str | None = None
-    kv_precision: str | None = None
-    tp: Degree = 1
-    pp: Degree = 1
-    ep: Degree = 1
-    dp: Degree = 1
-    cp: Degree = 1
-    dcp: Degree = 1
-    stage_layers: tuple[Degree, ...] | None = None
-    expert_exchange: ExpertExchange | None = None
-    redundant_experts: Annotated[int, Field(ge=0)] = 0
-    expert_skew: Annotated[float, Field(ge=0)] | None = None
-    sequence_parallel: bool = False
-    two_batch_overlap: bool = False
-    devices: Degree | None = None
-    replicas: Degree = 1
-    max_sequences: Degree | None = None
-    max_batched_tokens: Degree | None = None
-    max_context: Degree | None = None
-    memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    captured_tokens: Annotated[int, Field(ge=0)] | None = None
+    engine: Annotated[str, Flag()] = "vllm"
+    precision: Annotated[str, Flag()] | None = None
+    kv_precision: Annotated[str, Flag()] | None = None
+    max_sequences: Annotated[Degree, Flag()] | None = None
+    max_batched_tokens: Annotated[Degree, Flag()] | None = None
+    max_context: Annotated[Degree, Flag()] | None = None
+    memory_fraction: Annotated[float, Field(gt=0, le=1), Flag()] | None = None
+    captured_tokens: Annotated[int, Field(ge=0), Flag()] | None = None
     kv_block_tokens: Degree | None = None
     kv_blocks: Degree | None = None
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
-    policy: str = "fcfs"
-    scheduling: Scheduling = Scheduling()
-    offload: Offload | None = None
-    prefill: PoolLayout | None = None
-    decode: PoolLayout | None = None
 
     @property
     def devices_per_replica(self) -> int:
         """Devices that hold one copy of the model."""
         return self.tp * self.pp * self.dp * self.cp
 
+
+class Pool(ReplicaSpec):
+    """Replicas that only read prompts, or only answer.
+
+    A field that is absent is as in the deployment around it.
+
+    Args:
+        hardware: the devices of this pool; absent, the scenario's.
+        replicas: copies of the model in this pool.
+    """
+
+    hardware: str | None = None
+    replicas: Degree = 1
+
+
+PoolName = Literal["prefill", "decode"]
+
+
+class Deployment(ReplicaSpec):
+    """A cluster as a user writes it: equal replicas, or a pool for prompts and one for answers.
+
+    Args:
+        devices: all devices of the deployment; together with tp × pp × dp × cp they give the
+            number of replicas.
+        replicas: independent copies of the model.
+        policy: which waiting request a replica admits first.
+        scheduling: how requests are scheduled, routed and lost.
+        offload: weights, tables and cache that lie off the device.
+        prefill: the pool that reads prompts, with a layout of its own; with ``decode``.
+        decode: the pool that answers, to which caches are sent; with ``prefill``.
+    """
+
+    devices: Annotated[Degree, Flag()] | None = None
+    replicas: Annotated[Degree, Flag()] = 1
+    policy: str = "fcfs"
+    scheduling: Scheduling = Scheduling()
+    offload: Offload | None = None
+    prefill: Pool | None = None
+    decode: Pool | None = None
+
+    @property
+    def pools(self) -> dict[PoolName, Pool]:
+        """The two pools by name; none where all replicas do the same."""
+        if self.prefill is None or self.decode is None:
+            return {}
+        return {"prefill": self.prefill, "decode": self.decode}
+
     @property
     def total_devices(self) -> int:
         """Devices of the whole deployment, of both pools where it has them."""
-        if self.prefill is not None:
-            return self.pool("prefill").total_devices + self.pool("decode").total_devices
+        if self.pools:
+            return sum(self.pool(name).total_devices for name in self.pools)
         return self.devices_per_replica * self.replicas
 
-    def pool(self, name: Literal["prefill", "decode"]) -> "Deployment":
+    def pool(self, name: PoolName) -> "Deployment":
         """One of the two pools, as a deployment of its own."""
-        own = self.prefill if name == "prefill" else self.decode
-        if own is None:
-            raise ValueError(f"the deployment has no pool {name!r}")
+        own = self.pools[name]
         kept = self.model_fields_set - {"prefill", "decode", "devices", "replicas"}
         fields = {field: getattr(self, field) for field in kept}
         given = {field: getattr(own, field) for field in own.model_fields_set - {"hardware"}}
@@ -117,10 +113,10 @@ class Deployment(Spec):
         return Deployment(**fields)
 
     @model_validator(mode="after")
-    def _devices_match_layout(self) -> "Deployment":
+    def _devices_match_layout(self) -> Self:
         if (self.prefill is None) != (self.decode is None):
             raise ValueError("prefill and decode are two pools: give both or neither")
-        if self.prefill is not None:
+        if self.pools:
             if self.devices not in (None, self.total_devices):
                 raise ValueError(
                     f"devices ({self.devices}) are not those of the pools ({self.total_devices})"

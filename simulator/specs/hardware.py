@@ -219,7 +219,7 @@ class Hardware(Spec):
     engines: dict[str, ComputeEngine]
     default_engine: str | None = None
     memory: Memory
-    links: Links = Links()
+    links: Links = Field(default_factory=Links)
     power: Power
     prices: Annotated[list[Offer], MergedBy(("provider", "term"))] = []
     system: System | None = None

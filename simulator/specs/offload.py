@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.specs.quantity import Spec, plain
+from simulator.specs.quantity import Spec, Unit
 
 Share = Annotated[float, Field(ge=0, le=1)]
-PlainBytes = Annotated[float, plain("bytes")]
-PlainBandwidth = Annotated[float, plain("bytes/s")]
+PlainBytes = Annotated[float, Unit("bytes")]
+PlainBandwidth = Annotated[float, Unit("bytes/s")]
 Place = Literal["device", "host", "cxl", "storage"]
 
 

@@ -1,11 +1,19 @@
 """A number with its unit, its source and how far it can be trusted."""
 
 import math
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from simulator.units import Dimension, parse
 
@@ -14,9 +22,12 @@ Confidence = Literal["high", "medium", "low"]
 
 
 class Spec(BaseModel):
-    """Base of everything that is read from a file: frozen, and unknown fields are refused."""
+    """Base of everything that is read from a file: frozen, and unknown fields are refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    A schema is built when something is first read with it: a command needs only some of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def schema_of(cls, content: object) -> "type[Spec]":
@@ -108,15 +119,39 @@ UsdPerHour = Annotated[Quantity, _quantity("usd/hour", allow_zero=True)]
 UsdPerKilowattHour = Annotated[Quantity, _quantity("usd/kwh", allow_zero=True)]
 
 
-def _plain(dimension: Dimension, low: float, high: float, raw: object) -> object:
-    if raw is None or isinstance(raw, dict | list):
-        return raw
-    value = parse(raw, dimension)
-    if not low <= value <= high:
-        raise ValueError(f"must lie between {low:g} and {high:g}, found {raw}")
-    return value
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Marks a plain number whose text may carry a unit of ``dimension``; in scenarios, say.
+
+    It needs no source, and has to lie between ``low`` and ``high``.
+    """
+
+    dimension: Dimension
+    low: float = 0.0
+    high: float = math.inf
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, raw: object) -> object:
+        if raw is None or isinstance(raw, dict | list):
+            return raw
+        value = parse(raw, self.dimension)
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must lie between {self.low:g} and {self.high:g}, found {raw}")
+        return value
 
 
-def plain(dimension: Dimension, low: float = 0.0, high: float = math.inf) -> BeforeValidator:
-    """A validator for a number that needs a unit but no source (in scenarios, say)."""
-    return BeforeValidator(partial(_plain, dimension, low, high))
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Marks a field that commands have a flag for and tables a column, under its own name.
+
+    ``name`` is the flag's where that differs, ``short`` the letter of its short form, ``help``
+    what is said of it where the field's own description is too long.
+    """
+
+    name: str | None = None
+    short: str | None = None
+    help: str | None = None

@@ -1,13 +1,19 @@
 """From a YAML or JSON file to a checked specification, with errors that name the field."""
 
 import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from simulator.errors import FieldError, InputError, nearest
 from simulator.specs.quantity import Spec
+from simulator.specs.schema import models_in
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
@@ -70,28 +76,13 @@ def parse_yaml(text: str, path: Path) -> object:
         raise InputError(f"not valid YAML: {error}", file=path) from None
 
 
-def read_setting(text: str) -> tuple[str, Any]:
-    """One ``field=value`` as written on a command line; the value is read as YAML.
+def read_yaml_value(text: str, written: str) -> object:
+    """A value as written on a command line, read as YAML.
 
     Raises:
-        InputError: no equals sign, or a value that is not YAML.
+        InputError: it is not YAML; names ``written``.
     """
-    field, equals, value = text.partition("=")
-    if not equals or not field.strip():
-        raise InputError(
-            f"{text!r} is not a setting", field="set", remedy="write field=value, as in policy=fcfs"
-        )
-    return field.strip(), parse_yaml(value, Path("--set"))
-
-
-def put(content: dict[str, Any], field: str, value: object) -> None:
-    """Set a dotted ``field`` of nested mappings to ``value``, making mappings on the way."""
-    *parents, last = field.split(".")
-    for parent in parents:
-        child = content.get(parent)
-        content[parent] = dict(child) if isinstance(child, dict) else {}
-        content = content[parent]
-    content[last] = value
+    return parse_yaml(text, Path(written))
 
 
 def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) -> SpecT:
@@ -109,45 +100,128 @@ def _explain(
     # An unknown field is usually the misspelling behind a "missing" one: tell it first.
     problems.sort(key=lambda p: p["type"] != "extra_forbidden")
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"])
+    place = _Place.of(kind, content, first["loc"])
     remedy: str | None = None
     if first["type"] == "extra_forbidden":
-        problem = "unknown field"
-        remedy = nearest(str(first["loc"][-1]), _fields_at(kind, content, first["loc"][:-1]))
+        problem, remedy = place.unknown()
     elif first["type"] == "missing":
-        problem = "missing field"
-        remedy = "add it to the file"
+        problem, remedy = "missing field", "add it"
+    elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        place, problem, remedy = _no_such_kind(place, first)
+    elif first["type"] == "literal_error":
+        problem, remedy = _no_such_choice(first)
+    elif first["type"] in _PLAINLY:
+        problem = f"must be {_PLAINLY[first['type']]}, found {first['input']!r}"
     elif first["type"] == "value_error":
         reason = first.get("ctx", {}).get("error", first["msg"])
         problem = str(reason)
         remedy = reason.remedy if isinstance(reason, FieldError) else None
     elif first["type"] == "unknown_kind":
         problem, remedy = first["msg"], first["ctx"]["remedy"]
-        field += ".kind"
+        place = replace(place, path=f"{place.path}.kind")
     else:
-        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}"
-    others = len(problems) - 1
+        said = first["msg"].removeprefix("Input should be ")
+        should = "must be " if said != first["msg"] else ""
+        problem = f"{should}{said[0].lower()}{said[1:]}, found {first['input']!r}"
+    others = len({place.path} ^ {_Place.of(kind, content, p["loc"]).path for p in problems})
     if others:
-        more = f"{others} more problem{'s' if others > 1 else ''} in this file"
+        more = f"{others} more problem{'s' if others > 1 else ''} beside it"
         remedy = f"{remedy} ({more})" if remedy else more
-    return InputError(problem, file=file, field=field or None, remedy=remedy)
+    return InputError(problem, file=file, field=place.path or None, remedy=remedy)
 
 
-def _fields_at(kind: type[BaseModel], content: object, path: tuple[int | str, ...]) -> list[str]:
-    """Names that the schema allows at ``path``, looking through optionals, lists and unions."""
-    kinds: list[type[BaseModel]] = [kind]
-    for part in path:
-        content = _below(content, part)
-        found: list[type[BaseModel]] = []
-        for candidate in kinds:
-            info = candidate.model_fields.get(str(part)) or next(
-                (f for f in candidate.model_fields.values() if f.alias == part), None
+_PLAINLY = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of ordinary size",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "model_type": "a mapping of fields",
+    "model_attributes_type": "a mapping of fields",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+"""What people call the types that pydantic names in its own words."""
+
+
+def _no_such_kind(place: "_Place", problem: ErrorDetails) -> tuple["_Place", str, str]:
+    context = problem["ctx"]
+    name = str(context["discriminator"]).strip("'")
+    place = replace(place, path=f"{place.path}.{name}".lstrip("."))
+    if problem["type"] == "union_tag_not_found":
+        return place, "missing field", f"add {name}"
+    known = re.findall(r"'([^']*)'", context["expected_tags"])
+    tag = str(context["tag"])
+    return place, f"there is no {name} {tag!r}", nearest(tag, known)
+
+
+def _no_such_choice(problem: ErrorDetails) -> tuple[str, str]:
+    known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+    shown = ", ".join(known)
+    return f"must be one of {shown}; found {problem['input']!r}", nearest(
+        str(problem["input"]), known
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a schema a problem is: the path as people write it, and the class found there.
+
+    ``alternatives`` are the members of the union that the class was chosen from, by their tags.
+    """
+
+    path: str
+    owner: type[BaseModel]
+    tag: str | None
+    alternatives: Mapping[str, type[BaseModel]]
+
+    @classmethod
+    def of(
+        cls, kind: type[BaseModel], content: object, location: tuple[int | str, ...]
+    ) -> "_Place":
+        place = cls("", kind, None, {})
+        for i, part in enumerate(location):
+            if str(part) in place.alternatives and place.tag is None:
+                place = replace(place, owner=place.alternatives[str(part)], tag=str(part))
+                continue
+            content = _below(content, part)
+            found = _field_of(place.owner, str(part))
+            path = f"{place.path}.{part}".lstrip(".")
+            if found is None or i == len(location) - 1:
+                # Mapping keys and list positions name no field: the class stays, or its kind.
+                place = replace(place, path=path, owner=_class_of(place.owner, content))
+                continue
+            models = models_in(found.annotation)
+            tags = {tag: model for model in models for tag in _tags(model)}
+            chosen = _class_of(models[0] if models else place.owner, content)
+            place = cls(path, chosen, None, tags if len(models) > 1 else {})
+        return place
+
+    def unknown(self) -> tuple[str, str]:
+        """What to say of a field that the class does not have."""
+        name = self.path.rpartition(".")[2]
+        elsewhere = [
+            tag
+            for tag, other in self.alternatives.items()
+            if other is not self.owner and name in other.model_fields
+        ]
+        if elsewhere and self.tag is not None:
+            return (
+                f"has no effect where the kind is {self.tag}",
+                f"it belongs to {' and '.join(dict.fromkeys(elsewhere))}",
             )
-            if info is not None:
-                found += _models_in(info.annotation)
-        # Mapping keys and list positions do not name a field: stay where we are.
-        kinds = [k.schema_of(content) if issubclass(k, Spec) else k for k in found] or kinds
-    return [f.alias or n for k in kinds for n, f in k.model_fields.items()]
+        known = [f.alias or n for n, f in self.owner.model_fields.items()]
+        return "unknown field", nearest(name, known)
+
+
+def _class_of(kind: type[BaseModel], content: object) -> type[BaseModel]:
+    return kind.schema_of(content) if issubclass(kind, Spec) else kind
 
 
 def _below(content: object, part: int | str) -> object:
@@ -156,8 +230,16 @@ def _below(content: object, part: int | str) -> object:
     return content[part] if isinstance(content, list) and isinstance(part, int) else None
 
 
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    arguments = getattr(annotation, "__args__", ())
-    return [model for argument in arguments for model in _models_in(argument)]
+def _field_of(kind: type[BaseModel], name: str) -> FieldInfo | None:
+    return kind.model_fields.get(name) or next(
+        (f for f in kind.model_fields.values() if f.alias == name), None
+    )
+
+
+def _tags(kind: type[BaseModel]) -> Iterator[str]:
+    """Values of the field that tells a union's members apart, where the class has one."""
+    for name in ("kind", "process", "policy"):
+        info = kind.model_fields.get(name)
+        if info is not None and get_origin(info.annotation) is Literal:
+            yield from (str(value) for value in get_args(info.annotation))
+            return

@@ -1,72 +1,106 @@
-"""A scenario file: which model on which hardware, laid out how, serving whom, at what price."""
+"""A scenario: which model on which hardware, laid out how, serving whom, at what price.
 
-from pathlib import Path
+Whatever is asked, it is asked as a scenario: a file, the flags of a command, a row of a table.
+"""
+
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from simulator.specs.deployment import Deployment
-from simulator.specs.quantity import Spec, plain
-from simulator.specs.reading import put, read_mapping, validate
-from simulator.specs.workload import Trace, Workload
+from simulator.specs.quantity import Flag, Spec, Unit
+from simulator.specs.workload import Workload
 
 
 class Objectives(Spec):
-    """Service-level objectives; a request that meets all of them counts as goodput."""
+    """Service-level objectives; a request that meets all of them counts as goodput.
 
-    ttft: Annotated[float, plain("seconds")] | None = None
-    tpot: Annotated[float, plain("seconds")] | None = None
-    e2e: Annotated[float, plain("seconds")] | None = None
+    Args:
+        ttft: latest first token after a request's arrival.
+        tpot: longest mean time between the tokens of an answer.
+        e2e: latest end of the answer.
+    """
+
+    ttft: Annotated[float, Unit("seconds")] | None = None
+    tpot: Annotated[float, Unit("seconds")] | None = None
+    e2e: Annotated[float, Unit("seconds")] | None = None
 
 
 class Economics(Spec):
-    """Prices and facility; what is absent is taken from the hardware's dated offers."""
+    """Prices and facility; what is absent is taken from the hardware's dated offers.
 
-    usd_per_device_hour: Annotated[float, plain("usd/hour")] | None = None
+    Args:
+        usd_per_device_hour: a price of one's own, power included.
+        provider: whose offers count.
+        term: which offers count: on-demand, reserved-1y, reserved-3y, spot, capacity-block.
+        usd_per_kwh: what electricity costs where a device is bought.
+        pue: power of the facility over power of the devices.
+        amortisation_years: time over which a purchase is spread.
+    """
+
+    usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
     provider: str | None = None
     term: str | None = None
-    usd_per_kwh: Annotated[float, plain("usd/kwh")] = 0.083
+    usd_per_kwh: Annotated[float, Unit("usd/kwh")] = 0.083
     pue: Annotated[float, Field(ge=1)] = 1.3
     amortisation_years: Annotated[float, Field(gt=0)] = 4.0
 
 
-def _synthetic_by_default(raw: object) -> object:
+def _kind_by_fields(raw: object) -> object:
     if isinstance(raw, dict) and "kind" not in raw:
         return {"kind": "trace" if "file" in raw else "synthetic", **raw}
     return raw
 
 
+def _named(raw: object) -> object:
+    if isinstance(raw, dict) and not isinstance(raw.get("base"), str):
+        raise ValueError("a what-if names its base beside what it changes, as in {base: h100-sxm}")
+    if not isinstance(raw, str | dict) or not raw:
+        raise ValueError(f"must be a name, or a mapping with a base, found {raw!r}")
+    return raw
+
+
+Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
+"""A name of the catalogue or a path; or a ``base`` with fields that differ from its own."""
+
+
 class Scenario(Spec):
-    """Everything one simulation needs; names are looked up in the catalogue later."""
+    """Everything one answer needs; names are looked up in the catalogue later.
+
+    Args:
+        name: what the scenario is called; a report's folder bears it.
+        title: one line about what is asked; absent, told from the other fields.
+        model: a name of the catalogue, a Hugging Face id, or a path to a file or its folder.
+            A mapping with a ``base`` changes fields of it, as a what-if.
+        hardware: a name of the catalogue, name:engine, or a path. A mapping with a ``base``
+            changes fields of it, as a what-if.
+        deployment: layout, engine and its settings.
+        workload: who asks for what, and when.
+        objectives: what counts as good service.
+        economics: prices and facility.
+        warm_up_requests: requests at the start that are served but not measured.
+    """
 
     name: str
     title: str = ""
-    model: str
-    hardware: str
+    model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
+    hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]
     deployment: Deployment = Deployment()
-    workload: Annotated[Workload, BeforeValidator(_synthetic_by_default)]
+    workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
     warm_up_requests: Annotated[int, Field(ge=0)] = 0
 
+    @property
+    def hardware_name(self) -> str:
+        """The device's name, that of the base of a what-if."""
+        return _name(self.hardware)
 
-def read_scenario(path: Path | str, overrides: dict[str, Any] | None = None) -> Scenario:
-    """Read a scenario file; ``overrides`` (dotted field names) replace what the file says.
+    @property
+    def model_name(self) -> str:
+        """The model's name, that of the base of a what-if."""
+        return _name(self.model)
 
-    Relative trace paths are taken from the folder of the scenario file.
 
-    Raises:
-        InputError: the file or an override does not fit the schema.
-    """
-    path = Path(path)
-    content = read_mapping(path)
-    for field, value in (overrides or {}).items():
-        put(content, field, value)
-    scenario = validate(Scenario, content, path)
-    workload = scenario.workload
-    if isinstance(workload, Trace) and not workload.file.is_absolute():
-        beside = path.parent / workload.file
-        if beside.exists():
-            resolved = workload.model_copy(update={"file": beside})
-            scenario = scenario.model_copy(update={"workload": resolved})
-    return scenario
+def _name(named: str | dict[str, Any]) -> str:
+    return named if isinstance(named, str) else str(named["base"])

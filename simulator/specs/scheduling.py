@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.specs.quantity import Spec, plain
+from simulator.specs.quantity import Spec, Unit
 
 Steps = Literal["mixed", "prefill-first", "static"]
 
@@ -13,8 +13,8 @@ class FailureOf(Spec):
     """A replica (counted from 0) goes down at the time ``at`` and is back at ``restart``."""
 
     replica: Annotated[int, Field(ge=0)]
-    at: Annotated[float, plain("seconds")]
-    restart: Annotated[float, plain("seconds")] | None = None
+    at: Annotated[float, Unit("seconds")]
+    restart: Annotated[float, Unit("seconds")] | None = None
 
     @model_validator(mode="after")
     def _restart_after_failure(self) -> "FailureOf":

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from simulator.specs.quantity import Spec, plain
+from simulator.specs.quantity import Flag, Spec, Unit
 
-Rate = Annotated[float, plain("ops/s"), Field(gt=0)]
-Duration = Annotated[float, plain("seconds")]
-Period = Annotated[float, plain("seconds"), Field(gt=0)]
+Rate = Annotated[float, Unit("ops/s"), Field(gt=0)]
+Duration = Annotated[float, Unit("seconds")]
+Period = Annotated[float, Unit("seconds"), Field(gt=0)]
 Tokens = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
 
 
 class Fixed(Spec):
@@ -108,7 +110,7 @@ class OnOff(Spec):
     rate: Rate
     on: Period
     off: Period
-    off_rate: Annotated[float, plain("ops/s"), Field(ge=0)] = 0.0
+    off_rate: Annotated[float, Unit("ops/s"), Field(ge=0)] = 0.0
 
 
 class Diurnal(Spec):
@@ -163,14 +165,24 @@ class Conversations(Spec):
 
 
 class Synthetic(Spec):
-    """Requests drawn from distributions; exactly the same for the same ``seed``."""
+    """Requests drawn from distributions; exactly the same for the same ``seed``.
+
+    Args:
+        arrivals: when requests come.
+        input_tokens: lengths of the prompts.
+        output_tokens: lengths of the answers.
+        requests: how many there are.
+        seed: of all that is drawn.
+        shared_prefix: a text that prompts have in common.
+        conversations: makes requests the turns of conversations.
+    """
 
     kind: Literal["synthetic"] = "synthetic"
     arrivals: Arrivals
     input_tokens: Length
     output_tokens: Length
-    requests: Annotated[int, Field(ge=1)]
-    seed: Annotated[int, Field(ge=0)] = 0
+    requests: Annotated[Count, Flag()]
+    seed: Annotated[Seed, Flag()] = 0
     shared_prefix: SharedPrefix | None = None
     conversations: Conversations | None = None
 
@@ -184,6 +196,7 @@ class Trace(Spec):
     A folder of WEKA sessions is one trace, in which all sessions begin at their own first time.
 
     Args:
+        file: the trace; what it is is told by its content.
         time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
         limit: so many requests from the start.
         format: its name (``azure``, ``mooncake``, …) where the content should not decide.
@@ -195,7 +208,7 @@ class Trace(Spec):
     """
 
     kind: Literal["trace"]
-    file: Path
+    file: Annotated[Path, Flag(name="trace")]
     time_scale: Annotated[float, Field(gt=0)] = 1.0
     limit: Annotated[int, Field(ge=1)] | None = None
     format: str = "auto"
@@ -205,4 +218,69 @@ class Trace(Spec):
     skip_empty: bool = False
 
 
-Workload = Annotated[Synthetic | Trace, Field(discriminator="kind")]
+class DecodeStep(Spec):
+    """One engine step that adds a token to each of ``batch`` sequences.
+
+    Args:
+        batch: sequences over the whole deployment.
+        context: tokens that each of them already holds.
+    """
+
+    kind: Annotated[Literal["decode"], Flag(name="phase")]
+    batch: Annotated[Count, Flag()] = 1
+    context: Annotated[Tokens, Flag()] = 1024
+
+
+class Prefill(Spec):
+    """The reading of ``batch`` prompts of ``context`` tokens, in steps as the engine cuts them.
+
+    Args:
+        batch: prompts over the whole deployment.
+        context: tokens of each.
+    """
+
+    kind: Annotated[Literal["prefill"], Flag(name="phase")]
+    batch: Annotated[Count, Flag()] = 1
+    context: Annotated[Tokens, Flag()] = 1024
+
+
+class ServingPoint(Spec):
+    """One point of a serving benchmark: fixed lengths, and a closed loop or Poisson arrivals.
+
+    Args:
+        isl: input tokens of a request.
+        osl: output tokens of a request.
+        concurrency: users over the whole deployment, who each ask again when answered.
+        rate: Poisson requests a second, instead of users.
+        requests: how many are simulated; absent, ten for each user, or 1,000.
+        length_spread: lengths are drawn evenly from (1 − spread) of them upwards.
+        distinct_prompts: so many prompts are repeated, as load generators do; absent, all differ.
+        seed: of what is drawn.
+    """
+
+    kind: Annotated[Literal["serve"], Flag(name="phase")]
+    isl: Annotated[Tokens, Flag()] = 1024
+    osl: Annotated[Tokens, Flag()] = 128
+    concurrency: Annotated[Count, Flag()] | None = None
+    rate: Annotated[Rate, Flag()] | None = None
+    requests: Annotated[Count, Flag()] | None = None
+    length_spread: Annotated[float, Field(ge=0, le=1), Flag()] = 0.0
+    distinct_prompts: Annotated[Count, Flag()] | None = None
+    seed: Annotated[Seed, Flag()] = 0
+
+    @model_validator(mode="after")
+    def _one_load(self) -> "ServingPoint":
+        if (self.concurrency is None) == (self.rate is None):
+            raise ValueError(
+                "serving needs a load: give concurrency (users in a closed loop) or rate "
+                "(Poisson requests a second), one of the two"
+            )
+        return self
+
+
+Point = DecodeStep | Prefill | ServingPoint
+"""Workloads that ask for one number rather than for a run."""
+
+Workload = Annotated[
+    Synthetic | Trace | DecodeStep | Prefill | ServingPoint, Field(discriminator="kind")
+]

@@ -20,9 +20,9 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device, class_only
 from simulator.roofline.laws.matmul.constants import MATMUL
 from simulator.roofline.laws.power.constants import POWER
-from simulator.simulate.predict import deployment_of, predict
+from simulator.simulate.predict import predict, question
 from simulator.simulate.prediction import Prediction
-from simulator.simulate.setup import resolve_setup
+from simulator.simulate.replica import replica_of
 from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.steps import (
     Batch,
@@ -173,22 +173,14 @@ def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
     users = asked.get("concurrency")
     if not users or point.quantity != "tpot_s" or "distinct_prompts" in asked:
         return False
-    setup = resolve_setup(
-        point.hardware,
-        point.model,
-        deployment_of({k: v for k, v in asked.items() if k not in _SERVE_FIELDS}),
-    )
+    asks = question(point.hardware, point.model, {"phase": "serve", **asked})
+    setup = replica_of(asks.hardware, asks.model, asks.deployment)
     prompt = asked["isl"] * (1 - asked.get("length_spread", 0.0) / 2)
     loads = setup.step_model.loads(StepShape.prefill(1, prompt))
     roof_s = sum(float(np.sum(p.compute_roof_s)) for _, parts in loads for p in parts)
     sustained = setup.device.book.law(MATMUL).constants.peak_fraction
     round_s = point.value * asked["osl"] + ttft_s
     return bool(users * roof_s / sustained > round_s)
-
-
-_SERVE_FIELDS = frozenset(
-    {"isl", "osl", "concurrency", "rate", "requests", "length_spread", "distinct_prompts"}
-)
 
 
 def _served(point: Point, answer: Prediction) -> Sample:

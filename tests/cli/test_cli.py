@@ -102,7 +102,7 @@ def test_cases_pass_further_columns_through_and_keep_going(tmp_path):
         encoding="utf-8",
     )
     out = tmp_path / "answers.csv"
-    done = roofsim("predict", "--cases", cases, "--out", out)
+    done = roofsim("predict", "--cases", cases, "--keep", "label", "--out", out)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(out.open(encoding="utf-8")))
     assert [r["label"] for r in rows] == ["a", "b", "c"]
@@ -176,11 +176,24 @@ def test_the_command_line_starts_without_heavy_imports():
         assert f"'{heavy}'" not in done.stdout, heavy
 
 
+def test_a_step_is_predicted_without_what_it_does_not_need():
+    code = (
+        "import sys; from simulator.simulate.predict import predict;"
+        "predict('h100-sxm', 'llama-3.1-8b'); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    heavy = {"scipy", "matplotlib", "jinja2", "joblib", "pandas", "simpy", "rich", "pyarrow"}
+    assert not imported & heavy
+    assert not [name for name in imported if name.startswith("simulator.serving.cluster")]
+
+
 def test_any_field_can_be_set(quick):
     done = roofsim("run", quick, "--json", "--set", "workload.requests=7")
     assert json.loads(done.stdout)["requests"] == 7
     refused(roofsim("run", quick, "--set", "workload.requets=7"), "requets")
-    refused(roofsim("run", quick, "--set", "nonsense"), "field=value")
+    refused(roofsim("run", quick, "--set", "nonsense"), "FIELD=VALUE")
 
 
 @pytest.mark.parametrize("form", ["vllm-bench", "infx", "perfetto"])

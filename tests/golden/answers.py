@@ -5,14 +5,12 @@ import math
 import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from inspect import ismodule
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import simulator
-from simulator import InputError, predict, read_scenario
+from simulator import InputError, predict, read_scenario, simulate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -21,11 +19,6 @@ CHANGED = HERE / "changed.yaml"
 TOLERANCE = 1e-9
 
 Figures = dict[str, Any]
-
-# Once ``simulator.simulate`` the package is imported, it hides the function of that name.
-_SIMULATE = (
-    simulator.__getattr__("simulate") if ismodule(simulator.simulate) else simulator.simulate
-)
 
 _UNRECORDED = ("notes", "sources")
 _OF_OPERATOR = ("count", "time_s", "bound", "speed_of_light_s", "flops", "memory_bytes", "energy_j")
@@ -36,7 +29,7 @@ def answer(ask: str, arguments: dict[str, Any]) -> Figures:
     try:
         if ask == "predict":
             return _figures(predict(**arguments).to_dict())
-        result = _SIMULATE(_read(arguments))
+        result = simulate(_read(arguments))
     except InputError:
         return {"refused": True}
     return _figures(result.to_dict() if ask == "run" else _operators(result))
@@ -59,7 +52,8 @@ def _operators(result: Any) -> Figures:
     """Every operator of the typical prefill and the typical decode step of a run."""
     found: Figures = {}
     for step in (result.prefill, result.decode):
-        for i, operator in enumerate(step.operators):
+        ranked = sorted((row for row in step.operators if row.law), key=lambda row: -row.time_s)
+        for i, operator in enumerate(ranked):
             name = f"{step.phase}/{i}/{operator.name}"
             found[name] = {figure: getattr(operator, figure) for figure in _OF_OPERATOR}
     return found

@@ -20,6 +20,30 @@ def test_the_catalogue_has_no_errors():
     assert [f for f in check_catalogue() if f.severity == "error"] == []
 
 
+@pytest.mark.parametrize(
+    ("part", "calibration", "field", "remedy"),
+    [
+        ("engines.gpu", "constants: {matmull: {overlap: 2}}", "matmull", "did you mean matmul"),
+        ("engines.gpu", "constants: {matmul: {overlp: 2}}", "matmul.overlp", "overlap"),
+        ("engines.gpu", "kernels: {matmul: my-kernels}", "kernels.matmul", "cublas"),
+        ("engines.gpu", "residual: {matmull: 0.1}", "residual.matmull", "did you mean matmul"),
+        ("links.scale_up", "constants: {ring_shrt: {}}", "ring_shrt", "did you mean ring_short"),
+    ],
+)
+def test_the_check_finds_typos_in_calibrations(tmp_path, part, calibration, field, remedy):
+    section, name = part.split(".")
+    text = (
+        f"name: mine\ntitle: Mine\nbase: h100-sxm\n"
+        f"{section}: {{{name}: {{calibration: {{measured_with: me, {calibration}}}}}}}\n"
+    )
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    findings = [f for f in check_catalogue([str(path)]) if f.severity == "error"]
+    assert len(findings) == 1
+    assert field in findings[0].field
+    assert remedy in findings[0].remedy
+
+
 def test_the_page_in_the_documentation_is_up_to_date():
     page = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
     assert page == catalogue_page(), "run nox -s docs"

@@ -7,7 +7,7 @@ import pytest
 from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import simulate
 from simulator.specs.catalogue import scenario_path
-from simulator.specs.scenario import read_scenario
+from simulator.specs.question import read_scenario
 
 
 def small_result(**overrides: object) -> SimulationResult:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from simulator.report import measures
-from simulator.report.tables import Column, comparison, figures, summary, table
+from simulator.report.tables import Column, comparison, summary, table
 from simulator.simulate.figures import FIGURE, HEADLINE
 
 
@@ -44,17 +44,6 @@ def test_a_table_of_anything():
     text = printed(table([Column("name"), Column("n", "right")], [("a [x]", 1), ("b", None)]))
     assert text.splitlines()[1].split() == ["a", "[x]", "1"]
     assert text.splitlines()[2].split() == ["b", "–"]
-
-
-def test_figures_are_listed_with_their_units_and_intervals(result):
-    text = printed(figures(result), width=160)
-    for figure in result.shown:
-        value = result.figures.get(figure.key)
-        assert (figure.label in text) or value is None
-        if isinstance(value, float):
-            assert figure.show(value) in text
-    low, high = result.intervals["ttft_s"]
-    assert FIGURE["ttft_s"].between(low, high) in text
 
 
 @pytest.mark.parametrize(

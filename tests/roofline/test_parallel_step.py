@@ -12,7 +12,7 @@ from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.step.ranks import rank_step
+from simulator.roofline.step.ranks import ARRAYS, FLOATS, rank_step, share_of_step
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue
@@ -61,6 +61,13 @@ def test_ranks_and_rounds_together_do_at_least_the_whole_step(
     met = step.meeting.tokens * layout.batch_ways * rounds
     assert float(met) == pytest.approx(float(whole.tokens))
     assert 0 <= float(step.turns.fill) <= 1 + 1e-9
+
+
+@given(layouts, st.tuples(*(st.integers(0, most) for most in (300, 20, 8000, 100_000, 20))))
+def test_numbers_are_split_as_arrays_are(layout: Layout, step: tuple[int, ...]) -> None:
+    alone = share_of_step(layout, *step, FLOATS)
+    among = share_of_step(layout, *(np.array([float(x), 7.0]) for x in step), ARRAYS)
+    assert alone == pytest.approx([float(np.broadcast_to(x, 2)[0]) for x in among])
 
 
 @given(st.integers(1, 64), st.integers(1, 4000))

@@ -57,7 +57,6 @@ def test_every_model_has_a_price_in_decode_and_prefill(name):
         step = model.evaluate(shape)
         assert np.all(np.isfinite(step.time_s))
         assert np.all(step.time_s > 0)
-        assert np.all(step.device_time_s >= 0)
         assert np.all(np.isfinite(step.energy_j))
 
 

@@ -3,22 +3,27 @@
 import json
 import pickle
 import re
+import sys
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simulator.cli.show import write_csv
 from simulator.errors import InputError
+from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
 from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, Figure, figures_of
-from simulator.simulate.predict import decode_steps, predict
+from simulator.simulate.point import decode_steps
+from simulator.simulate.predict import predict
 from simulator.simulate.prediction import keys, steps_predicted
+from simulator.simulate.replica import replica_of
 from simulator.simulate.run import simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.deployment import Deployment
-from simulator.specs.scenario import Economics, read_scenario
+from simulator.specs.question import read_scenario
+from simulator.specs.scenario import Economics
 
 DOCUMENTED = [
     "step_time_s", "ttft_s", "tpot_s", "output_tokens_per_s", "output_tokens_per_s_per_device",
@@ -96,7 +101,7 @@ def test_html_escapes_what_a_scenario_says():
 
 def test_a_frame_has_a_row_a_question():
     pandas = pytest.importorskip("pandas", reason="pandas is an extra")
-    setup = resolve_setup("h100-sxm", "llama-3.1-8b", Deployment())
+    setup = replica_of("h100-sxm", "llama-3.1-8b", Deployment())
     batch = np.array([1.0, 4.0, 16.0])
     steps = decode_steps(setup, batch, np.full(3, 1000.0))
     many = steps_predicted(setup, Economics(), "decode", steps)
@@ -114,7 +119,7 @@ def test_a_frame_has_a_row_a_question():
 
 
 def test_a_frame_without_pandas_is_told_as_input(answer, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(InputError, match=re.escape("roofsim[frame]")):
         answer.to_frame()
 
@@ -148,3 +153,8 @@ def test_dollars_and_joules_follow_from_rates():
 
 def test_columns_are_figures():
     assert set(COLUMNS) <= set(FIGURES)
+
+
+def test_the_page_of_figures_is_written_from_the_table():
+    page = Path(__file__).parents[2] / "docs" / "figures.md"
+    assert page.read_text(encoding="utf-8") == figures_page(), "nox -s docs writes it"

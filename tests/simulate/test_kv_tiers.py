@@ -9,8 +9,8 @@ from simulator.errors import InputError
 from simulator.memory.tiers import memory_system
 from simulator.roofline.off_device.host_path import host_path
 from simulator.simulate.cache_tiers import with_cache_tiers
+from simulator.simulate.replica import replica_of
 from simulator.simulate.run import simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.specs.deployment import Deployment
 from simulator.specs.offload import CacheOffload, Offload
 from simulator.specs.reading import validate
@@ -56,7 +56,7 @@ def test_a_host_tier_finds_what_the_device_had_to_evict():
 def test_every_tier_has_the_link_and_the_rate_of_its_memory():
     kv = CacheOffload(host=1e11, storage=1e12, remote=1e12, remote_bandwidth=5e9)
     deployment = Deployment(offload=Offload(kv=kv))
-    setup = resolve_setup("h100-sxm", "llama-3.1-8b", deployment)
+    setup = replica_of("h100-sxm", "llama-3.1-8b", deployment)
     tiers = with_cache_tiers(setup).lower_tiers
     assert [tier.name for tier in tiers.tiers] == ["host", "storage", "remote"]
     assert tiers.bytes_per_token == 131072
@@ -78,7 +78,7 @@ def test_every_tier_has_the_link_and_the_rate_of_its_memory():
 def test_data_parallel_ranks_have_hosts_and_links_of_their_own():
     one, four = (
         with_cache_tiers(
-            resolve_setup(
+            replica_of(
                 "h200-sxm", "llama-3.1-8b", Deployment(dp=dp, offload=Offload(kv={"host": 1e11}))
             )
         ).lower_tiers
@@ -90,9 +90,7 @@ def test_data_parallel_ranks_have_hosts_and_links_of_their_own():
 
 def test_tensor_parallel_devices_load_their_parts_side_by_side():
     tiers = with_cache_tiers(
-        resolve_setup(
-            "h100-sxm", "llama-3.1-8b", Deployment(tp=4, offload=Offload(kv={"host": 1e10}))
-        )
+        replica_of("h100-sxm", "llama-3.1-8b", Deployment(tp=4, offload=Offload(kv={"host": 1e10})))
     ).lower_tiers
     assert tiers.bytes_per_token == 131072 / 4
     assert (tiers.lanes, tiers.devices) == (1, 4)
@@ -109,7 +107,7 @@ def test_tiers_need_a_prefix_cache():
 def test_pipeline_stages_are_refused(offload):
     deployment = Deployment(pp=2, offload=Offload.model_validate(offload))
     with pytest.raises(InputError, match="pipeline stages"):
-        resolve_setup("h100-sxm", "llama-3.1-8b", deployment)
+        replica_of("h100-sxm", "llama-3.1-8b", deployment)
 
 
 def test_pools_keep_tiers_behind_the_caches_of_prompts():
@@ -164,9 +162,9 @@ def test_a_machine_of_one_memory_keeps_prefixes_on_its_drive():
     deployment = Deployment(
         engine="vllm", prefix_caching=True, offload=Offload(kv={"storage": 1e11})
     )
-    setup = resolve_setup("apple-m4-pro", "llama-3.1-8b", deployment)
+    setup = replica_of("apple-m4-pro", "llama-3.1-8b", deployment)
     tiers = with_cache_tiers(setup).lower_tiers
     assert tiers.link is None
     assert tiers.tiers[0].channel.seconds(1e9) > 0.1
     with pytest.raises(InputError, match="one memory that all its processors share"):
-        resolve_setup("apple-m4-pro", "llama-3.1-8b", Deployment(offload=Offload(kv={"host": 1e9})))
+        replica_of("apple-m4-pro", "llama-3.1-8b", Deployment(offload=Offload(kv={"host": 1e9})))

@@ -6,14 +6,14 @@ from simulator.errors import InputError
 from simulator.roofline.device.device import resolve
 from simulator.simulate.layouts import layouts_for
 from simulator.simulate.predict import predict
+from simulator.simulate.replica import replica_of
 from simulator.simulate.representative import MOST_SIMULATED, sample_of
-from simulator.simulate.setup import resolve_setup
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 
 
 def setup(hardware: str, model: str, **fields):
-    return resolve_setup(hardware, model, Deployment(**fields))
+    return replica_of(hardware, model, Deployment(**fields))
 
 
 def test_devices_make_replicas_of_the_layout() -> None:

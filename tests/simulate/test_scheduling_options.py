@@ -6,15 +6,15 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery
+from simulator.simulate.replica import replica_of
 from simulator.simulate.run import cluster_settings, simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.specs.deployment import Deployment
 from simulator.specs.scenario import Scenario
 
 
 def settings_of(scenario: Scenario, **deployment):
     changed = scenario.model_copy(update={"deployment": Deployment.model_validate(deployment)})
-    setup = resolve_setup(changed.hardware, changed.model, changed.deployment)
+    setup = replica_of(changed.hardware, changed.model, changed.deployment)
     return cluster_settings(changed, setup)
 
 

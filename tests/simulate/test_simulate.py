@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simulator.errors import InputError
 from simulator.planning.compare import compare
 from simulator.simulate.run import simulate
-from simulator.specs.scenario import read_scenario
+from simulator.specs.question import read_scenario
 from simulator.specs.workload import Poisson, Synthetic, Uniform
 
 
@@ -20,8 +20,8 @@ from simulator.specs.workload import Poisson, Synthetic, Uniform
 )
 def test_tokens_and_joules_are_conserved(rate, seed, longest):
     from simulator.serving.cluster import serve
+    from simulator.simulate.replica import replica_of
     from simulator.simulate.run import cluster_settings, requests_of, summarise
-    from simulator.simulate.setup import resolve_setup
     from simulator.specs.scenario import Scenario
 
     workload = Synthetic(
@@ -32,7 +32,7 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
         seed=seed,
     )
     wanted = Scenario(name="x", model="llama-3.1-8b", hardware="h100-sxm", workload=workload)
-    setup = resolve_setup(wanted.hardware, wanted.model, wanted.deployment)
+    setup = replica_of(wanted.hardware, wanted.model, wanted.deployment)
     table = requests_of(wanted)
     outcome = serve(table, setup.step_table, cluster_settings(wanted, setup))
     counters = outcome.counters[0]

@@ -9,13 +9,13 @@ from simulator.planning.compare import compare
 from simulator.serving.cluster import serve
 from simulator.simulate.figures import FIGURES
 from simulator.simulate.predict import predict
+from simulator.simulate.replica import replica_of
 from simulator.simulate.run import cluster_settings, requests_of, simulate
-from simulator.simulate.setup import resolve_setup
 from simulator.simulate.slowed import FEWEST_REQUESTS, SlowedClock, first_requests
 from simulator.simulate.uncertainty import interval, widths_of
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.quantity import Z_80
-from simulator.specs.scenario import read_scenario
+from simulator.specs.question import read_scenario
 
 UNCERTAIN = [figure.key for figure in FIGURES if figure.errors]
 
@@ -91,7 +91,7 @@ def test_open_arrivals_set_the_throughput_whatever_the_steps_take():
 def test_the_ends_are_what_slower_and_faster_steps_give():
     """Of what neither price, power nor first token moves, by hand."""
     asked = loop(8, **{"workload.requests": 60})
-    setup = resolve_setup(asked.hardware, asked.model, asked.deployment)
+    setup = replica_of(asked.hardware, asked.model, asked.deployment)
     result = simulate(asked)
     own = float(setup.profile.serving["tpot"])
     sigmas = [np.hypot(step.relative_sigma, own) for step in (result.decode, result.prefill)]
@@ -105,7 +105,7 @@ def test_the_ends_are_what_slower_and_faster_steps_give():
 
 def test_a_slowed_clock_keeps_its_power():
     asked = loop(8)
-    setup = resolve_setup(asked.hardware, asked.model, asked.deployment)
+    setup = replica_of(asked.hardware, asked.model, asked.deployment)
     clock, slow = setup.step_table, SlowedClock(setup.step_table, 1.5, 2.0)
     assert slow.decode(4).run(100.0, 7) == pytest.approx(
         [1.5 * part for part in clock.decode(4).run(100.0, 7)]
@@ -117,7 +117,7 @@ def test_a_slowed_clock_keeps_its_power():
 @pytest.mark.parametrize(("requests", "users"), [(900, 1), (5000, 1), (40_000, 1), (40_000, 4000)])
 def test_a_bounded_share_of_a_long_run_is_served_again(requests, users):
     asked = loop(users, **{"workload.requests": requests})
-    setup = resolve_setup(asked.hardware, asked.model, asked.deployment)
+    setup = replica_of(asked.hardware, asked.model, asked.deployment)
     table, settings = requests_of(asked), cluster_settings(asked, setup)
     sample = first_requests(table, settings, warm_up=0)
     if requests <= 2 * FEWEST_REQUESTS:
@@ -132,7 +132,7 @@ def test_turns_of_conversations_stay_with_what_they_follow():
         "workload.conversations": {"turns": 5, "think_time": 1},
         "workload.requests": 3000, "workload.input_tokens": 100, "workload.output_tokens": 10,
     })  # fmt: skip
-    setup = resolve_setup(asked.hardware, asked.model, asked.deployment)
+    setup = replica_of(asked.hardware, asked.model, asked.deployment)
     sample = first_requests(requests_of(asked), cluster_settings(asked, setup), warm_up=0)
     assert sample.follows is not None
     assert (sample.follows < np.arange(len(sample))).all()
@@ -156,7 +156,7 @@ def test_offers_that_differ_widen_the_cost_alone():
 
 def test_a_step_errs_as_its_laws_do():
     answer = predict("h100-sxm", "llama-3.1-8b", batch=8, context=2048)
-    setup = resolve_setup("h100-sxm", "llama-3.1-8b", scenario().deployment)
+    setup = replica_of("h100-sxm", "llama-3.1-8b", scenario().deployment)
     step, power = spread(answer, "step_time_s"), setup.device.book.residual("power")
     assert spread(answer, "output_tokens_per_s") == pytest.approx(step)
     assert spread(answer, "power_w") == pytest.approx(math.exp(2 * Z_80 * power))

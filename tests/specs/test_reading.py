@@ -43,9 +43,9 @@ def test_a_minimal_chip_is_one_file(tmp_path):
         ("400 W", "-400 W", "power.limit", "more than zero|zero or more"),
         ("400 W", ".nan", "power.limit", "finite"),
         ("  main: {capacity: 64 GB", "  main: {capacty: 64 GB", "memory.main.capacty", "capacity"),
-        ("class: datacenter-gpu", "class: toaster", "class", "input should be"),
+        ("class: datacenter-gpu", "class: toaster", "class", "must be one of"),
         ("title: My chip\n", "", "title", "missing"),
-        ("bf16: 500", "bf61: 500", "engines.gpu.peak", "bf61|input should be"),
+        ("bf16: 500", "bf61: 500", "engines.gpu.peak", "bf61|must be one of"),
     ],
 )
 def test_errors_name_file_field_and_remedy(tmp_path, old, new, field, says):

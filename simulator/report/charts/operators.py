@@ -31,8 +31,8 @@ class Segment:
 
 
 def segments(binding: Binding) -> list[Segment]:
-    """The large operators of a step, the small ones together, and the engine's own time."""
-    ranked = sorted(binding.operators, key=lambda op: -op.share)
+    """The large rows of a step, and the small ones together; what is hidden has no width."""
+    ranked = sorted((op for op in binding.operators if op.share > 0), key=lambda op: -op.share)
     large = [op for op in ranked if op.share >= _SMALLEST_SHARE][:_MOST_SEGMENTS]
     small = [op for op in ranked if op not in large]
     found = [
@@ -41,11 +41,8 @@ def segments(binding: Binding) -> list[Segment]:
     ]
     if small:
         share = sum(op.share for op in small)
-        roof = sum(op.share * op.share_of_speed_of_light for op in small)
+        roof = sum(op.share * (op.share_of_speed_of_light or 0.0) for op in small)
         found.append(Segment(f"{len(small)} smaller", share, roof / share))
-    rest = 1 - sum(op.share for op in ranked)
-    if rest > 0.002:
-        found.append(Segment("engine, host", rest, None))
     return found
 
 

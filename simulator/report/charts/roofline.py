@@ -8,7 +8,7 @@ from simulator.report import style
 from simulator.report.measures import bound_words
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
-from simulator.roofline.step.step import OperatorReport
+from simulator.roofline.step.report import OperatorReport
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.units import humane, percent
 

@@ -70,9 +70,9 @@ def load(
     peak_flops: float = np.inf,
     flops: FloatArray | float = 0.0,
     memory_bytes: FloatArray | float = 0.0,
-    bandwidth_bytes_per_s: float = np.inf,
+    bandwidth_bytes_per_s: FloatArray | float = np.inf,
     link_bytes: FloatArray | float = 0.0,
-    link_bytes_per_s: float = np.inf,
+    link_roof_s: FloatArray | float = 0.0,
     kernels: FloatArray | float = 1.0,
     notes: tuple[str, ...] = (),
 ) -> Load:
@@ -80,11 +80,10 @@ def load(
     time = np.asarray(time_s, dtype=np.float64)
     compute_roof = np.broadcast_to(np.asarray(flops) / peak_flops, time.shape)
     memory_roof = np.asarray(memory_bytes) / bandwidth_bytes_per_s
-    link_roof = np.asarray(link_bytes) / link_bytes_per_s
     absent = time <= 0
     return Load(
         time_s=time,
-        roof_s=np.maximum(np.maximum(compute_roof, memory_roof), link_roof),
+        roof_s=np.maximum(np.maximum(compute_roof, memory_roof), link_roof_s),
         compute_roof_s=np.asarray(compute_roof),
         flops={} if datatype is None else {datatype: np.broadcast_to(flops, time.shape)},
         memory_bytes=np.broadcast_to(np.asarray(memory_bytes, np.float64), time.shape),

@@ -71,6 +71,8 @@ PLAIN: DecodeMode = Plain()
 
 def steps_for(tokens: int, gain: float) -> int:
     """The fewest steps of ``gain`` tokens on average that give ``tokens`` whole ones."""
+    if isinstance(gain, int):
+        return -(-tokens // gain)
     steps = int(-(-tokens // gain))
     # The quotient of two floats may be rounded to either side of a whole number.
     while int(steps * gain) < tokens:

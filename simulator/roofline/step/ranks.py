@@ -5,9 +5,10 @@ share of its sequences, and the fullest rank sets the pace. Pipeline stages work
 micro-batches at the same time; with two-batch overlap each rank's share is halved once more.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,19 @@ from simulator.roofline.laws.load import FloatArray
 NumberT = TypeVar("NumberT", FloatArray, float)
 Choose = Callable[[Any, Any], Any]
 """The smaller or the larger of two: numpy's function for arrays, the builtin for floats."""
+
+
+class Arithmetic(NamedTuple):
+    """Functions of arrays, or of plain floats, for which numpy is slow."""
+
+    larger: Choose
+    smaller: Choose
+    floor: Callable[[Any], Any]
+    ceil: Callable[[Any], Any]
+
+
+ARRAYS = Arithmetic(np.maximum, np.minimum, np.floor, np.ceil)
+FLOATS = Arithmetic(max, min, math.floor, math.ceil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,58 +62,94 @@ class RankStep:
     turns: Turns
 
 
-def rank_step(shape: StepShape, layout: Layout) -> RankStep:
-    """Split steps of a replica into what its ranks do.
+class Share(NamedTuple):
+    """What the fullest rank of a replica gets of one micro-batch of a step.
 
-    Sequences are not split (but for context parallelism), so that one prompt among eight
-    data-parallel ranks keeps one of them busy while seven wait, unless the engine balances.
+    Args:
+        passes: micro-batches that follow each other through the pipeline.
+        halves: see ``Turns``.
+        decoding: sequences that each produce a token.
+        prompts: prompts of which a chunk is processed.
+        chunk: new tokens of each.
+        past: tokens cached before it.
+        sampling: prompts that end here.
+        parts: ranks times rounds; the mean rank's share of a step is one of so many.
     """
-    if layout.is_whole:
-        return RankStep(shape, shape, ONE_TURN)
-    passes, halves = turns_of(shape.sequences, layout, np.minimum, np.maximum, np.floor)
-    rounds = passes * halves
-    ways = layout.dp * rounds
-    prefilling = shape.prefill_sequences / ways
-    if not layout.balanced_prefill:
-        prefilling = np.ceil(prefilling)
-    chunk = shape.prefill_tokens / layout.cp
-    mine = StepShape(
-        np.ceil(shape.decode_sequences / (ways * layout.cp)),
-        shape.decode_context,
-        prefilling,
-        chunk,
-        # Tokens of a chunk are dealt out so that every rank attends to equally many pairs.
-        shape.prefill_past + (shape.prefill_tokens - chunk) / 2,
-        np.minimum(np.ceil(shape.prefill_logits / ways), np.ceil(prefilling)),
-    )
-    all_ways = layout.batch_ways * rounds
-    meeting = replace(
-        shape,
-        decode_sequences=shape.decode_sequences / all_ways,
-        prefill_sequences=shape.prefill_sequences / all_ways,
-        prefill_logits=shape.prefill_logits / all_ways,
-    )
-    fill = meeting.tokens / np.maximum(mine.tokens, 1e-9)
-    return RankStep(mine, meeting, Turns(passes, halves, fill))
+
+    passes: Any
+    halves: Any
+    decoding: Any
+    prompts: Any
+    chunk: Any
+    past: Any
+    sampling: Any
+    parts: Any
 
 
-def turns_of(
-    sequences: NumberT,
+def share_of_step(
     layout: Layout,
-    smaller: Choose,
-    larger: Choose,
-    floor: Callable[[NumberT], NumberT],
-) -> tuple[NumberT, NumberT | float]:
-    """Micro-batches and halves of a step of ``sequences``; a sequence is never split.
+    decoding: NumberT,
+    prompts: NumberT,
+    tokens: NumberT,
+    past: NumberT,
+    sampling: NumberT,
+    calculate: Arithmetic,
+) -> Share:
+    """Split steps of a replica into what its fullest rank does.
 
-    The functions are numpy's for arrays, the builtins for plain floats.
+    ``decoding`` sequences and ``prompts`` chunks of ``tokens`` new tokens behind ``past`` cached
+    ones, of which ``sampling`` end here: numbers or arrays, as ``calculate`` has it. Sequences are
+    not split (but for context parallelism), so that one prompt among eight data-parallel ranks
+    keeps one of them busy while seven wait, unless the engine balances.
     """
-    per_rank: NumberT = larger(sequences / layout.dp, 1.0)
-    passes: NumberT = smaller(float(layout.pp), floor(per_rank))
-    halves: NumberT | float = 1.0
+    larger, smaller, floor, ceil = calculate
+    per_rank = larger((decoding + prompts) / layout.dp, 1.0)
+    passes = smaller(float(layout.pp), floor(per_rank))
+    halves = 1.0
     if layout.two_batch_overlap:
         halves = larger(1.0, smaller(2.0, floor(per_rank / passes)))
-    return passes, halves
+    rounds = passes * halves
+    ways = layout.dp * rounds
+    prefilling = prompts / ways
+    whole = ceil(prefilling)
+    chunk = tokens / layout.cp
+    return Share(
+        passes,
+        halves,
+        ceil(decoding / (ways * layout.cp)),
+        prefilling if layout.balanced_prefill else whole,
+        chunk,
+        # Tokens of a chunk are dealt out so that every rank attends to equally many pairs.
+        past + (tokens - chunk) / 2,
+        smaller(ceil(sampling / ways), whole),
+        layout.batch_ways * rounds,
+    )
+
+
+def rank_step(shape: StepShape, layout: Layout) -> RankStep:
+    """Steps of a replica as its ranks see them; see ``share_of_step``."""
+    if layout.is_whole:
+        return RankStep(shape, shape, ONE_TURN)
+    mine = share_of_step(
+        layout,
+        shape.decode_sequences,
+        shape.prefill_sequences,
+        shape.prefill_tokens,
+        shape.prefill_past,
+        shape.prefill_logits,
+        ARRAYS,
+    )
+    own = StepShape(
+        mine.decoding, shape.decode_context, mine.prompts, mine.chunk, mine.past, mine.sampling
+    )
+    meeting = replace(
+        shape,
+        decode_sequences=shape.decode_sequences / mine.parts,
+        prefill_sequences=shape.prefill_sequences / mine.parts,
+        prefill_logits=shape.prefill_logits / mine.parts,
+    )
+    fill = meeting.tokens / np.maximum(own.tokens, 1e-9)
+    return RankStep(own, meeting, Turns(mine.passes, mine.halves, fill))
 
 
 def placed(op: Operator, step: RankStep, layout: Layout) -> list[tuple[Operator, StepShape]]:

@@ -78,6 +78,8 @@ def spread(
 class SramStepModel(StepModel):
     """The cost of any step on such a machine; figures of work are one chip's share."""
 
+    overheads = ("machine.crossings", "latency")
+
     def __init__(
         self, graph: Graph, device: Device, profile: EngineProfile, machine: Machine
     ) -> None:
@@ -99,10 +101,6 @@ class SramStepModel(StepModel):
     def costs(self, op: Operator, step: RankStep) -> list[Load]:
         """See ``StepModel``."""
         return [machine_load(op, step.shape, self.device, self.machine)]
-
-    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
-        found = super()._bound(parts, time_s, rounds)
-        return np.where(found == "host", "latency", found)
 
     def _padded(self, shape: StepShape) -> StepShape:
         return shape
@@ -129,7 +127,10 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
         peak_flops=peak,
         flops=flops,
         memory_bytes=rows * moved / machine.chips,
-        bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
+        # The rows of a prompt stream through weights that are read while they pass.
+        bandwidth_bytes_per_s=np.where(
+            shape.prefill_sequences > 0, np.inf, device.bandwidth_bytes_per_s
+        ),
     )
 
 

@@ -12,12 +12,12 @@ calibrated times already contain the clock that the limit leaves.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from simulator.graph.build import Graph
-from simulator.graph.operator import AttentionCore, LatentCore, Operator
+from simulator.graph.operator import Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.costing import cost
@@ -42,12 +42,33 @@ Totals = tuple[NumberT, NumberT, NumberT, NumberT]
 part of the seconds that is spent in messages."""
 
 
+class Spent(NamedTuple):
+    """Where the seconds of a step go: what follows ``time_s`` adds up to it.
+
+    Args:
+        time_s: the whole step.
+        operators_s: all operators of one micro-batch, both halves where it is cut in two.
+        hidden_s: of them, messages that pass behind compute; to be taken off.
+        launching_s: until the host has launched what no captured graph holds, beyond that.
+        moving_s: for bytes from off the device.
+        overheads_s: of the engine, while the device runs nothing.
+        turns_s: further micro-batches in the slowest pipeline stage, beyond all that.
+    """
+
+    time_s: Any
+    operators_s: Any
+    hidden_s: Any
+    launching_s: Any
+    moving_s: Any
+    overheads_s: Any
+    turns_s: Any
+
+
 @dataclass(frozen=True, slots=True)
 class StepCost:
     """Seconds, joules and watts of one device in each step; bytes and FLOPs it moved and did."""
 
     time_s: FloatArray
-    device_time_s: FloatArray
     energy_j: FloatArray
     power_w: FloatArray
     flops: FloatArray
@@ -57,26 +78,11 @@ class StepCost:
     bound: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorReport:
-    """One operator in one step: its time, what binds it, and how near the roof it runs."""
-
-    name: str
-    law: str
-    count: int
-    time_s: float
-    share: float
-    bound: str
-    speed_of_light_s: float
-    share_of_speed_of_light: float
-    flops: float
-    memory_bytes: float
-    energy_j: float
-    source: str
-
-
 class StepModel:
     """The cost of any step of one graph on one device under one engine."""
+
+    overheads: ClassVar[tuple[str, str]] = ("engine.overhead", "host")
+    """What the time is called in which no operator runs, and what binds it."""
 
     def __init__(
         self,
@@ -149,31 +155,27 @@ class StepModel:
         totals = self.totals(parts, shape)
         mine = rank_step(shape, self.graph.layout)
         time_s, energy_j = self._timed(totals, mine)
-        busy_s, _, _, link_s = totals
-        exposed_s = self._busy(busy_s, link_s, mine.turns, np.minimum)
-        device_s = self._paced(exposed_s, mine.turns, np.maximum)
-        rounds = device_s / np.maximum(busy_s, 1e-30)
+        spent = self.spent_on(totals, mine)
+        device_s = spent.operators_s - spent.hidden_s
+        device_s = device_s * np.maximum(1.0, mine.turns.passes * self.graph.stage_share)
+        rounds = device_s / np.maximum(totals[0], 1e-30)
         flops = sum((f for p in parts for f in p.flops.values()), start=np.zeros(()))
         memory = sum((p.memory_bytes for p in parts), start=np.zeros(()))
         link = sum((p.link_bytes for p in parts), start=np.zeros(()))
-        bound = self._bound(parts, time_s, rounds)
         if self.offload is not None:
             link = link + self.offload.link_bytes(mine.shape.tokens)
-            waited = self.offload.exposed_s(device_s, mine.shape.tokens) > time_s / 2
-            bound = np.where(waited, "link", bound)
         like = np.broadcast_to
         # Loads are of one micro-batch through all stages; a device runs one stage of each.
         turns = mine.turns.passes * mine.turns.halves / self.graph.layout.pp
         return StepCost(
             time_s=time_s,
-            device_time_s=device_s,
             energy_j=energy_j,
             power_w=energy_j / time_s,
             flops=like(flops * turns, time_s.shape),
             memory_bytes=like(memory * turns, time_s.shape),
             link_bytes=like(link * turns, time_s.shape),
             relative_sigma=self._sigma(parts, time_s, rounds),
-            bound=bound,
+            bound=self._bound(parts, time_s, rounds, spent.moving_s),
         )
 
     def times(self, shape: StepShape) -> tuple[FloatArray, FloatArray]:
@@ -186,6 +188,12 @@ class StepModel:
         return self.combine(
             totals, shape.tokens, shape.sequences, shape.prefill_sequences, turns=mine.turns
         )
+
+    def spent_on(self, totals: Totals[FloatArray], mine: RankStep) -> Spent:
+        """Where the time of steps goes, as the fullest rank sees them."""
+        shape, prompts = mine.shape, mine.shape.prefill_sequences
+        known = totals, shape.tokens, shape.sequences, prompts
+        return Spent(*self._spent(*known, np.maximum, np.minimum, mine.turns))
 
     def totals(self, parts: list[Load], shape: StepShape) -> Totals[FloatArray]:
         """Time, energy of the work at full clock, and launches of ``parts``."""
@@ -213,50 +221,73 @@ class StepModel:
         """Step time and energy of one device from its operators' totals in one micro-batch.
 
         ``larger`` and ``smaller`` are numpy's for arrays; the builtins serve plain floats, for
-        which numpy is slow. A token passes all stages one after another; with enough
-        micro-batches the slowest stage never waits, and sets the pace.
+        which numpy is slow.
         """
-        busy_s, work_j, kernels, link_s = totals
-        halves = turns.halves
-        pass_s = busy_s
-        if self._hides_messages:
-            pass_s = self._busy(busy_s, link_s, turns, smaller)
-        uncaptured = tokens > self._captured_tokens
-        pieces = (prompts > 0) * self._piecewise_launches
-        launches = uncaptured * kernels + (1 - uncaptured) * pieces
-        pass_s = larger(pass_s, launches * halves * self._launch_s)
-        host_s = self._step_overhead_s + sequences * self._sequence_overhead_s
-        host_s = host_s + kernels * halves * self._gap_s
-        host_s = host_s + (prompts > 0) * self._prompt_start_s
-        if self.offload is not None:
-            pass_s = pass_s + self.offload.exposed_s(pass_s, tokens)
-        time_s = pass_s + host_s
+        time_s = self._spent(totals, tokens, sequences, prompts, larger, smaller, turns)[0]
+        busy_s, work_j, _, _ = totals
         if not self._is_whole:
-            time_s = larger(time_s, self._paced(pass_s, turns, larger))
             # Of a pass through all stages a device does its own stage's part.
-            own = turns.passes * halves * turns.fill / self.graph.layout.pp
+            own = turns.passes * turns.halves * turns.fill / self.graph.layout.pp
             busy_s, work_j = busy_s * own, work_j * own
         if self.offload is not None:
             moved_j: Any = self.offload.energy_j(tokens)
             work_j = work_j + moved_j
         return time_s, self._power.drawn_j(time_s, busy_s, work_j, smaller)
 
-    def _paced(self, pass_s: NumberT, turns: Turns, larger: Choose) -> NumberT:
-        """Time of all micro-batches: one pass, or the slowest stage's part of every one."""
-        paced_s: NumberT = larger(pass_s, turns.passes * self.graph.stage_share * pass_s)
-        return paced_s
+    def _spent(
+        self,
+        totals: Totals[NumberT],
+        tokens: NumberT,
+        sequences: NumberT,
+        prompts: NumberT,
+        larger: Choose,
+        smaller: Choose,
+        turns: Turns,
+    ) -> tuple[Any, ...]:
+        """The fields of ``Spent``, which takes too long to make for each of a million steps.
 
-    def _busy(self, busy_s: NumberT, link_s: NumberT, turns: Turns, smaller: Choose) -> NumberT:
-        """Time of one micro-batch, less what is hidden of its messages behind its compute.
+        A token passes all stages one after another; with enough micro-batches the slowest stage
+        never waits, and sets the pace.
+        """
+        busy_s, _, kernels, link_s = totals
+        halves = turns.halves
+        operators_s = pass_s = busy_s * halves
+        hidden_s: Any = 0.0
+        if self._hides_messages:
+            hidden_s = self._hidden_s(busy_s, link_s, turns, smaller)
+            pass_s = pass_s - hidden_s
+        uncaptured = tokens > self._captured_tokens
+        pieces = (prompts > 0) * self._piecewise_launches
+        launches = uncaptured * kernels + (1 - uncaptured) * pieces
+        launching_s = larger(launches * halves * self._launch_s - pass_s, 0.0)
+        pass_s = pass_s + launching_s
+        overheads_s = (
+            self._step_overhead_s
+            + sequences * self._sequence_overhead_s
+            + kernels * halves * self._gap_s
+            + (prompts > 0) * self._prompt_start_s
+        )
+        moving_s: Any = 0.0
+        if self.offload is not None:
+            moving_s = self.offload.exposed_s(pass_s, tokens)
+            pass_s = pass_s + moving_s
+        time_s = pass_s + overheads_s
+        turns_s: Any = 0.0
+        if not self._is_whole:
+            paced_s = turns.passes * self.graph.stage_share * pass_s
+            turns_s = larger(paced_s - time_s, 0.0)
+            time_s = time_s + turns_s
+        return time_s, operators_s, hidden_s, launching_s, moving_s, overheads_s, turns_s
+
+    def _hidden_s(self, busy_s: NumberT, link_s: NumberT, turns: Turns, smaller: Choose) -> NumberT:
+        """What is hidden of a micro-batch's messages behind its compute.
 
         An engine hides a fraction; two halves that take turns hide all but what does not fit.
         """
-        if not self._hides_messages:
-            return busy_s
-        hideable: NumberT = smaller(link_s, busy_s - link_s)
+        hideable = smaller(link_s, busy_s - link_s)
         hidden = self._overlap + (turns.halves > 1) * (1.0 - self._overlap)
-        exposed_s: NumberT = turns.halves * (busy_s - hidden * hideable)
-        return exposed_s
+        hidden_s: NumberT = turns.halves * hidden * hideable
+        return hidden_s
 
     def _padded(self, shape: StepShape) -> StepShape:
         """Decode steps that replay a captured graph run at its size, the next one up."""
@@ -289,8 +320,13 @@ class StepModel:
         variance = variance + float(self.profile.unlike) ** 2
         return np.sqrt(np.broadcast_to(variance, time_s.shape))
 
-    def _bound(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> np.ndarray:
-        """What takes most of each step: compute, memory, link, latency, or the engine's host."""
+    def _bound(
+        self, parts: list[Load], time_s: FloatArray, rounds: FloatArray, waited_s: FloatArray
+    ) -> np.ndarray:
+        """What takes most of each step: compute, memory, link, latency, or the engine's host.
+
+        ``waited_s`` is for bytes from off the device, over the link to the host.
+        """
         kinds = ("compute", "memory", "link", "latency")
         spent = {kind: np.zeros(time_s.shape) for kind in kinds}
         for part in parts:
@@ -298,47 +334,11 @@ class StepModel:
             seconds = np.broadcast_to(part.time_s * rounds, time_s.shape)
             for kind in kinds:
                 spent[kind] = spent[kind] + np.where(bound == kind, seconds, 0.0)
+        spent["link"] = spent["link"] + waited_s
         host = np.maximum(time_s - sum(spent.values()), 0.0)
         stacked = np.stack([*spent.values(), host])
-        names: np.ndarray = np.asarray((*kinds, "host"))
+        names: np.ndarray = np.asarray((*kinds, self.overheads[1]))
         return np.asarray(names[np.argmax(stacked, axis=0)])
-
-    def report(self, shape: StepShape) -> list[OperatorReport]:
-        """Every operator of one step, the slowest first."""
-        rows = []
-        total_s = float(self.times(shape)[0])
-        for op, parts in self.loads(shape):
-            for part in parts:
-                seconds = float(part.time_s)
-                if seconds <= 0:
-                    continue
-                _, work_j, _, _ = self.totals([part], shape)
-                rows.append(
-                    OperatorReport(
-                        name=_part_name(op, part),
-                        law=part.law,
-                        count=op.count,
-                        time_s=seconds,
-                        share=seconds / total_s,
-                        bound=str(part.bound),
-                        speed_of_light_s=float(part.roof_s),
-                        share_of_speed_of_light=float(part.roof_s) / seconds,
-                        flops=float(sum(float(f) for f in part.flops.values())),
-                        memory_bytes=float(part.memory_bytes),
-                        energy_j=float(work_j),
-                        source=self._source(part.law),
-                    )
-                )
-        return sorted(rows, key=lambda r: -r.time_s)
-
-    def _source(self, law: str) -> str:
-        return self.device.book.origin(law)
-
-
-def _part_name(op: Operator, part: Load) -> str:
-    if isinstance(op, AttentionCore | LatentCore):
-        return f"{op.name} ({part.law.split('.')[1].replace('latent_', '')})"
-    return op.name
 
 
 def capture_size(sequences: FloatArray) -> FloatArray:

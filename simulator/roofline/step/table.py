@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, floor
+from math import ceil
 from typing import TypeVar
 
 import numpy as np
@@ -19,12 +19,12 @@ import numpy as np
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.step.decoding import PLAIN, DecodeMode, Pass
-from simulator.roofline.step.ranks import ONE_TURN, RankStep, Turns, turns_of
+from simulator.roofline.step.ranks import FLOATS, ONE_TURN, RankStep, Turns, share_of_step
 from simulator.roofline.step.step import StepModel
 
 _KNOT_RATIO = 1.12
-_BATCH_BLOCK = 8
-_TOKEN_BLOCK = 64
+_BATCH_BLOCK = 16
+_TOKEN_BLOCK = 128
 
 ValueT = TypeVar("ValueT")
 
@@ -93,8 +93,9 @@ class _Filling(dict[int, ValueT]):
         self._fill = fill
 
     def __missing__(self, number: int) -> ValueT:
-        first = (number - 1) // self._block * self._block + 1
-        numbers = range(first, first + self._block)
+        # Prompts are often a power of two long: then what decodes beside them is in one block.
+        first = number // self._block * self._block
+        numbers = range(max(first, 1), first + self._block)
         self.update(zip(numbers, self._fill(numbers), strict=True))
         return self[number]
 
@@ -205,21 +206,15 @@ class StepTable:
     ) -> tuple[float, float]:
         """The pass that prompts join, for one micro-batch of the fullest rank; see ``ranks``."""
         layout = self._layout
-        passes, halves = turns_of(float(decoding + prompts), layout, min, max, floor)
-        rounds = passes * halves
-        chunk = prompt_tokens / prompts / layout.cp
-        mine = ceil(decoding / (layout.batch_ways * rounds))
-        chunks = prompts / (layout.dp * rounds)
-        if not layout.balanced_prefill:
-            chunks = ceil(chunks)
-        ends = min(ceil(chunks), ceil(sampling / (layout.dp * rounds)))
+        passes, halves, mine, chunks, chunk, before, ends, parts = share_of_step(
+            layout, decoding, prompts, prompt_tokens / prompts, past, sampling, FLOATS
+        )
         rows = mine * self._width
         tokens = rows + max(1, round(chunks * chunk))
-        met = (decoding * self._width + prompt_tokens) / (layout.batch_ways * rounds)
+        met = (decoding * self._width + prompt_tokens) / parts
         part = self._token_part[tokens]
         if self._experts:
             part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
-        before = past + (prompt_tokens / prompts - chunk) / 2
         part = _sum(part, self._prefill_at(chunks, chunk, before))
         if rows + ends:
             part = _sum(part, self._logit_part[rows + ends])
@@ -277,7 +272,9 @@ class StepTable:
         totals = self.model.totals(
             [p for op in operators for p in self.model.costs(op, step)], shape
         )
-        size = np.broadcast_shapes(shape.tokens.shape, *(x.shape for x in totals))
+        # What hangs on no context, like a recurrent state, is the same at all of them.
+        entries = shape.tokens.shape, shape.decode_context.shape
+        size = np.broadcast_shapes(*entries, *(x.shape for x in totals))
         columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
         return list(zip(*columns, strict=True))
 

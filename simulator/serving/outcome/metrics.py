@@ -1,20 +1,7 @@
-"""One written definition of every figure that a simulation reports.
+"""What a simulation measures of its requests and replicas.
 
-- TTFT: from a request's arrival until its first token is out; from admission: from the start of
-  its prompt's first chunk.
-- TPOT: (e2e − TTFT)/(output tokens − 1), a mean within each request; one-token answers have none.
-- ITL: time between two tokens of one sequence, over all such gaps (so long answers weigh more).
-- e2e: from arrival until the last token is out.
-- queue: from arrival until the engine starts on the prompt.
-- throughput: tokens of finished requests over the makespan (first arrival to last token).
-- throughput per user: output tokens a second that one user sees while being answered, 1/TPOT.
-- goodput: requests a second that met every objective.
-- hit rate: prompt tokens that the prefix cache spared, of all prompt tokens of finished requests;
-  by tier: those that a request found there when it was first admitted.
-- bytes by tier: cache entries that came from a tier off the device, or went down to it.
-- power: energy of all devices over the makespan, idle time included.
-
-Latencies leave out the warm-up; means carry 95 % confidence intervals by batch means.
+What each figure means, in what unit, is written once: in ``simulator.simulate.figures``. Latencies
+leave out the warm-up; means carry 95 % confidence intervals by batch means.
 """
 
 from collections.abc import Mapping, Sequence

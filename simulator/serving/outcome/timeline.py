@@ -1,10 +1,11 @@
 """What happened over time: the events of all replicas, summed into bins and totals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 
 import numpy as np
 
+from simulator.serving.outcome.records import Counters
 from simulator.serving.traffic.request import FloatArray
 
 _BINS = 512
@@ -17,6 +18,7 @@ held."""
 
 _ROW = Struct("=11d")
 _BUFFER = _ROW.size << 14
+_pack = _ROW.pack_into
 
 _GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
@@ -49,13 +51,15 @@ class Timeline:
         self._gaps = np.zeros(_GAP_BINS)
         self._totals = [Totals() for _ in range(replicas)]
         self._end_s = 0.0
-        self._buffer = bytearray()
+        self._buffer = bytearray(_BUFFER)
+        self._filled = 0
         self._kept: bytearray | None = bytearray() if keep_events else None
 
     def add(self, *event: *StepEvent) -> None:
         """Add one event of a replica."""
-        self._buffer += _ROW.pack(*event)
-        if len(self._buffer) == _BUFFER:
+        _pack(self._buffer, self._filled, *event)
+        self._filled += _ROW.size
+        if self._filled == _BUFFER:
             self._flush()
 
     def add_gap(self, gap_s: float, count: int) -> None:
@@ -64,12 +68,13 @@ class Timeline:
 
     def _flush(self) -> None:
         """Sum the buffered events."""
-        if not self._buffer:
+        if not self._filled:
             return
+        rows = self._buffer[: self._filled]
+        self._filled = 0
         if self._kept is not None:
-            self._kept += self._buffer
-        events = np.frombuffer(self._buffer).reshape(-1, _ROW.size // 8).T
-        self._buffer = bytearray()
+            self._kept += rows
+        events = np.frombuffer(rows).reshape(-1, _ROW.size // 8).T
         (replica, start, duration, steps, decoding, outputs, prompts, energy, running, waiting,
             held) = events  # fmt: skip
         who = replica.astype(np.int64)
@@ -140,10 +145,20 @@ class Timeline:
         self._sums = np.concatenate([merged, np.zeros_like(merged)], axis=1)
         self.bin_s *= 2
 
-    def totals(self, replica: int) -> Totals:
-        """Sums over the events of one replica."""
+    def add_to(self, counters: Counters, replica: int) -> Counters:
+        """``counters`` of one replica with the sums over its events."""
         self._flush()
-        return self._totals[replica]
+        totals = self._totals[replica]
+        return replace(
+            counters,
+            steps=totals.steps,
+            events=totals.events,
+            prefill_tokens=totals.prefill_tokens,
+            decode_tokens=totals.decode_tokens,
+            peak_blocks=totals.peak_blocks,
+            busy_s=counters.busy_s + totals.busy_s,
+            energy_j=counters.energy_j + totals.energy_j,
+        )
 
     def events(self) -> tuple[StepEvent, ...]:
         """All events in order of their ends, when they were kept."""

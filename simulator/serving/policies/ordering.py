@@ -21,12 +21,14 @@ class Ordering:
 
     Args:
         late_last: requests whose deadline has passed let all others go first.
+        newcomers_last: whoever comes later has the larger key.
         largest_key_leaves: a shortage of memory throws out the sequence with the largest key,
             not the one admitted last.
     """
 
     key: Key
     late_last: bool = False
+    newcomers_last: bool = False
     largest_key_leaves: bool = False
 
 
@@ -56,7 +58,7 @@ def deadline(request: Request) -> float:
 
 
 ORDERINGS: dict[str, Ordering] = {
-    "fcfs": Ordering(first_come_first_served),
+    "fcfs": Ordering(first_come_first_served, newcomers_last=True),
     "shortest-first": Ordering(shortest_first),
     "shortest-job-first": Ordering(shortest_job_first),
     "priority": Ordering(priority, largest_key_leaves=True),

@@ -34,7 +34,7 @@ class DecodeBatch:
         self.tick = 0
         self.position = 0
         self.context_sum = 0
-        # The position at which the next sequence ends.
+        # The tick at which the next sequence ends.
         self.next_end = NEVER
         self.sequences: dict[int, Request] = {}
         self._block_tokens = block_tokens
@@ -61,7 +61,7 @@ class DecodeBatch:
         residue = (position - request.computed - self._room) % size
         self._growth[residue] += 1
         self._growth[residue + size] += 1
-        end = position + left
+        end = steps_for(position + left, self._tokens)
         heapq.heappush(self._ends, (end, request.index, request.epoch, request))
         if end < self.next_end:
             self.next_end = end
@@ -82,15 +82,16 @@ class DecodeBatch:
         """
         ended: list[Request] = []
         surplus = 0
-        position, room, size = self.position, self._room, self._block_tokens
-        while self.next_end <= position:
-            end, _, _, request = heapq.heappop(self._ends)
+        tick, ends, room, size = self.tick, self._ends, self._room, self._block_tokens
+        while self.next_end <= tick:
+            request = heapq.heappop(ends)[3]
             gained = self._take_out(request)
+            left = request.output_tokens - request.generated
             request.blocks = -(-(request.computed + gained + room) // size)
-            # Its last token has come; what lies behind it is no text of anybody.
-            request.computed += gained - (position - end)
-            request.generated = request.output_tokens
-            surplus += position - end
+            # What lies behind its last token is no text of anybody.
+            request.computed += left
+            request.generated += left
+            surplus += gained - left
             ended.append(request)
             self._find_next_end()
         return ended, surplus
@@ -111,10 +112,6 @@ class DecodeBatch:
         while ends and ends[0][3].epoch != ends[0][2]:
             heapq.heappop(ends)  # It left early and has come, or will come, back.
         self.next_end = ends[0][0] if ends else NEVER
-
-    def steps_left(self) -> int:
-        """Steps until the next sequence ends."""
-        return steps_for(self.next_end, self._tokens) - self.tick
 
     def advance(self, steps: int) -> int:
         """Every sequence gains the tokens of ``steps`` steps; returns how many each."""

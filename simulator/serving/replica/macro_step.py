@@ -1,8 +1,12 @@
-"""How many steps of a run have begun by a given time, without taking them one by one."""
+"""Runs of decode steps: how far they may go, and how many have begun by a given time."""
+
+from math import inf
 
 from simulator.serving.replica.batch import DecodeBatch
 from simulator.serving.replica.block_pool import BlockPool
+from simulator.serving.replica.scheduler import Scheduler
 from simulator.serving.replica.step_clock import DecodeCurve
+from simulator.serving.traffic.sources import OpenStream
 
 
 def steps_until(
@@ -26,6 +30,24 @@ def steps_until(
         # then the one before it ended too early, and need not be tried.
         return steps, time_s, energy_j
     return _searched(curve, context, elapsed_s, most, (steps, time_s, energy_j))
+
+
+def until_someone_may_come(
+    scheduler: Scheduler, stream: OpenStream | None, steps: int
+) -> tuple[int, float]:
+    """Of ``steps`` those after which someone who waits may be let in, and by when for sure."""
+    if scheduler.held_back:
+        steps = 1
+    if scheduler.watches_evictions:
+        steps = scheduler.batch.steps_within(scheduler.pool.unused, steps)
+    until_s = scheduler.next_load_s() if scheduler.loading else inf
+    if scheduler.waiting.entries:
+        until_s = min(until_s, scheduler.waiting.first_is_late_at())
+        if scheduler.waiting.newcomers_last:
+            return steps, until_s
+    if stream is not None and scheduler.has_place:
+        until_s = min(until_s, stream.next_s)
+    return steps, until_s
 
 
 def _searched(
@@ -97,6 +119,11 @@ class DecodeRun:
         self.take_blocks(batch, pool, self.steps)
         self.under_way = False
         self._taken_blocks = 0
+
+    def take_blocks_by(self, now: float, batch: DecodeBatch, pool: BlockPool) -> None:
+        """Take the blocks of the steps done, which evict prefixes, before the run is over."""
+        if self.under_way:
+            self.take_blocks(batch, pool, self.begun_by(now)[0] - 1)
 
     def take_blocks(self, batch: DecodeBatch, pool: BlockPool, steps: int) -> None:
         """Take the blocks of the first ``steps`` steps, as far as they are not taken yet."""

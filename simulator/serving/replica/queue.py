@@ -15,11 +15,12 @@ class WaitingQueue:
     ``entries`` is a heap, for others to look at its length only.
     """
 
-    __slots__ = ("_key", "_late_last", "entries")
+    __slots__ = ("_key", "_late_last", "entries", "newcomers_last")
 
     def __init__(self, ordering: Ordering) -> None:
         self._key = ordering.key
         self._late_last = ordering.late_last
+        self.newcomers_last = ordering.newcomers_last
         self.entries: list[tuple[int, float, int, Request]] = []
 
     def __len__(self) -> int:

@@ -106,9 +106,14 @@ class Scheduler:
         total = request.input_tokens + (request.output_tokens if answers else 0)
         return total > self._longest_request or request.input_tokens > self._longest_prompt
 
+    @property
+    def has_place(self) -> bool:
+        """Whether one more sequence may run."""
+        return self.running < self._limits.max_sequences
+
     def may_admit(self, request: Request, now: float) -> bool:
         """Whether a run of decode steps must end early for a request that just came."""
-        return self.waiting.first(now) is request and self.running < self._limits.max_sequences
+        return self.waiting.first(now) is request and self.has_place
 
     def plan(self, now: float) -> tuple[list[Chunk], bool]:
         """The prompt chunks of the next step, and whether the batch decodes in it.

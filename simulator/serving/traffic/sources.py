@@ -53,31 +53,52 @@ class Source(ABC):
 
 
 class OpenStream(Source):
-    """Requests come at the times that the table says, whatever became of earlier ones."""
+    """Requests come at the times that the table says, whatever became of earlier ones.
+
+    ``next_s`` is when the next one comes that waits for no other; infinity after the last.
+    """
 
     def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
         super().__init__(env, table, send)
         arrivals: list[float] = table.arrival_s.tolist()
         self._upcoming = ((row, arrivals[row]) for row in self._heads)
-        self._alarm = Alarm(env, self._send_due)
-        # When the next request comes that waits for no other; infinity after the last.
+        self._alarm = Alarm(env, self._on_alarm)
+        self._asks: Callable[[], bool] = _nobody_asks
         self._row, self.next_s = next(self._upcoming, _NOBODY)
 
+    def wait_while(self, asks: Callable[[], bool]) -> None:
+        """Send nothing by itself as long as the one who gets all requests ``asks`` for them.
+
+        Who stops asking has to ``wake`` the stream.
+        """
+        self._asks = asks
+
     def start(self) -> None:
-        self._send_due()
+        self.wake()
+
+    def wake(self) -> None:
+        """Put the next arrival on the clock."""
+        if self._row != NO_ROW:
+            self._alarm.set(max(0.0, self.next_s - self._env.now))
 
     def _conversation_over(self, finished_s: float) -> None:
         """See ``Source``: nobody waits for an answer."""
 
-    def _send_due(self, _event: simpy.Event | None = None) -> None:
-        now = self._env.now
-        while (row := self._row) != NO_ROW:
-            wait_s = self.next_s - now
-            if wait_s > 0:
-                self._alarm.set(wait_s)
-                return
+    def _on_alarm(self, _event: simpy.Event) -> None:
+        self.send_until(self.next_s)
+        if not self._asks():
+            self.wake()
+
+    def send_until(self, now: float) -> None:
+        """Send all requests that have come by ``now``."""
+        while self.next_s <= now:
+            row, arrival_s = self._row, self.next_s
             self._row, self.next_s = next(self._upcoming, _NOBODY)
-            self._send(row, now)
+            self._send(row, arrival_s)
+
+
+def _nobody_asks() -> bool:
+    return False
 
 
 class ClosedLoop(Source):

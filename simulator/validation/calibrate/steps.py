@@ -17,8 +17,9 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.attention.constants import DECODE
 from simulator.roofline.laws.matmul.constants import MATMUL
-from simulator.simulate.predict import decode_steps, deployment_of, prefill_steps
-from simulator.simulate.setup import Setup, capacity_batch, resolve_setup
+from simulator.simulate.point import decode_steps, prefill_steps
+from simulator.simulate.predict import question
+from simulator.simulate.replica import Replica, capacity_batch, replica_of
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.measured.point import Point
 
@@ -72,7 +73,7 @@ def rated_names(law: str, rate: str) -> tuple[str, ...]:
 
 
 def static_runs(
-    setup: Setup, batch: FloatArray, isl: FloatArray, osl: FloatArray
+    setup: Replica, batch: FloatArray, isl: FloatArray, osl: FloatArray
 ) -> dict[str, FloatArray]:
     """Batches that start together and end together: one prefill, then ``osl`` decode steps.
 
@@ -109,7 +110,7 @@ _ASKED = {
 class Batch:
     """Points that share one setup and phase, asked at once."""
 
-    setup: Setup
+    setup: Replica
     phase: str
     points: tuple[Point, ...]
 
@@ -133,13 +134,14 @@ class Batch:
 
 def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str]]]:
     """Steps grouped by setup, and the points that cannot be predicted with the reason."""
-    groups: dict[tuple[object, ...], tuple[Setup, list[Point]]] = {}
+    groups: dict[tuple[object, ...], tuple[Replica, list[Point]]] = {}
     refused: list[tuple[Point, str]] = []
     for point in points:
         asked = _ASKED[point.phase]
         fields = {k: v for k, v in point.question.items() if k not in asked}
         try:
-            setup = resolve_setup(point.hardware, point.model, deployment_of(fields))
+            asks = question(point.hardware, point.model, fields)
+            setup = replica_of(asks.hardware, asks.model, asks.deployment)
             one = Batch(setup, point.phase, (point,))
             predicted = one.values()[0][0]
         except (InputError, TypeError) as error:

@@ -1,6 +1,8 @@
 """Measured constants of one kind of link: a few times in seconds, the rest fractions of peak."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import inf
 
 from simulator.roofline.laws.collective.fabric import Fabric
 from simulator.roofline.laws.collective.kernels import AllReduces
@@ -55,6 +57,24 @@ class Link:
     fabric: Fabric
     calibration: LinkCalibration
     link_class: str = ""
+
+
+_PERFECT = LinkCalibration(
+    *2 * (Protocol(0.0, 0.0, 1.0),), inf,
+    *2 * (Protocol(0.0, 0.0, 1.0),), inf,
+    *3 * (Protocol(0.0, 0.0, 1.0),), inf,
+    Protocol(0.0, 0.0, 1.0),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def at_data_sheet(link: Link) -> Link:
+    """``link`` as its data sheet has it: all of its bandwidth, no latency, free local copies.
+
+    What a law gives on it is a roof of what the law gives on the link: the algorithm's bytes at
+    the rate of the wires that they cross.
+    """
+    return replace(link, fabric=replace(link.fabric, hop_latency_s=0.0), calibration=_PERFECT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,17 @@ from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
 from simulator.graph.work import rows_of
 from simulator.roofline.laws.book import LawBook
-from simulator.roofline.laws.collective.constants import LINK, Link, Links
+from simulator.roofline.laws.collective.constants import LINK, Link, Links, at_data_sheet
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.roofline.laws.collective.hierarchy import (
-    group_sizes,
     hierarchical_all_gather_s,
     hierarchical_all_reduce_s,
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
+from simulator.roofline.laws.collective.kernels import AllReduces
+from simulator.roofline.laws.collective.menu import FASTEST
 from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
@@ -34,13 +35,17 @@ def _collective(op: Collective, shape: StepShape, rates: Rates, book: LawBook) -
     levels = levels_for(owner, law.constants, op.group, op.stride)
     if op.kind == "send":
         return [_send(op, rows, message, law.constants.levels[0], levels[-1])]
+    wire = message * (op.group - 1) / op.group
     if op.kind == "all_reduce":
-        time_s = hierarchical_all_reduce_s(message, op.group, levels, law.kernels)
-        wire = 2 * message * (op.group - 1) / op.group
-    else:
-        time_s = _LAWS[op.kind](message, op.group, levels)
-        wire = message * (op.group - 1) / op.group
-    return [_load(rows, time_s, wire, levels, op.group).times(op.count)]
+        wire = 2 * wire
+
+    def seconds(levels: Sequence[Link], menus: AllReduces) -> FloatArray:
+        if op.kind == "all_reduce":
+            return hierarchical_all_reduce_s(message, op.group, levels, menus)
+        return _LAWS[op.kind](message, op.group, levels)
+
+    time_s, roof_s = seconds(levels, law.kernels), seconds(_roof(levels), FASTEST)
+    return [_load(rows, time_s, wire, roof_s).times(op.count)]
 
 
 _LAWS = {
@@ -78,9 +83,13 @@ def levels_for(owner: str, links: Links, group: int, stride: int = 1) -> Sequenc
 def _send(op: Collective, rows: FloatArray, message: FloatArray, near: Link, far: Link) -> Load:
     """All ``count`` hand-overs between the stages of a pipeline, near ones and far ones."""
     across = crossings(op.count, op.stride, near.fabric.devices)
-    time_s = (op.count - across) * send_receive_s(message, near)
-    time_s = time_s + across * send_receive_s(message, far)
-    return _load(rows, time_s, message * op.count, (far if across else near,), 2)
+
+    def seconds(near: Link, far: Link) -> FloatArray:
+        inside_s = (op.count - across) * send_receive_s(message, near)
+        return inside_s + across * send_receive_s(message, far)
+
+    roof_s = seconds(*_roof((near, far)))
+    return _load(rows, seconds(near, far), message * op.count, roof_s)
 
 
 @cost.register
@@ -92,31 +101,35 @@ def _exchange(op: ExpertExchange, shape: StepShape, rates: Rates, book: LawBook)
     """
     levels = levels_for(rates.name, book.law(LINK).constants, op.devices)
     rows = shape.tokens / op.token_shards
-    ways: list[tuple[FloatArray, FloatArray]] = []
-    if op.mode in ("auto", "all_gather"):
-        whole = rows * op.hidden * _GATHERED_BYTES * op.devices
-        law = hierarchical_reduce_scatter_s if op.combines else hierarchical_all_gather_s
-        ways.append((law(whole, op.devices, levels), whole * (op.devices - 1) / op.devices))
+    whole = rows * op.hidden * _GATHERED_BYTES * op.devices
     imbalance = _imbalance(op, shape)
+    ways: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    if op.mode in ("auto", "all_gather"):
+        law = hierarchical_reduce_scatter_s if op.combines else hierarchical_all_gather_s
+        time_s, roof_s = (law(whole, op.devices, via) for via in (levels, _roof(levels)))
+        ways.append((time_s, whole * (op.devices - 1) / op.devices, roof_s))
     for mode in ExchangeMode:
         if op.mode in ("auto", mode.value):
-            time_s = expert_exchange_s(
-                rows,
-                op.hidden,
-                op.top_k,
-                op.devices,
-                levels,
-                op.bytes_per_value,
-                mode,
-                imbalance,
-                ranks_per_expert=op.devices // op.expert_parallel,
+            time_s, roof_s = (
+                expert_exchange_s(
+                    rows,
+                    op.hidden,
+                    op.top_k,
+                    op.devices,
+                    via,
+                    op.bytes_per_value,
+                    mode,
+                    imbalance,
+                    ranks_per_expert=op.devices // op.expert_parallel,
+                )
+                for via in (levels, _roof(levels))
             )
             wire = rows * op.hidden * op.bytes_per_value * op.top_k * imbalance
-            ways.append((time_s, wire))
-    times, wires = (np.stack(np.broadcast_arrays(*column)) for column in zip(*ways, strict=True))
-    best = np.argmin(times, axis=0)[None]
-    time_s, wire = (np.take_along_axis(column, best, 0)[0] for column in (times, wires))
-    return [_load(rows, time_s, wire, levels, op.devices).times(op.count)]
+            ways.append((time_s, wire, roof_s))
+    columns = [np.stack(np.broadcast_arrays(*column)) for column in zip(*ways, strict=True)]
+    best = np.argmin(columns[0], axis=0)[None]
+    time_s, wire = (np.take_along_axis(column, best, 0)[0] for column in columns[:2])
+    return [_load(rows, time_s, wire, np.min(columns[2], axis=0)).times(op.count)]
 
 
 def _imbalance(op: ExpertExchange, shape: StepShape) -> FloatArray:
@@ -124,15 +137,15 @@ def _imbalance(op: ExpertExchange, shape: StepShape) -> FloatArray:
     return busiest_rank_imbalance(shape.tokens * op.data_parallel, placed, op.expert_parallel)
 
 
-def _load(
-    rows: FloatArray, time_s: FloatArray, wire: FloatArray, levels: Sequence[Link], group: int
-) -> Load:
-    """The load of a message; its roof is the slowest link that it must cross."""
-    _, domains = group_sizes(group, levels)
-    slowest = levels[0] if float(domains) <= 1 else levels[-1]
+def _roof(levels: Sequence[Link]) -> list[Link]:
+    return [at_data_sheet(link) for link in levels]
+
+
+def _load(rows: FloatArray, time_s: FloatArray, wire: FloatArray, roof_s: FloatArray) -> Load:
+    """The load of a message; its roof is the quickest way at the data sheet of its links."""
     return load(
         law=LINK.name,
         time_s=np.where(rows > 0, time_s, 0.0),
         link_bytes=wire,
-        link_bytes_per_s=slowest.fabric.bandwidth_bytes_per_s,
+        link_roof_s=roof_s,
     )

@@ -96,10 +96,12 @@ def staged_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link
 def staged_in_switch_all_reduce_s(
     message_bytes: ArrayLike, devices: ArrayLike, link: Link
 ) -> FloatArray:
-    """The same where the switch adds the shards and multicasts the result.
+    """The same where a switch that can adds the shards and multicasts the result.
 
     A rank then sends 1 + 1/n of the tensor instead of 2 (n-1)/n.
     """
+    if not link.fabric.in_network_reduction:
+        return staged_all_reduce_s(message_bytes, devices, link)
     return _staged_s(message_bytes, devices, link, 1 + 1 / np.asarray(devices, np.float64))
 
 

@@ -7,7 +7,11 @@ from simulator.roofline.laws.collective import formula as laws
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.roofline.laws.collective.formula import ALL_REDUCES
-from simulator.roofline.laws.collective.kernels import AllReduceMenu
+from simulator.roofline.laws.collective.kernels import AllReduceMenu, AllReduces
+
+_EVERY = AllReduceMenu(tuple(ALL_REDUCES))
+FASTEST = AllReduces(_EVERY, _EVERY)
+"""The quickest of all algorithms, whoever has them: a roof."""
 
 
 def all_reduce_s(

@@ -23,6 +23,8 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Same
 from simulator.specs.model import Model
+from simulator.specs.scenario import Named
+from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Setup:
+class Replica:
     """One deployment, resolved: everything that predictions and simulations share.
 
     ``kv_blocks`` and ``limits`` are of one replica; memory figures of one device.
@@ -76,24 +78,16 @@ class Setup:
         return self.step_model.notes
 
 
-def split_engine(name: str) -> tuple[str, str | None]:
-    """``apple-m4-pro:cpu`` is the hardware and one of its compute engines."""
-    if catalogue.is_path(name):
-        return name, None
-    hardware, _, engine = name.partition(":")
-    return hardware, engine or None
-
-
-def resolve_setup(hardware_name: str, model_name: str, deployment: Deployment) -> Setup:
-    """Look everything up, shard the model, and see that it fits.
+def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica:
+    """One replica of ``deployment``: names looked up, what-ifs applied, everything resolved.
 
     Raises:
         InputError: unknown names, an impossible layout, or a model that does not fit; says by
             how much, and what would.
     """
-    name, engine = split_engine(hardware_name)
-    hardware, model = catalogue.hardware(name), catalogue.model(model_name)
-    return _resolved(Same(hardware), engine, Same(model), deployment, _host(deployment))
+    found, engine = hardware_of(hardware)
+    host = _host(deployment)
+    return _resolved(Same(found), engine, Same(model_of(model)), deployment, host)
 
 
 def _host(deployment: Deployment) -> Same[Hardware] | None:
@@ -111,7 +105,7 @@ def _resolved(
     read: Same[Model],
     deployment: Deployment,
     _host: Same[Hardware] | None,
-) -> Setup:
+) -> Replica:
     hardware, model = loaded.thing, read.thing
     device = resolve(hardware, engine)
     profile = catalogue.engine_profile(deployment.engine)
@@ -189,7 +183,7 @@ def _resolved(
         request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
     )
     limits = with_scheduling(limits, deployment, profile, hardware, graph.kv_bytes_per_token)
-    return Setup(
+    return Replica(
         hardware,
         device,
         model,
@@ -205,7 +199,7 @@ def _resolved(
     )
 
 
-def capacity_batch(setup: Setup, context: np.ndarray) -> np.ndarray:
+def capacity_batch(setup: Replica, context: np.ndarray) -> np.ndarray:
     """Sequences of ``context`` tokens that one replica's cache holds at once."""
     per_sequence = np.maximum(setup.graph.kv_bytes(context), 1.0)
     block, ranks = setup.limits.kv_block_tokens, setup.deployment.dp

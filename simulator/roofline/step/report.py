@@ -1,0 +1,122 @@
+"""Where the time of one step goes, row by row: its operators, and all that is none of them.
+
+The rows add up to the step's time. What binds the step comes first, what overlap hides is a
+negative row, and no row runs faster than its roof.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simulator.graph.operator import AttentionCore, LatentCore, Operator
+from simulator.graph.step_shape import StepShape
+from simulator.roofline.laws.load import Load
+from simulator.roofline.step.ranks import rank_step
+from simulator.roofline.step.step import Spent, StepModel
+
+ALL_STAGES = "layout: what the slowest pipeline stage does for the other micro-batches"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """One operator in one step, or one thing beside them that takes time.
+
+    Args:
+        law: the cost law as calibrations spell it; empty where the row is no operator.
+        count: runs in the step.
+        time_s: negative for what overlap hides of other rows.
+        share: of the step's time.
+        bound: compute, memory, link, latency or host.
+        speed_of_light_s: the time at data-sheet rates; 0 where there is no such roof.
+        source: what the time was measured with, or follows from.
+    """
+
+    name: str
+    law: str
+    count: int
+    time_s: float
+    share: float
+    bound: str
+    speed_of_light_s: float
+    flops: float
+    memory_bytes: float
+    energy_j: float
+    source: str
+
+    @property
+    def share_of_speed_of_light(self) -> float | None:
+        """How near the roof it runs, at most 1; None where there is no roof."""
+        return self.speed_of_light_s / self.time_s if self.law else None
+
+
+def report(model: StepModel, shape: StepShape) -> list[OperatorReport]:
+    """Every row of one step, what binds it first and then the slowest.
+
+    A row is one pass of one micro-batch through all stages, on the fullest device.
+    """
+    loads = model.loads(shape)
+    mine = rank_step(shape, model.graph.layout)
+    totals = model.totals([part for _, parts in loads for part in parts], shape)
+    spent = model.spent_on(totals, mine)
+    rows = [
+        _operator_row(model, op, part.times(float(mine.turns.halves)), float(spent.time_s))
+        for op, parts in loads
+        for part in parts
+        if float(part.time_s) > 0
+    ]
+    rows += _other_rows(model, spent, rows)
+    bound = str(model.evaluate(shape).bound)
+    rows.sort(key=lambda row: -row.time_s)
+    first = next((row for row in rows if row.bound == bound), rows[0])
+    return [first, *(row for row in rows if row is not first)]
+
+
+def _operator_row(model: StepModel, op: Operator, part: Load, step_s: float) -> OperatorReport:
+    name, seconds = op.name, float(part.time_s)
+    if isinstance(op, AttentionCore | LatentCore):
+        name = f"{op.name} ({part.law.split('.')[1].replace('latent_', '')})"
+    return OperatorReport(
+        name=name,
+        law=part.law,
+        count=op.count,
+        time_s=seconds,
+        share=seconds / step_s,
+        bound=str(part.bound),
+        speed_of_light_s=float(part.roof_s),
+        flops=float(sum(float(f) for f in part.flops.values())),
+        memory_bytes=float(part.memory_bytes),
+        energy_j=float(model.device.power.work_j(part.flops, part.memory_bytes, part.link_bytes)),
+        source=model.device.book.origin(part.law),
+    )
+
+
+def _other_rows(
+    model: StepModel, spent: Spent, operators: list[OperatorReport]
+) -> Iterator[OperatorReport]:
+    """What the time of a step holds beside its operators."""
+    most: dict[str, float] = {}
+    for row in operators:
+        most[row.bound] = most.get(row.bound, 0.0) + row.time_s
+    like_operators = max(most, key=lambda kind: most[kind], default="latency")
+    engine = model.profile.source
+    name, bound = model.overheads
+    for name, bound, seconds, source in (
+        ("messages.hidden", "link", -spent.hidden_s, engine),
+        ("engine.launches", "host", spent.launching_s, engine),
+        ("offload.transfer", "link", spent.moving_s, "data sheet of the link, measured on an H200"),
+        (*model.overheads, spent.overheads_s, engine),
+        ("pipeline.turns", like_operators, spent.turns_s, ALL_STAGES),
+    ):
+        if float(seconds) != 0:
+            yield OperatorReport(
+                name=name,
+                law="",
+                count=1,
+                time_s=float(seconds),
+                share=float(seconds) / float(spent.time_s),
+                bound=bound,
+                speed_of_light_s=0.0,
+                flops=0.0,
+                memory_bytes=0.0,
+                energy_j=0.0,
+                source=source,
+            )

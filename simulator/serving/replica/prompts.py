@@ -1,0 +1,64 @@
+"""What prompts cost a replica: the step that computes their chunks, and estimates beforehand."""
+
+from typing import TYPE_CHECKING
+
+from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.replica.scheduler import Chunk
+from simulator.serving.replica.step_clock import StepClock
+
+if TYPE_CHECKING:
+    from simulator.serving.replica.lower_tiers import LowerTiers
+
+
+def prompt_step(
+    clock: StepClock, chunks: list[Chunk], decoding: int, context: float
+) -> tuple[int, float, float]:
+    """Prompt tokens, seconds and joules of a step of ``chunks`` beside ``decoding`` sequences."""
+    tokens = past = sampling = 0
+    for request, count in chunks:
+        tokens += count
+        past += request.computed * count
+        sampling += request.computed + count == request.target
+    time_s, energy_j = clock.mixed(decoding, context, len(chunks), tokens, past / tokens, sampling)
+    return tokens, time_s, energy_j
+
+
+def lower_tiers(limits: EngineLimits, clock: StepClock) -> "LowerTiers | None":
+    """The tiers behind the device's cache; imported only where a deployment has any."""
+    if limits.lower_tiers is None:
+        return None
+    from simulator.serving.replica.lower_tiers import LowerTiers
+
+    times = PromptTime(clock, limits.max_batched_tokens)
+    return LowerTiers(limits.lower_tiers, limits.kv_block_tokens, times.whole_s, times.first_step_s)
+
+
+class PromptTime:
+    """Times of prompts that have the replica's steps, of ``budget`` tokens at most, alone."""
+
+    __slots__ = ("_budget", "_clock")
+
+    def __init__(self, clock: StepClock, budget: int) -> None:
+        self._clock = clock
+        self._budget = budget
+
+    def first_step_s(self, start: int, end: int) -> float:
+        """The first step of tokens ``start`` to ``end``."""
+        return self._step_s(start, min(end - start, self._budget))
+
+    def whole_s(self, start: int, end: int) -> float:
+        """All steps of tokens ``start`` to ``end``.
+
+        A full step's time grows linearly with the tokens before it, so the first and the last
+        tell the sum.
+        """
+        full, rest = divmod(end - start, self._budget)
+        seconds = self._step_s(end - rest, rest) if rest else 0.0
+        if full:
+            last = end - rest - self._budget
+            first_s, last_s = self._step_s(start, self._budget), self._step_s(last, self._budget)
+            seconds += full * (first_s + last_s) / 2
+        return seconds
+
+    def _step_s(self, past: int, tokens: int) -> float:
+        return self._clock.mixed(0, 0.0, 1, tokens, float(past), 1)[0]

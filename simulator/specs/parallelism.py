@@ -1,0 +1,44 @@
+"""How one replica is spread over devices: degrees of parallelism, and what goes with them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.specs.quantity import Flag, Spec
+
+Degree = Annotated[int, Field(ge=1)]
+ExpertExchange = Literal["auto", "all_gather", "normal", "low_latency"]
+
+
+class Parallelism(Spec):
+    """One replica's layout.
+
+    Args:
+        tp: tensor parallelism: ranks that share every layer.
+        pp: pipeline parallelism: stages that layers are divided among.
+        dp: data-parallel attention: ranks with sequences of their own that meet in the experts.
+        ep: expert parallelism: devices over which whole experts are spread, within
+            tp × cp × dp. An ep beyond tp × cp raises a dp of 1 to match.
+        cp: context parallelism: ranks that share the tokens of long sequences.
+        dcp: of the tp ranks, those that share a sequence's cache by tokens.
+        stage_layers: layers of each pipeline stage, where they are uneven.
+        expert_exchange: gather all tokens everywhere, send each once to every rank (normal) or
+            to every expert (low_latency); absent, the engine's default.
+        redundant_experts: further copies of popular experts in each layer.
+        expert_skew: Zipf exponent of the experts' popularity; absent, the model's own.
+        sequence_parallel: norms on a part of the rows on each tensor-parallel rank.
+        two_batch_overlap: half batches that compute and communicate in turns.
+    """
+
+    tp: Annotated[Degree, Flag()] = 1
+    pp: Annotated[Degree, Flag()] = 1
+    ep: Annotated[Degree, Flag()] = 1
+    dp: Annotated[Degree, Flag()] = 1
+    cp: Annotated[Degree, Flag()] = 1
+    dcp: Annotated[Degree, Flag()] = 1
+    stage_layers: tuple[Degree, ...] | None = None
+    expert_exchange: ExpertExchange | None = None
+    redundant_experts: Annotated[int, Field(ge=0)] = 0
+    expert_skew: Annotated[float, Field(ge=0)] | None = None
+    sequence_parallel: bool = False
+    two_batch_overlap: bool = False

@@ -1,0 +1,185 @@
+"""One question, however it is written: flags, a row of a table, ``--set`` paths, a file.
+
+Each of them names fields of the scenario; here the names become paths, the paths are set in a
+scenario's content, and the one schema checks what comes of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError, nearest
+from simulator.specs.deployment import Deployment
+from simulator.specs.reading import read_mapping, read_yaml_value, validate
+from simulator.specs.scenario import Scenario
+from simulator.specs.schema import SchemaField, fields_of
+from simulator.specs.workload import Trace
+
+PREDICT: Mapping[str, Any] = {"name": "predict", "workload": {"kind": "decode"}}
+"""What is asked where no scenario file is given: one decode step, unless fields say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that a person set, and how they wrote it (``--tp``, ``column 'tp'``)."""
+
+    path: str
+    value: object
+    written: str
+
+
+@cache
+def flags() -> dict[str, SchemaField]:
+    """Fields that have a flag and a column, by the name of it; the outermost of each name."""
+    found: dict[str, SchemaField] = {}
+    for field in fields_of(Scenario):
+        if field.flag is None:
+            continue
+        name = field.flag.name or field.name
+        if name not in found or field.path.count(".") < found[name].path.count("."):
+            found[name] = field
+    return found
+
+
+def path_of(name: str, written: str) -> str:
+    """The path that a name stands for: a flag's, a field of the deployment, or a path itself.
+
+    Raises:
+        InputError: neither; suggests the nearest.
+    """
+    root = name.split(".")[0]
+    if name in flags():
+        return flags()[name].path
+    if root in Scenario.model_fields:
+        return name
+    if root in Deployment.model_fields:
+        return f"deployment.{name}"
+    known = [*flags(), *Scenario.model_fields, *Deployment.model_fields]
+    raise InputError(f"unknown field {name!r}", file=written, remedy=nearest(name, known))
+
+
+def from_fields(fields: Mapping[str, object], written: str = "{}") -> list[Change]:
+    """Named values as changes; ``written`` says how a person wrote a name, at its ``{}``.
+
+    Raises:
+        InputError: a name that is no field.
+    """
+    found = []
+    for name, value in fields.items():
+        said = written.format(name)
+        found.append(Change(path_of(name, said), value, said))
+    return found
+
+
+def from_settings(settings: Iterable[str]) -> list[Change]:
+    """``FIELD=VALUE`` texts of ``--set`` as changes; values are read as YAML.
+
+    Raises:
+        InputError: no equals sign, a value that is not YAML, or a name that is no field.
+    """
+    found = []
+    for text in settings:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise InputError(
+                f"{text!r} is not a setting",
+                file="--set",
+                remedy="write FIELD=VALUE, as in deployment.tp=4",
+            )
+        said = f"--set {name}"
+        found.append(Change(path_of(name, said), read_yaml_value(value, said), said))
+    return found
+
+
+def ask(
+    content: Mapping[str, Any], changes: Iterable[Change] = (), file: Path | None = None
+) -> Scenario:
+    """The scenario that ``content`` is after ``changes``, one after the other.
+
+    Relative paths of traces are taken from the folder of ``file`` where they exist there.
+
+    Raises:
+        InputError: a field that does not exist or has no effect here, or a value it cannot have;
+            names the flag, column or file that wrote it.
+    """
+    # What kind of workload it is comes first, so that the order of fields tells nothing.
+    changes = sorted(changes, key=lambda change: change.path not in _KINDS)
+    changed = deepcopy(dict(content))
+    for change in changes:
+        _put(changed, change)
+    if any(_is_of_the_title(change.path) for change in changes):
+        # A title that speaks of another question would mislead; the answer then finds its own.
+        own_title = any(change.path == "title" for change in changes)
+        changed = changed if own_title else {**changed, "title": ""}
+    try:
+        scenario = validate(Scenario, changed, file)
+    except InputError as error:
+        raise _written_as(error, changes) from None
+    return _beside(scenario, file)
+
+
+def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = None) -> Scenario:
+    """Read a scenario file; ``overrides`` (names or dotted paths) replace what the file says.
+
+    Raises:
+        InputError: the file or an override does not fit the schema.
+    """
+    path = Path(path)
+    return ask(read_mapping(path), from_fields(overrides or {}), path)
+
+
+_KINDS = ("workload.kind", "workload.file")
+"""Paths that say what kind of workload there is."""
+
+
+def _put(content: dict[str, Any], change: Change) -> None:
+    *parents, last = change.path.split(".")
+    for parent in parents:
+        child = content.get(parent)
+        if parent in ("hardware", "model") and isinstance(child, str):
+            child = {"base": child}
+        elif child is not None and not isinstance(child, dict):
+            raise InputError(
+                f"{parent} is {child!r} here, which has no field {last!r}", file=change.written
+            )
+        content[parent] = dict(child or {})
+        content = content[parent]
+    value = change.value
+    if parents == ["workload"]:
+        was = content.get("kind", "trace" if "file" in content else "synthetic")
+        becomes = {"kind": value, "file": "trace"}.get(last, was)
+        if becomes != was:
+            # Another kind of workload takes the place of this one, whose fields mean nothing to it.
+            content.clear()
+        if last == "file" and isinstance(value, str):
+            # A file named on the command line lies where the command runs.
+            value = str(Path(value).resolve())
+    content[last] = value
+
+
+def _is_of_the_title(path: str) -> bool:
+    return path.split(".")[0] in ("hardware", "model", "deployment", "workload", "title")
+
+
+def _written_as(error: InputError, changes: list[Change]) -> InputError:
+    """``error`` with the flag or column that caused it in the place of the file."""
+    field = error.field or ""
+    for change in reversed(changes):
+        if field == change.path or field.startswith(f"{change.path}."):
+            inner = field if field != change.path or change.written.startswith("--set") else None
+            said = change.written if inner != change.written.removeprefix("--set ") else "--set"
+            return InputError(error.problem, file=said, field=inner, remedy=error.remedy)
+    return error
+
+
+def _beside(scenario: Scenario, file: Path | None) -> Scenario:
+    workload = scenario.workload
+    if file is None or not isinstance(workload, Trace) or workload.file.is_absolute():
+        return scenario
+    beside = file.parent / workload.file
+    if not beside.exists():
+        return scenario
+    return scenario.model_copy(update={"workload": workload.model_copy(update={"file": beside})})
