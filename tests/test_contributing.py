@@ -1,5 +1,6 @@
 """CONTRIBUTING followed to the letter: its examples work as they stand."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
@@ -34,7 +36,11 @@ def test_a_chip_is_one_yaml_file(tmp_path):
 def test_a_model_is_one_yaml_file(tmp_path):
     path = tmp_path / "my-model.yaml"
     path.write_text(example("model"), encoding="utf-8")
-    assert predict("h100-sxm", str(path), batch=1, context=100).step_time_s > 0
+    answer = predict("h100-sxm", str(path), batch=1, context=100)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(yaml.safe_load(example("model"))["config"]), encoding="utf-8")
+    bare = predict("h100-sxm", str(config), batch=1, context=100)
+    assert bare.step_time_s == answer.step_time_s > 0
 
 
 def test_an_attention_kind_is_one_class(tmp_path):

@@ -6,7 +6,6 @@ from functools import cache
 from typing import ClassVar
 
 from simulator.economics.cost import device_price
-from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.answer import Answer, Interval
 from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
 from simulator.simulate.replica import Replica
@@ -55,7 +54,7 @@ def steps_predicted(
     """
     known = {"input_tokens_per_s": 0.0, **given} | facts(setup, economics, given["power_w"])
     figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
-    widths = widths_of(given["sigma"], setup.device.book.law(POWER).residual, known)
+    widths = widths_of(given["sigma"], setup.device.power_sigma, known)
     return predicted(setup, economics, phase, figures, intervals_of_steps(figures, widths))
 
 

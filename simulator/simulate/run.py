@@ -6,7 +6,6 @@ from dataclasses import replace
 from simulator.economics.cost import DevicePrice, device_price
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.laws.power.constants import POWER
 from simulator.roofline.step.report import report
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
@@ -63,7 +62,7 @@ def simulate(
         measured=measured_figures,
         widths=widths_of(
             result.decode.relative_sigma,
-            setup.device.book.law(POWER).residual,
+            setup.device.power_sigma,
             facts(setup, scenario, result.metrics),
         ),
         warm_up=scenario.warm_up_requests,
@@ -75,7 +74,7 @@ def errors_of(setup: Replica, prefill: Binding, decode: Binding) -> ReplicaError
     """Errors of a replica whose steps are typically such."""
     return ReplicaErrors.of(
         setup.profile,
-        power=setup.device.book.law(POWER).residual,
+        power=setup.device.power_sigma,
         decode=decode.relative_sigma,
         prompts=prefill.relative_sigma,
     )

@@ -106,8 +106,9 @@ def intervals_of_steps(figures: Known, widths: Widths) -> dict[str, Interval]:
             continue
         if errors not in factors:
             factors[errors] = interval(1.0, [widths.get(error, _NONE) for error in errors])
-        low, high = factors[errors]
-        found[key] = (value * low, value * high)
+        ends = [value * factor for factor in factors[errors]]
+        low, high = ends if np.ndim(ends[0]) else map(float, ends)
+        found[key] = (low, high)
     return found
 
 

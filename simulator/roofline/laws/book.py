@@ -118,6 +118,12 @@ class LawBook:
         """Relative error of law or group ``name``; what nobody measured has its class's."""
         return _residual(_widened(name, self.sections))
 
+    def is_calibrated(self, name: str) -> bool:
+        """Whether law ``name``, or one that it is laid over, was measured on this very device."""
+        if name in self.given:
+            return self.given[name].is_calibrated
+        return any(section.is_own for section in self._widened(name))
+
     @property
     def prompts_residual(self) -> float:
         """What compute-bound work errs by beside its laws' own errors."""

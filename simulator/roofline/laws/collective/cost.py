@@ -8,7 +8,6 @@ from simulator.errors import InputError
 from simulator.graph.operator import Collective, ExpertExchange
 from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import rows_of
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.collective.constants import LINK, Link, Links, at_data_sheet
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
@@ -29,7 +28,7 @@ from simulator.roofline.laws.rates import Rates
 
 @cost.register
 def _collective(op: Collective, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
-    rows = rows_of(op, shape)
+    rows = op.rows_in(shape)
     message = rows * op.bytes_per_row
     law, owner = book.law(LINK), rates.name
     levels = levels_for(owner, law.constants, op.group, op.stride)
