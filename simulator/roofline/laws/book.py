@@ -122,7 +122,7 @@ class LawBook:
         """Whether law ``name``, or one that it is laid over, was measured on this very device."""
         if name in self.given:
             return self.given[name].is_calibrated
-        return any(section.is_own for section in self._widened(name))
+        return any(section.is_own for section in _widened(name, self.sections))
 
     @property
     def prompts_residual(self) -> float:
