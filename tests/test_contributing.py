@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from simulator.planning.browse import check_catalogue
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
+from simulator.specs import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -31,6 +33,33 @@ def test_a_chip_is_one_yaml_file(tmp_path):
     answer = predict(str(path), "llama-3.1-8b", batch=4, context=1000)
     assert answer.step_time_s > 16e9 / 2e12
     assert any("class defaults" in note for note in answer.notes)
+
+
+def test_a_relative_of_a_chip_holds_what_differs(tmp_path):
+    for name, shown in (("my-chip", "hardware"), ("my-chip-lite", "variant")):
+        text = example(shown)
+        if shown == "hardware":
+            text += (
+                "prices: [{provider: Me, term: spot, usd_per_device_hour: 1 USD/h, "
+                "as_of: 2026, source: me}]\n"
+            )
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    lite = catalogue.hardware(str(tmp_path / "my-chip-lite.yaml"))
+    assert lite.memory.main.capacity.value == 32e9
+    assert lite.memory.main.bandwidth.value == 2e12
+    assert lite.prices == []
+
+
+def test_a_calibration_is_one_file_beside_the_chip(tmp_path):
+    path = tmp_path / "my-chip.yaml"
+    path.write_text(example("hardware"), encoding="utf-8")
+    before = predict(str(path), "llama-3.1-8b", batch=256, context=10)
+    (tmp_path / "calibrations").mkdir()
+    file = tmp_path / "calibrations" / "my-chip.yaml"
+    file.write_text(example("calibration"), encoding="utf-8")
+    after = predict(str(path), "llama-3.1-8b", batch=256, context=10)
+    assert after.step_time_s < before.step_time_s
+    assert check_catalogue([str(path)]) == []
 
 
 def test_a_model_is_one_yaml_file(tmp_path):
