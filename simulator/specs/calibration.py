@@ -34,6 +34,15 @@ class Calibration(Spec):
     residual: dict[str, Constant] = {}
 
 
+class ClassCalibration(Calibration):
+    """What is assumed of every device of a class.
+
+    ``runs_gpu_kernels``: whether kernels written for discrete GPUs run on them.
+    """
+
+    runs_gpu_kernels: bool = False
+
+
 class EngineCalibration(Calibration):
     """An engine's section of a calibration file.
 
