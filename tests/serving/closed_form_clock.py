@@ -125,7 +125,7 @@ def serve_watched(requests, options, clock=None) -> Outcome:
     env = cluster.env
     while env.peek() < float("inf"):
         env.step()
-        here = sum(engine.running + engine.waiting for engine in cluster.engines)
+        here = sum(engine.unfinished for engine in cluster.engines)
         assert cluster.arrived == cluster.ended + here + cluster.moving + len(cluster.homeless)
         for engine in cluster.engines:
             pool = engine.scheduler.pool
