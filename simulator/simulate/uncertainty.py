@@ -29,7 +29,6 @@ from simulator.specs.quantity import Z_80
 if TYPE_CHECKING:
     # Imported where a simulation is repeated: the interval of a step needs none.
     from simulator.serving.cluster import ClusterSettings, Outcome
-    from simulator.serving.replica.step_clock import StepClock
     from simulator.serving.traffic.request import RequestTable
 
 Width = tuple[Value, Value]
@@ -106,15 +105,15 @@ def intervals_of_steps(figures: Known, widths: Widths) -> dict[str, Interval]:
             continue
         if errors not in factors:
             factors[errors] = interval(1.0, [widths.get(error, _NONE) for error in errors])
-        low, high = factors[errors]
-        found[key] = (value * low, value * high)
+        ends = [value * factor for factor in factors[errors]]
+        low, high = ends if np.ndim(ends[0]) else map(float, ends)
+        found[key] = (low, high)
     return found
 
 
 def intervals_of_run(
     figures: Known,
     table: "RequestTable",
-    clock: "StepClock",
     settings: "ClusterSettings",
     outcome: "Outcome",
     errors: Sequence[ReplicaErrors],
@@ -138,12 +137,12 @@ def intervals_of_run(
 
     sample = first_requests(table, settings, warm_up)
     is_whole = len(sample) == len(table)
-    base = outcome if is_whole else serve(sample, clock, settings)
+    base = outcome if is_whole else serve(sample, settings)
     middle = figures if is_whole else measured(base)
 
     def shifted(z: float) -> Known:
         factors = [(float(np.exp(z * e.decode)), float(np.exp(z * e.prompts))) for e in errors]
-        return measured(serve(sample, *slowed(clock, settings, factors)))
+        return measured(serve(sample, slowed(settings, factors)))
 
     first = max(e.first_token for e in errors)
     ends = [

@@ -19,7 +19,6 @@ from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device, class_only
 from simulator.roofline.laws.matmul.constants import MATMUL
-from simulator.roofline.laws.power.constants import POWER
 from simulator.simulate.predict import predict, question
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.replica import replica_of
@@ -197,7 +196,7 @@ def _served(point: Point, answer: Prediction) -> Sample:
 def samples_of(batch: Batch, device: Device | None = None) -> list[Sample]:
     """What was measured and predicted of a batch of steps, on ``device`` if given."""
     values, sigmas = batch.values(device)
-    power_sigma = batch.setup.device.book.law(POWER).residual
+    power_sigma = batch.setup.device.power_sigma
     return [
         Sample(
             p.hardware, p.model, p.phase, p.quantity, p.value, float(value),

@@ -1,13 +1,14 @@
 """A device as the step sees it: data-sheet rates, its law book, its power and its links."""
 
 from dataclasses import dataclass, replace
+from math import hypot
 
 from simulator.errors import InputError, nearest
 from simulator.roofline.device.law_book import law_book
 from simulator.roofline.device.links import links_of
 from simulator.roofline.device.power import PowerCalibration, power_calibration
+from simulator.roofline.device.sheet_errors import SheetErrors
 from simulator.roofline.laws.book import LawBook
-from simulator.roofline.laws.collective.choice import menu_for
 from simulator.roofline.laws.collective.constants import LINK, Link
 from simulator.roofline.laws.power.constants import POWER
 from simulator.roofline.laws.rates import Rates
@@ -26,6 +27,7 @@ class Device(Rates):
         memory_bytes: what one device has for this engine.
         power: the power law in SI units.
         book: every law that is known of it; links stand there too.
+        sheet: how far its rates may be off.
     """
 
     title: str
@@ -35,6 +37,13 @@ class Device(Rates):
     memory_bytes: float
     power: PowerCalibration
     book: LawBook
+    sheet: SheetErrors
+
+    @property
+    def power_sigma(self) -> float:
+        """Relative error of its power: the law's, and that of a limit that nobody published."""
+        own = self.book.residual(POWER.name)
+        return own if self.book.is_calibrated(POWER.name) else hypot(own, self.sheet.power)
 
     @property
     def runs_gpu_kernels(self) -> bool:
@@ -56,12 +65,6 @@ class Device(Rates):
     def levels(self) -> tuple[Link, ...]:
         """The links to other devices, the nearest first."""
         return self.book.law(LINK).constants.levels
-
-    def served_by(self, engine: str) -> "Device":
-        """The device with the communication kernels that a serving engine brings."""
-        technology = "" if self.scale_up is None else self.scale_up.technology
-        law = replace(self.book.law(LINK), kernels=menu_for(engine, technology))
-        return replace(self, book=self.book.with_law(law))
 
 
 def resolve(hardware: Hardware, engine: str | None = None) -> Device:
@@ -97,6 +100,7 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
         memory_bytes=_memory_bytes(hardware),
         power=power_calibration(book.law(POWER).constants, rated_w, peaks, bandwidth),
         book=book.with_law(links_of(hardware.name, hardware.links, book.residual(LINK.name))),
+        sheet=SheetErrors.of(hardware, part),
     )
 
 
@@ -107,7 +111,7 @@ def class_only(hardware: Hardware, device: Device) -> Device | None:
         return None
     engines = {**hardware.engines, device.engine: part.model_copy(update={"calibration": None})}
     bare = resolve(hardware.model_copy(update={"engines": engines}), device.engine)
-    return replace(bare, name=device.name, book=bare.book.with_law(device.book.law(LINK)))
+    return replace(bare, name=device.name)
 
 
 def _class_of(hardware: Hardware, engine: str) -> str:

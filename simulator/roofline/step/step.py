@@ -318,7 +318,25 @@ class StepModel:
             bound = sum(np.where(p.bound == "compute", p.time_s, 0.0) for p in parts)
             variance = variance + (bound / time_s * prompts) ** 2
         variance = variance + float(self.profile.unlike) ** 2
+        if not self.device.sheet.is_certain:
+            variance = variance + self._sheet_variance(parts, time_s, rounds)
         return np.sqrt(np.broadcast_to(variance, time_s.shape))
+
+    def _sheet_variance(
+        self, parts: list[Load], time_s: FloatArray, rounds: FloatArray
+    ) -> FloatArray:
+        """What uncertain rates of the data sheet add: each in the share of time that it binds."""
+        sheet, book = self.device.sheet, self.device.book
+        moved: dict[str, FloatArray] = {}
+        for part in parts:
+            if book.is_calibrated(part.law):
+                continue
+            errors = {"memory": sheet.memory, "link": sheet.link}
+            errors["compute"] = max((sheet.compute.get(d, 0.0) for d in part.flops), default=0.0)
+            for bound, sigma in errors.items():
+                share = np.where(part.bound == bound, part.time_s * rounds / time_s, 0.0)
+                moved[bound] = moved.get(bound, np.zeros(())) + share * sigma
+        return sum((share**2 for share in moved.values()), start=np.zeros(()))
 
     def _bound(
         self, parts: list[Load], time_s: FloatArray, rounds: FloatArray, waited_s: FloatArray
