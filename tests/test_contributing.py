@@ -9,10 +9,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
+from simulator.planning.browse import check_catalogue
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
+from simulator.specs import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -33,10 +36,41 @@ def test_a_chip_is_one_yaml_file(tmp_path):
     assert any("class defaults" in note for note in answer.notes)
 
 
+def test_a_relative_of_a_chip_holds_what_differs(tmp_path):
+    for name, shown in (("my-chip", "hardware"), ("my-chip-lite", "variant")):
+        text = example(shown)
+        if shown == "hardware":
+            text += (
+                "prices: [{provider: Me, term: spot, usd_per_device_hour: 1 USD/h, "
+                "as_of: 2026, source: me}]\n"
+            )
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    lite = catalogue.hardware(str(tmp_path / "my-chip-lite.yaml"))
+    assert lite.memory.main.capacity.value == 32e9
+    assert lite.memory.main.bandwidth.value == 2e12
+    assert lite.prices == []
+
+
+def test_a_calibration_is_one_file_beside_the_chip(tmp_path):
+    path = tmp_path / "my-chip.yaml"
+    path.write_text(example("hardware"), encoding="utf-8")
+    before = predict(str(path), "llama-3.1-8b", batch=256, context=10)
+    (tmp_path / "calibrations").mkdir()
+    file = tmp_path / "calibrations" / "my-chip.yaml"
+    file.write_text(example("calibration"), encoding="utf-8")
+    after = predict(str(path), "llama-3.1-8b", batch=256, context=10)
+    assert after.step_time_s < before.step_time_s
+    assert check_catalogue([str(path)]) == []
+
+
 def test_a_model_is_one_yaml_file(tmp_path):
     path = tmp_path / "my-model.yaml"
     path.write_text(example("model"), encoding="utf-8")
-    assert predict("h100-sxm", str(path), batch=1, context=100).step_time_s > 0
+    answer = predict("h100-sxm", str(path), batch=1, context=100)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(yaml.safe_load(example("model"))["config"]), encoding="utf-8")
+    bare = predict("h100-sxm", str(config), batch=1, context=100)
+    assert bare.step_time_s == answer.step_time_s > 0
 
 
 def test_an_attention_kind_is_one_class(tmp_path):

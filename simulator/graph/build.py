@@ -12,7 +12,6 @@ from simulator.graph.kinds import lower
 from simulator.graph.operator import (
     Collective,
     Elementwise,
-    Experts,
     FloatArray,
     Lookup,
     Matmul,
@@ -265,13 +264,7 @@ def _head(model: Model, layout: Layout, linear: Precision) -> list[Operator]:
 
 
 def _weight_bytes(operators: Iterable[Operator]) -> float:
-    total = 0.0
-    for op in operators:
-        if isinstance(op, Matmul):
-            total += op.count * op.parameters * op.precision.weight_bytes
-        elif isinstance(op, Experts):
-            total += op.count * op.held_parameters * op.precision.weight_bytes
-    return total
+    return sum(op.count * op.held_bytes for op in operators)
 
 
 def _merged(operators: Iterable[Operator]) -> tuple[Operator, ...]:

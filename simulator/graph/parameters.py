@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simulator.graph.block import BlockContext
 from simulator.graph.kinds import lower
-from simulator.graph.operator import Experts, Lookup, Matmul
+from simulator.graph.operator import Lookup
 from simulator.graph.vision import encoder_parameters
 from simulator.specs.model import Layer, Model
 from simulator.specs.precision import BF16, NATIVE_CACHE
@@ -85,14 +85,10 @@ def _layer(layer: Layer, hidden: int) -> ParameterCount:
         total += extra
         active += extra - part.idle_parameters(hidden)
         for op in lower(part, context):
-            if isinstance(op, Matmul):
-                total += op.count * op.parameters
-                active += op.count * op.parameters
-            elif isinstance(op, Experts):
-                total += op.count * op.parameters
-                active += op.count * op.parameters * op.top_k // op.experts
-            elif isinstance(op, Lookup):
-                lookup += op.count * op.parameters
+            total += op.count * op.parameters
+            active += op.count * op.active_parameters
+            if isinstance(op, Lookup):
+                lookup += op.count * op.table_parameters
     return ParameterCount(total + lookup, active, 0, lookup=lookup)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulator.graph.step_shape import StepShape
+
 FloatArray = NDArray[np.float64]
 
 
@@ -81,11 +83,26 @@ class Span:
         total: FloatArray = tile * (below(before + growing) - below(before))
         return total + (new - growing) * full
 
-    def kept(self, context: ArrayLike) -> FloatArray:
-        """Entries that must stay cached for a sequence of ``context`` tokens."""
-        length = np.asarray(context, dtype=np.float64)
-        limit = self.window if self.window is not None else self.chunk
-        return (length if limit is None else np.minimum(length, limit)) / self.compression
+    def pairs_in(self, step: StepShape) -> tuple[FloatArray, FloatArray]:
+        """Query-entry pairs of the decoding and of the prefilling rows of a step."""
+        decode = step.decode_sequences * self.entries(step.decode_context + 1)
+        prefill = step.prefill_sequences * self.pairs(step.prefill_tokens, step.prefill_past)
+        return decode, prefill
+
+    def entries_of_prompts(self, step: StepShape, pairs: FloatArray) -> FloatArray:
+        """Cache entries that any row of a step's prompts attends to, each once a sequence.
+
+        Where rows pick the best few, they see each other's entries and at least one row's picks
+        of what came before; how alike their picks are beyond that nobody has published. Never
+        more than the ``pairs`` of the prefilling rows.
+        """
+        new, length = step.prefill_tokens, step.prefill_past + step.prefill_tokens
+        reach = self.window if self.window is not None else self.chunk
+        if reach is not None:
+            length = np.minimum(length, reach + new)
+        if self.top_k is not None:
+            length = np.minimum(length, self.top_k * self.compression + new)
+        return np.minimum(step.prefill_sequences * length / self.compression, pairs)
 
 
 EVERYTHING = Span()

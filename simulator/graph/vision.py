@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from simulator.graph.block import BlockContext
 from simulator.graph.kinds import lower
-from simulator.graph.operator import Elementwise, Matmul, Operator, parameters_in
+from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.graph.step_shape import StepShape
 from simulator.specs.kinds.feedforward import DenseFeedforward
 from simulator.specs.kinds.grouped_query import GroupedQueryAttention
@@ -56,7 +56,8 @@ def encoder_parameters(encoder: VisionEncoder) -> int:
     norms = 2 * (2 if encoder.bias else 1) * hidden
     extra = sum(part.extra_parameters(hidden) for part in _parts(encoder)) + norms
     positions = encoder.positions * hidden
-    return parameters_in(encoder_operators(encoder)) + encoder.layers * extra + positions
+    products = sum(op.count * op.parameters for op in encoder_operators(encoder))
+    return products + encoder.layers * extra + positions
 
 
 def _pixels(encoder: VisionEncoder) -> int:

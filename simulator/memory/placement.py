@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.graph.build import Graph
-from simulator.graph.operator import Experts, Matmul, Operator
+from simulator.graph.operator import Experts
 from simulator.specs.offload import WeightOffload
 from simulator.units import humane
 
@@ -47,7 +47,8 @@ def layers_of(graph: Graph) -> int:
 
 def layer_bytes(graph: Graph) -> float:
     """Weights of one layer, the mean over all; embeddings and the output head apart."""
-    return sum(_bytes(op) for op in graph.operators if _in_layers(op)) / layers_of(graph)
+    held = sum(op.count * op.held_bytes for op in graph.operators if op.driver != "logits")
+    return held / layers_of(graph)
 
 
 def experts_of(graph: Graph) -> list[Experts]:
@@ -151,15 +152,3 @@ def _experts_away(graph: Graph, settings: WeightOffload) -> Placement:
             buffers = max(buffers, STAGED_EXPERTS * expert_bytes(op))
     away = (True,) * layers_of(graph)
     return Placement(away, layer_bytes(graph), graph.weight_bytes, away_bytes, buffers)
-
-
-def _in_layers(op: Operator) -> bool:
-    return isinstance(op, Experts) or (isinstance(op, Matmul) and op.rows == "tokens")
-
-
-def _bytes(op: Operator) -> float:
-    if isinstance(op, Experts):
-        return op.count * op.parameters / op.expert_parallel * op.precision.weight_bytes
-    if isinstance(op, Matmul):
-        return op.count * op.parameters * op.precision.weight_bytes
-    return 0.0

@@ -48,7 +48,8 @@ class Quantity(Spec):
 
     In YAML it is a bare number, a text with a unit (``3.35 TB/s``) or a mapping with ``value``
     and any of ``low``, ``high`` (an 80 % interval), ``source``, ``kind``, ``confidence``,
-    ``as_of`` and ``note``. ``source`` may be a key of the file's own ``sources`` table.
+    ``as_of`` and ``note``. ``source`` may be a key of the file's own ``sources``, or of those that
+    files share.
     """
 
     value: float

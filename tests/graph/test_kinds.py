@@ -62,7 +62,7 @@ def test_engram_tables(name, billions):
     model = catalogue.model(name)
     graph = build(model)
     lookups = operators_of(name, Lookup)
-    assert sum(op.count * op.parameters for op in lookups) / 1e9 == pytest.approx(
+    assert sum(op.count * op.table_parameters for op in lookups) / 1e9 == pytest.approx(
         billions, rel=0.02
     )
     assert graph.table_bytes == 2.0 * count_parameters(model).lookup

@@ -51,11 +51,6 @@ def test_an_encoder_sees_every_pair(tokens, past):
     assert Span(causal=False).pairs(tokens, past) == tokens * (tokens + past)
 
 
-@given(spans, st.integers(1, 2000))
-def test_more_context_never_needs_less_cache(span, context):
-    assert span.kept(context + 1) >= span.kept(context)
-
-
 def test_top_k_of_compressed_entries_counts_entries_not_tokens():
     span = Span(top_k=512, compression=4)
     assert span.entries(1024) == 256

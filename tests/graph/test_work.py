@@ -9,7 +9,7 @@ from simulator.graph.build import build
 from simulator.graph.operator import AttentionCore, Experts, Indexer, LatentCore, Matmul
 from simulator.graph.parameters import count_parameters
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import attention_pairs, compute_datatype, traffic, work
+from simulator.graph.work import traffic, work
 from simulator.specs import catalogue
 
 ONE_OF_EACH = [
@@ -84,7 +84,7 @@ def fp8_equivalent(name, context):
     step = StepShape.decode(1, context)
     operators = build(catalogue.model(name)).operators
     weight = {"tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "fp4": 0.5, None: 0.0}
-    return sum(weight[compute_datatype(op)] * float(work(op, step).flops) for op in operators)
+    return sum(weight[op.compute_datatype] * float(work(op, step).flops) for op in operators)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_the_indexer_scores_everything_and_the_core_sees_the_best():
     step = StepShape.decode(1, 99_999)
     indexer = next(op for op in graph.operators if isinstance(op, Indexer))
     core = next(op for op in graph.operators if isinstance(op, LatentCore))
-    assert float(attention_pairs(indexer.span, step)[0]) == 100_000
-    assert float(attention_pairs(core.span, step)[0]) == 2048
+    assert float(indexer.span.pairs_in(step)[0]) == 100_000
+    assert float(core.span.pairs_in(step)[0]) == 2048
     assert work(indexer, step).flops == 61 * 100_000 * 2 * 64 * 128
 
 

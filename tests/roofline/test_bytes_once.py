@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 
 from simulator.graph.build import build
-from simulator.graph.operator import Collective, Elementwise, ExpertExchange, Experts, Matmul
+from simulator.graph.operator import (
+    WIDE_BITS,
+    Collective,
+    Elementwise,
+    ExpertExchange,
+    Experts,
+    Matmul,
+)
 from simulator.graph.parallel import Layout
 from simulator.graph.routing import ExpertLoads
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import WIDE_BITS, experts_work, work
+from simulator.graph.work import work
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.experts.formula import row_traffic_bytes
@@ -55,7 +62,7 @@ def test_the_rows_of_experts_pass_memory_between_the_products_too():
     """Never more than the kernels of the time law move, which pass over some rows again."""
     op = next(o for o in build(catalogue.model("mixtral-8x7b")).operators if isinstance(o, Experts))
     loads = ExpertLoads(*(np.asarray([x]) for x in (1024.0, 1.0, 8.0)), is_random=False)
-    counted = float(experts_work(op, loads).moved["activations"])
+    counted = float(op.work_of(loads).moved["activations"])
     assert counted == 8 * 1024 * 2.0 * (2 * op.hidden + 3 * op.width)
     hidden, width = np.asarray(float(op.hidden)), np.asarray(float(op.width))
     by_law = row_traffic_bytes(

@@ -31,7 +31,7 @@ def fetched(
 ):
     table = Lookup(
         name="rows",
-        parameters=50_000_000_000,
+        table_parameters=50_000_000_000,
         bytes_per_value=2.0,
         rows_per_token=16,
         row_bytes=row_bytes,

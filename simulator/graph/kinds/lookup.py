@@ -17,7 +17,7 @@ def _engram(part: Engram, context: BlockContext) -> list[Operator]:
     return [
         Lookup(
             name="engram.rows",
-            parameters=part.rows * part.width,
+            table_parameters=part.rows * part.width,
             bytes_per_value=TABLE_BYTES,
             rows_per_token=part.rows_per_token,
             row_bytes=row_values * TABLE_BYTES,
@@ -49,7 +49,7 @@ def _per_layer_embedding(part: PerLayerEmbedding, context: BlockContext) -> list
     return [
         Lookup(
             name="embedding.layer",
-            parameters=part.rows * width,
+            table_parameters=part.rows * width,
             bytes_per_value=TABLE_BYTES,
             rows_per_token=1,
             row_bytes=width * TABLE_BYTES,

@@ -23,9 +23,17 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.graph.build import Graph
-from simulator.graph.operator import Collective, Elementwise, Experts, Lookup, Matmul, Operator
+from simulator.graph.operator import (
+    WIDE_BITS,
+    Collective,
+    Elementwise,
+    Experts,
+    Lookup,
+    Matmul,
+    Operator,
+)
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import WIDE_BITS, compute_datatype, work
+from simulator.graph.work import work
 from simulator.memory.placement import layers_of
 from simulator.roofline.device.device import Device
 from simulator.roofline.laws.load import FloatArray, Load, load
@@ -110,7 +118,7 @@ def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machin
     """All instances of ``op`` in the steps of ``shape``."""
     law = machine.calibration
     rows = shape.logit_rows if op.driver == "logits" else shape.tokens
-    datatype = compute_datatype(op)
+    datatype = op.compute_datatype
     peak = _peak(device, datatype)
     flops = work(op, shape).flops / machine.chips
     moved = work(op, _one_token(shape), WIDE_BITS).memory_bytes

@@ -4,7 +4,6 @@ import numpy as np
 
 from simulator.graph.operator import AttentionCore, LatentCore
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import core_work
 from simulator.roofline.laws.attention.constants import (
     DECODE,
     LATENT_DECODE,
@@ -74,7 +73,7 @@ def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook)
         kv_bytes_per_value=op.kv_bytes_per_value,
         window_tokens=window,
     )
-    decoding, prefilling = core_work(op, shape)
+    decoding, prefilling = op.phases(shape)
     decode = load(
         law=law.name,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
@@ -130,7 +129,7 @@ def _latent(op: LatentCore, shape: StepShape, rates: Rates, book: LawBook) -> li
         rope_dim=op.rope_size,
         kv_bytes_per_value=op.kv_bytes_per_value,
     )
-    decoding, prefilling = core_work(op, shape)
+    decoding, prefilling = op.phases(shape)
     decode = load(
         law=law.name,
         time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),

@@ -4,7 +4,6 @@ import numpy as np
 
 from simulator.graph.operator import Elementwise
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import elementwise_work, rows_of
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
@@ -15,8 +14,8 @@ from simulator.roofline.laws.rates import Rates
 
 @cost.register
 def _elementwise(op: Elementwise, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
-    rows = rows_of(op, shape)
-    moved = elementwise_work(op, shape).memory_bytes
+    rows = op.rows_in(shape)
+    moved = op.work(shape).memory_bytes
     time_s = elementwise_time_s(
         moved,
         bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,

@@ -4,7 +4,6 @@ import numpy as np
 
 from simulator.graph.operator import Experts
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import expert_rows, experts_work
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.experts.constants import EXPERTS
@@ -19,7 +18,7 @@ def _experts(op: Experts, shape: StepShape, rates: Rates, book: LawBook) -> list
     arithmetic = rates.arithmetic(op.precision)
     law = book.law(EXPERTS, op.precision.name)
     tokens = shape.tokens * op.data_parallel
-    loads = expert_rows(op, shape)
+    loads = op.loads(shape)
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
     family = law.kernels
@@ -48,7 +47,7 @@ def _experts(op: Experts, shape: StepShape, rates: Rates, book: LawBook) -> list
         is_larger = tokens * op.arrives > family.most_tokens
         time_s = np.where(is_larger, layer_s(family.beyond), time_s)
         launches = np.where(is_larger, family.beyond.host_launches, launches)
-    work = experts_work(op, loads, activation_bits)
+    work = op.work_of(loads, activation_bits)
     one = load(
         law=EXPERTS.named(op.precision.name),
         time_s=np.where(tokens > 0, time_s, 0.0),

@@ -1,8 +1,7 @@
 """Loads of the scorers of sparse attention."""
 
-from simulator.graph.operator import FloatArray, Indexer
+from simulator.graph.operator import FloatArray, Indexer, Work
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import Work, indexer_work
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.indexer.constants import INDEXER
@@ -15,7 +14,7 @@ from simulator.roofline.laws.rates import Rates
 def _indexer(op: Indexer, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     calibration = book.law(INDEXER, op.compute).constants
     datatype, in_datatype = rates.narrowed(op.compute)
-    decode, prefill = indexer_work(op, shape)
+    decode, prefill = op.phases(shape)
     length = shape.prefill_past + shape.prefill_tokens
 
     def one(rows: FloatArray, work: Work, ranked: FloatArray) -> Load:

@@ -4,7 +4,6 @@ import numpy as np
 
 from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import lookup_work
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
@@ -22,7 +21,7 @@ def _lookup(op: Lookup, shape: StepShape, rates: Rates, book: LawBook) -> list[L
     one = load(
         law=LOOKUP.name,
         time_s=np.where(rows > 0, time_s, 0.0),
-        memory_bytes=lookup_work(op, shape).memory_bytes,
+        memory_bytes=op.work(shape).memory_bytes,
         bandwidth_bytes_per_s=own,
     )
     return [one.times(op.count)]

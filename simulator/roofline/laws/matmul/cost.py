@@ -2,7 +2,6 @@
 
 from simulator.graph.operator import Matmul
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import matmul_work, rows_of
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
@@ -18,7 +17,7 @@ def _matmul(op: Matmul, shape: StepShape, rates: Rates, book: LawBook) -> list[L
     native = arithmetic.fallback is None
     activation_bits = op.precision.activation_bits if native else 16.0
     time_s = matmul_time_s(
-        rows_of(op, shape),
+        op.rows_in(shape),
         op.n,
         op.k,
         groups=op.groups,
@@ -30,7 +29,7 @@ def _matmul(op: Matmul, shape: StepShape, rates: Rates, book: LawBook) -> list[L
         activation_bits=activation_bits,
         weight_bits=op.precision.weight_bits,
     )
-    work = matmul_work(op, shape, activation_bits)
+    work = op.work(shape, activation_bits)
     one = load(
         law=MATMUL.named(op.precision.name),
         time_s=time_s,

@@ -1,8 +1,7 @@
 """Loads of recurrent states."""
 
-from simulator.graph.operator import FloatArray, Recurrence
+from simulator.graph.operator import FloatArray, Recurrence, Work
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import Work, recurrence_work
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import Load, load
@@ -50,5 +49,5 @@ def _recurrence(op: Recurrence, shape: StepShape, rates: Rates, book: LawBook) -
         op.bytes_per_row,
         op.kernels,
     )
-    decode, prefill = recurrence_work(op, shape)
+    decode, prefill = op.phases(shape)
     return [one(STEP.name, step_s, decode), one(SCAN.named(variant), scan_s, prefill)]

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.graph.operator import AttentionCore, FloatArray, LatentCore
+from simulator.graph.operator import AttentionCore, FloatArray, LatentCore, Work
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
-from simulator.graph.work import Work, attention_pairs, core_work
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.load import Load, load
 from simulator.roofline.laws.rates import Rates
@@ -33,8 +32,8 @@ def gathered_decode(
     op: AttentionCore | LatentCore, shape: StepShape, rates: Rates, book: LawBook
 ) -> Load:
     """The load of the decoding rows of a core that ``gathers``."""
-    pairs, _ = attention_pairs(op.span, shape)
-    rows, (work, _) = shape.decode_sequences, core_work(op, shape)
+    pairs, _ = op.span.pairs_in(shape)
+    rows, (work, _) = shape.decode_sequences, op.phases(shape)
     found = _Gathered(rows, pairs, work, rows, np.ones_like(rows), shape.decode_context)
     return _gathered(op, found, rates, book, is_prefill=False)
 
@@ -43,9 +42,9 @@ def gathered_prefill(
     op: AttentionCore | LatentCore, shape: StepShape, rates: Rates, book: LawBook
 ) -> Load:
     """The load of the prefilling rows of a core that ``gathers``."""
-    _, pairs = attention_pairs(op.span, shape)
+    _, pairs = op.span.pairs_in(shape)
     rows = shape.prefill_sequences * shape.prefill_tokens
-    _, work = core_work(op, shape)
+    _, work = op.phases(shape)
     found = _Gathered(
         rows, pairs, work, shape.prefill_sequences, shape.prefill_tokens, shape.prefill_past
     )
