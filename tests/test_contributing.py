@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from simulator.graph.step_shape import StepShape
 from simulator.planning.browse import check_catalogue
+from simulator.roofline.device.device import resolve
+from simulator.roofline.laws.costing import cost
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
@@ -145,3 +148,13 @@ def test_a_chart_is_one_file(tmp_path):
     run_quickstart(tmp_path, "--out", "out")
     assert (tmp_path / "out" / "prompts.svg").exists()
     assert "Each bar counts prompts." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_law_is_a_declaration_and_a_cost_and_reads_a_chips_own_constants() -> None:
+    names: dict[str, object] = {}
+    exec(example("law"), names)
+    chip = resolve(catalogue.hardware("h100-sxm"))
+    op, shape = names["Sort"](name="sort", keys_per_row=100), StepShape.decode(8, 10)
+    (found,) = cost(op, shape, chip, chip.book)
+    assert float(found.time_s) == pytest.approx(800 / (chip.units * 2e8))
+    assert chip.book.residual(found.law) > 0
