@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from functools import singledispatch
 
+from simulator.errors import InputError
 from simulator.graph.operator import Elementwise, Operator
 from simulator.specs.kinds.kind import AttentionKind, Kind
 from simulator.specs.precision import CacheFormat, Precision
@@ -61,8 +62,15 @@ def lower(part: Kind, _context: BlockContext) -> list[Operator]:
     """All that ``part`` computes and moves in one step, in order.
 
     Every kind of ``specs.kinds`` registers a function here; kinds of one's own say it themselves.
+
+    Raises:
+        InputError: neither is so.
     """
-    raise TypeError(f"nobody said what {type(part).__name__} computes")
+    raise InputError(
+        f"{type(part).__name__} does not say what it computes",
+        field=f"layers.{part.role}.kind",
+        remedy="derive it from AttentionBlock, or from Block and the base of its role",
+    )
 
 
 class Block(Kind):

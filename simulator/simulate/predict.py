@@ -4,9 +4,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.report import OperatorReport, report
-from simulator.simulate.point import decode_steps, prefill_steps
+from simulator.errors import InputError
+from simulator.roofline.step.report import OperatorReport
+from simulator.simulate.point import (
+    decode_steps,
+    operators_of_decode,
+    operators_of_prefill,
+    prefill_steps,
+)
 from simulator.simulate.prediction import Prediction, steps_predicted
 from simulator.simulate.replica import Replica, replica_of
 from simulator.specs.question import PREDICT, ask, from_fields
@@ -73,9 +78,18 @@ def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]
 
 
 def operators_of(scenario: Scenario) -> list[OperatorReport]:
-    """Every operator of a decode step or a prefill: time, bound, share of the roof, source."""
+    """Every row of a decode step or a prefill: time, bound, share of the roof, source.
+
+    Raises:
+        InputError: the scenario is served, not one step.
+    """
     point = scenario.workload
-    assert isinstance(point, DecodeStep | Prefill)
+    if not isinstance(point, DecodeStep | Prefill):
+        raise InputError(
+            "a served point has steps of many kinds",
+            field="operators",
+            remedy="ask for a decode step or a prefill, or read the report of a run",
+        )
     setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
-    of_phase = StepShape.prefill if isinstance(point, Prefill) else StepShape.decode
-    return report(setup.step_model, of_phase(point.batch, point.context))
+    of_phase = operators_of_prefill if isinstance(point, Prefill) else operators_of_decode
+    return of_phase(setup, float(point.batch), float(point.context))

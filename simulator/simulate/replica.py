@@ -107,7 +107,7 @@ def _resolved(
     _host: Same[Hardware] | None,
 ) -> Replica:
     hardware, model = loaded.thing, read.thing
-    device = resolve(hardware, engine).served_by(deployment.engine)
+    device = resolve(hardware, engine)
     profile = catalogue.engine_profile(deployment.engine)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})

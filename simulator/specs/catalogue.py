@@ -111,12 +111,23 @@ def engine_profile(name: str) -> EngineProfile:
     """The serving engine called ``name``.
 
     Raises:
-        InputError: unknown; suggests the nearest.
+        InputError: unknown; suggests the nearest. A profile that is not understood.
     """
     known = names(SPECS / "engine_profiles")
     if name not in known:
         raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
-    return validate(EngineProfile, read_mapping(known[name]), known[name])
+    content = read_mapping(known[name])
+    lender = content.get("all_reduce")
+    if isinstance(lender, str):
+        if lender not in known:
+            raise InputError(
+                f"unknown engine {lender!r}",
+                file=known[name],
+                field="all_reduce",
+                remedy=nearest(lender, known),
+            )
+        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
+    return validate(EngineProfile, content, known[name])
 
 
 @lru_cache(maxsize=32)

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from simulator.specs.hardware import DeviceClass
+from simulator.specs.link_class import known_class, widened
 from simulator.specs.quantity import Bytes, BytesPerSecond, Fraction, Quantity, Seconds, Spec
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
@@ -17,6 +18,64 @@ class TokenBudget(Spec):
     device_memory: Bytes
     max_batched_tokens: int = Field(gt=0)
     max_sequences: int = Field(gt=0)
+
+
+class MessageRule(Spec):
+    """Messages that one kernel of an engine takes, by how many devices are in the group.
+
+    ``below`` is the size from which it takes none, ``up_to`` the largest that it takes; a group
+    that is not named is not served.
+    """
+
+    kernel: str
+    below: dict[int, Bytes] = {}
+    up_to: dict[int, Bytes] = {}
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "MessageRule":
+        if bool(self.below) == bool(self.up_to):
+            raise ValueError("give either below or up_to")
+        return self
+
+
+class AllReduce(Spec):
+    """All-reduces of an engine on one class of links.
+
+    ``library``: algorithms among which the communication library takes the fastest. ``own``: the
+    engine's kernels in front of it; the first rule that fits a message takes it.
+    """
+
+    library: list[str] = Field(min_length=1)
+    own: list[MessageRule] = []
+
+
+OTHER_LINKS = "other"
+"""Stands for every class of links that a menu does not name."""
+
+
+class AllReduces(Spec):
+    """All-reduces of an engine.
+
+    ``scale_up``: among the nearest devices, by class of their link (``nvlink.4`` before
+    ``nvlink`` before ``other``). ``scale_out``: between such domains.
+    """
+
+    scale_up: dict[str, AllReduce]
+    scale_out: AllReduce
+
+    @field_validator("scale_up")
+    @classmethod
+    def _classes_exist(cls, menus: dict[str, AllReduce]) -> dict[str, AllReduce]:
+        if OTHER_LINKS not in menus:
+            raise ValueError(f"say under {OTHER_LINKS} what runs on links that are not named")
+        for name in menus.keys() - {OTHER_LINKS}:
+            known_class(name, "link_classes")
+        return menus
+
+    def on(self, link_class: str) -> AllReduce:
+        """The menu on links of a class."""
+        found = (self.scale_up[name] for name in widened(link_class) if name in self.scale_up)
+        return next(found, self.scale_up[OTHER_LINKS])
 
 
 class EngineProfile(Spec):
@@ -45,6 +104,8 @@ class EngineProfile(Spec):
         attention_launches: what the host launches for each attention call of a captured step
             with prompts, whose attention runs between pieces of the graph.
         communication_overlap: share of collectives' time hidden behind compute.
+        all_reduce: which all-reduces run for which messages; or the name of the engine whose
+            all-reduces it has.
         fused_all_reduce: the all-reduce kernel also adds the residual and applies the norm.
         expert_exchange: how tokens reach experts under data-parallel attention within a node;
             wider groups take the fastest way.
@@ -83,6 +144,7 @@ class EngineProfile(Spec):
     captured_tokens: int = Field(ge=0)
     attention_launches: int = Field(default=0, ge=0)
     communication_overlap: Fraction
+    all_reduce: AllReduces
     fused_all_reduce: bool = False
     expert_exchange: Literal["auto", "all_gather", "normal", "low_latency"] = "auto"
     balanced_prefill: bool = False

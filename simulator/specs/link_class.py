@@ -14,16 +14,30 @@ Between = Literal["link_classes", "host_link_classes"]
 
 @lru_cache(maxsize=64)
 def link_class(name: str, between: Between) -> Calibration:
-    """What is assumed of links of class ``name``.
+    """What is assumed of links of class ``name``; a generation has its whole class's file.
 
     Raises:
         InputError: unknown; suggests the nearest.
     """
-    known = names(SPECS / between)
-    if name not in known:
-        remedy = nearest(name, known)
+    if name not in class_names(between):
+        remedy = nearest(name, class_names(between))
         raise InputError(f"unknown link class {name!r}", field="class", remedy=remedy)
-    return validate(Calibration, read_mapping(known[name]), known[name])
+    files = names(SPECS / between)
+    path = next(files[wider] for wider in widened(name) if wider in files)
+    return validate(Calibration, read_mapping(path), path)
+
+
+def widened(name: str) -> list[str]:
+    """``nvlink.4``, ``nvlink``: a class and those that it is a kind of."""
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+@lru_cache(maxsize=2)
+def class_names(between: Between) -> tuple[str, ...]:
+    """Every class of such links, generations included."""
+    listed = read_mapping(SPECS / "link_technologies.yaml")[between]
+    return tuple(dict.fromkeys((*names(SPECS / between), *listed)))
 
 
 @lru_cache(maxsize=2)
@@ -42,7 +56,7 @@ def class_of_technology(technology: str, between: Between) -> str:
     known = _technologies(between)
     found = {name.lower(): kind for name, kind in known.items()}.get(technology.lower())
     if found is None:
-        classes = ", ".join(names(SPECS / between))
+        classes = ", ".join(class_names(between))
         raise FieldError(
             f"unknown link technology {technology!r}",
             remedy=f"{nearest(technology, known)} Or name the class it is like; class: {classes}",
@@ -56,7 +70,7 @@ def known_class(name: str, between: Between) -> str:
     Raises:
         FieldError: unknown; suggests the nearest.
     """
-    known = names(SPECS / between)
+    known = class_names(between)
     if name not in known:
         raise FieldError(f"unknown link class {name!r}", remedy=nearest(name, known))
     return name

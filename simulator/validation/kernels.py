@@ -14,11 +14,11 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device, resolve
+from simulator.roofline.device.links import menus_of
 from simulator.roofline.laws.attention.constants import (
     DECODE,
     PREFILL,
 )
-from simulator.roofline.laws.collective.constants import LINK
 from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
 from simulator.roofline.laws.elementwise.quantise import (
     PER_GROUP_16,
@@ -45,9 +45,16 @@ from simulator.validation.calibrate.matmul import (
     DeviceFacts,
     FloatArray,
     MatmulSetup,
+    datatypes_in,
     fit_matmul,
     predict_rows,
     read_gemm_table,
+)
+from simulator.validation.modules import (
+    MODULES,
+    RECURRENCES,
+    module_samples,
+    recurrence_samples,
 )
 from simulator.validation.score import Sample
 from simulator.validation.systems import SYSTEMS, system_of
@@ -75,7 +82,15 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
             field="device",
             remedy=f"name it, or put the table under one of {', '.join(SYSTEMS)}",
         )
-    device = resolve(catalogue.hardware(name))
+    return table_samples(path, resolve(catalogue.hardware(name)), system or name)
+
+
+def table_samples(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    """The same with the constants of ``device``; ``system`` tells the rows from another's.
+
+    Raises:
+        InputError: a table that is not understood.
+    """
     for prefix, samples in _READERS.items():
         if path.name.startswith(prefix):
             return samples(path, device, system)
@@ -98,13 +113,12 @@ def _sheet(device: Device, datatype: str) -> float:
 
 
 def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    present = datatypes_in(path)
     for precision, datatype in _GEMM_DATATYPES.items():
-        if not device.book.has(MATMUL, "" if precision == "bf16" else precision):
+        is_known = device.book.has(MATMUL, "" if precision == "bf16" else precision)
+        if not is_known or datatype not in present:
             continue
-        try:
-            rows = read_gemm_table(path, system, datatype)
-        except ValueError:
-            continue
+        rows = read_gemm_table(path, system, datatype)
         setup = _gemm_setup(path, device, precision)
         # Constants are the shipped ones; only what the host added is looked for.
         fit = fit_matmul(rows, setup)
@@ -188,11 +202,12 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
 
 
 def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
-    served = device.served_by("vllm")
-    if served.scale_up is None:
+    link = device.scale_up
+    if link is None:
         return
+    menu = menus_of(catalogue.engine_profile("vllm"), link.link_class).scale_up
     rows = [row for row in read_rows([path], system) if row.scored]
-    predicted = predict_rows_s(rows, served.scale_up, served.book.law(LINK).kernels)
+    predicted = predict_rows_s(rows, link, menu)
     for row, seconds in zip(rows, predicted.tolist(), strict=True):
         yield from _samples(
             device, COLLECTIVES[row.operator], np.array([row.seconds]), np.array([seconds]), "link"
@@ -202,6 +217,8 @@ def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
 _READERS = {
     "nccl_perf": _collectives,
     "custom_allreduce_perf": _collectives,
+    **dict.fromkeys(MODULES, module_samples),
+    **dict.fromkeys(RECURRENCES, recurrence_samples),
     "gemm_perf": _gemm,
     "context_attention": _attention,
     "generation_attention": _attention,

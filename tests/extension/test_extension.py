@@ -72,6 +72,42 @@ def test_a_run_uses_the_packages_policy_router_and_trace_format(installed, scena
     assert [rows[i]["input_tokens"] for i in by_start] == ["50", "400", "100", "20"]
 
 
+@pytest.fixture
+def model_file(tmp_path) -> Path:
+    """A model whose layers have the example's attention."""
+    model = {
+        "name": "mean",
+        "title": "Mean",
+        "source": "test",
+        "hidden_size": 512,
+        "vocabulary": 1000,
+        "max_context": 4096,
+        "layers": [
+            {
+                "repeat": 4,
+                "attention": {"kind": "running-mean", "width": 256},
+                "feedforward": {"kind": "dense", "width": 1024},
+            }
+        ],
+    }
+    file = tmp_path / "mean.yaml"
+    file.write_text(yaml.safe_dump(model), encoding="utf-8")
+    return file
+
+
+def test_a_model_is_made_of_the_packages_attention(installed, tmp_path, model_file):
+    asked = ("predict", "--hardware", "h100-sxm", "--operators", "--model", model_file)
+    done = roofsim(installed, *asked)
+    assert done.returncode == 0, done.stderr
+    assert "attention.mean" in done.stdout
+    alone = roofsim(tmp_path, *asked)
+    assert alone.returncode == 2
+    assert "mean.yaml: layers.0.attention.kind: nobody defined attention" in alone.stderr
+    mistyped = model_file.read_text(encoding="utf-8").replace("running-mean", "runing-mean")
+    model_file.write_text(mistyped, encoding="utf-8")
+    assert "did you mean running-mean" in roofsim(installed, *asked).stderr
+
+
 def test_names_of_packages_are_suggested(installed, scenario_file):
     policy = roofsim(installed, "run", scenario_file, "--set", "deployment.policy=longest-frist")
     assert policy.returncode == 2

@@ -130,8 +130,17 @@ def test_a_near_name_suggests_what_is_installed(read, monkeypatch):
 
 def test_a_part_of_a_package_that_is_no_kind_is_refused(read, monkeypatch):
     installed(monkeypatch, "collections:OrderedDict", name="ordered")
-    with pytest.raises(InputError, match="nobody defined attention of kind 'ordered'"):
+    with pytest.raises(InputError, match="OrderedDict that a package adds as 'ordered' is no att"):
         read(kind="ordered")
+
+
+def test_a_kind_that_does_not_say_what_it_computes_is_refused(read):
+    class Silent(AttentionKind):
+        kind: Literal["silent"] = "silent"
+
+    with pytest.raises(InputError, match="Silent does not say what it computes") as error:
+        build(read(kind="silent"))
+    assert error.value.field == "layers.attention.kind"
 
 
 def test_every_kind_of_the_package_is_listed():

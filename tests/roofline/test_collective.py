@@ -1,6 +1,7 @@
 """Closed forms, conservation and monotonicity of the collective laws."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.roofline.device.links import menus_of
 from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
 from simulator.roofline.laws.collective.experts import (
     ExchangeMode,
@@ -16,14 +18,15 @@ from simulator.roofline.laws.collective.experts import (
 )
 from simulator.roofline.laws.collective.fabric import Fabric, FabricKind, extents, geometry
 from simulator.roofline.laws.collective.formula import (
+    ALL_REDUCES,
     all_to_all_s,
     in_network_all_reduce_s,
     one_shot_all_reduce_s,
     ring_all_gather_s,
     ring_all_reduce_s,
-    ring_reduce_scatter_s,
     send_receive_s,
     staged_all_reduce_s,
+    staged_in_switch_all_reduce_s,
     tree_all_reduce_s,
     two_shot_all_reduce_s,
 )
@@ -33,8 +36,9 @@ from simulator.roofline.laws.collective.hierarchy import (
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
-from simulator.roofline.laws.collective.kernels import ANY, NCCL, VLLM_HOPPER
+from simulator.roofline.laws.collective.kernels import AllReduceMenu, AllReduces
 from simulator.roofline.laws.collective.menu import all_gather_s, all_reduce_s, reduce_scatter_s
+from simulator.specs.catalogue import engine_profile
 from simulator.validation.calibrate import collective as fitting
 
 BASE_S, STEP_S, BANDWIDTH = 5e-6, 1e-6, 4e11
@@ -92,8 +96,12 @@ FABRICS = {
     "torus": torus(4, 4, 4, hop_s=5e-7),
     "wafer": torus(32, 32, kind=FabricKind.GRID, hop_s=2e-9),
 }
+NCCL = AllReduceMenu(("ring", "in_network"))
+ANY = AllReduceMenu(tuple(ALL_REDUCES))
+MENUS = AllReduces(NCCL, AllReduceMenu(("ring", "tree", "in_network")))
+VLLM_HOPPER = menus_of(engine_profile("vllm"), "nvlink.4").scale_up
 OPERATIONS = {
-    "all-reduce": lambda m, n, link: all_reduce_s(m, n, link),
+    "all-reduce": lambda m, n, link: all_reduce_s(m, n, link, NCCL),
     "all-reduce, any algorithm": lambda m, n, link: all_reduce_s(m, n, link, ANY),
     "all-gather": all_gather_s,
     "reduce-scatter": reduce_scatter_s,
@@ -117,7 +125,8 @@ class TestClosedForms:
         assert one_shot_all_reduce_s(MIB, n, link) == pytest.approx((n - 1) * wire_s)
         assert two_shot_all_reduce_s(MIB, n, link) == pytest.approx(2 * (n - 1) / n * wire_s)
         assert in_network_all_reduce_s(MIB, n, link) == pytest.approx((1 + 1 / n) * wire_s)
-        assert staged_all_reduce_s(MIB, n, link, True) == pytest.approx((1 + 1 / n) * wire_s)
+        assert staged_in_switch_all_reduce_s(MIB, n, link) == pytest.approx((1 + 1 / n) * wire_s)
+        assert staged_all_reduce_s(MIB, n, link) == two_shot_all_reduce_s(MIB, n, link)
 
     def test_tree_needs_logarithmic_steps(self):
         link = Link(switched(1024), calibration(PLAIN))
@@ -173,7 +182,7 @@ class TestGeometry:
 
     def test_too_large_groups_are_refused(self):
         with pytest.raises(ValueError, match="1 to 8 devices"):
-            all_reduce_s(MIB, 16, Link(switched(8), REALISTIC))
+            all_reduce_s(MIB, 16, Link(switched(8), REALISTIC), NCCL)
 
     def test_dims_must_hold_the_devices(self):
         with pytest.raises(ValueError, match="dims"):
@@ -185,7 +194,7 @@ class TestConservation:
     @given(message=st.floats(0, 1e10))
     def test_reduce_scatter_and_all_gather_make_a_ring_all_reduce(self, fabric, message):
         link = Link(fabric, calibration(Protocol(0.0, STEP_S, 0.8)))
-        both = ring_reduce_scatter_s(message, 8, link) + ring_all_gather_s(message, 8, link)
+        both = reduce_scatter_s(message, 8, link) + ring_all_gather_s(message, 8, link)
         assert ring_all_reduce_s(message, 8, link) == pytest.approx(both)
 
     @operations
@@ -249,8 +258,8 @@ class TestMenu:
         [
             (64 << 10, one_shot_all_reduce_s),
             (1 << 20, two_shot_all_reduce_s),
-            (16 << 20, lambda m, n, link: staged_all_reduce_s(m, n, link, True)),
-            (256 << 20, all_reduce_s),
+            (16 << 20, staged_in_switch_all_reduce_s),
+            (256 << 20, lambda m, n, link: all_reduce_s(m, n, link, NCCL)),
         ],
     )
     def test_engine_rules_choose_by_size(self, message, law):
@@ -261,9 +270,11 @@ class TestMenu:
         assert all_reduce_s(MIB, 3, self.link, VLLM_HOPPER) == expected
 
     def test_datatypes_a_switch_cannot_add_take_the_ring(self):
-        ring_s = ring_all_reduce_s(1 << 30, 8, self.link)
-        assert all_reduce_s(1 << 30, 8, self.link, NCCL, in_network=False) == ring_s
-        assert all_reduce_s(1 << 30, 8, self.link, NCCL) < ring_s
+        rows = [
+            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True) for d in ("half", "int8")
+        ]
+        by_switch_s, by_ring_s = fitting.predict_rows_s(rows, self.link, NCCL)
+        assert by_ring_s == ring_all_reduce_s(1 << 30, 8, self.link) > by_switch_s
 
 
 class TestHierarchy:
@@ -273,8 +284,8 @@ class TestHierarchy:
     @given(message=st.floats(0, 1e10), n=st.integers(1, 8))
     def test_one_node_is_flat(self, message, n):
         levels = (self.inner, self.outer)
-        flat = all_reduce_s(message, n, self.inner)
-        assert hierarchical_all_reduce_s(message, n, levels) == flat
+        flat = all_reduce_s(message, n, self.inner, NCCL)
+        assert hierarchical_all_reduce_s(message, n, levels, MENUS) == flat
         assert hierarchical_all_gather_s(message, n, levels) == all_gather_s(message, n, self.inner)
         assert hierarchical_all_to_all_s(message, n, levels) == all_to_all_s(message, n, self.inner)
 
@@ -282,7 +293,8 @@ class TestHierarchy:
         free_inner = Link(switched(8, 1e30), calibration(FREE))
         outer = Link(switched(4, 5e10), calibration(FREE))
         expected = 2 * 3 / 4 * (MIB / 8) / 5e10
-        assert hierarchical_all_reduce_s(MIB, 32, (free_inner, outer)) == pytest.approx(expected)
+        reduced = hierarchical_all_reduce_s(MIB, 32, (free_inner, outer), MENUS)
+        assert reduced == pytest.approx(expected)
         gathered = hierarchical_all_gather_s(MIB, 32, (free_inner, outer))
         assert gathered + hierarchical_reduce_scatter_s(
             MIB, 32, (free_inner, outer)
@@ -296,12 +308,12 @@ class TestHierarchy:
 
     def test_three_levels_and_mixed_groups(self):
         levels = (self.inner, Link(switched(16, 2e11), REALISTIC), self.outer)
-        seconds = hierarchical_all_reduce_s(MIB, np.array([1, 8, 64, 6144]), levels)
+        seconds = hierarchical_all_reduce_s(MIB, np.array([1, 8, 64, 6144]), levels, MENUS)
         assert np.all(np.diff(seconds) > 0)
         assert seconds[0] == 0.0
 
     def test_groups_beyond_the_last_level_are_refused(self):
-        for law in (hierarchical_all_reduce_s, hierarchical_all_gather_s):
+        for law in (partial(hierarchical_all_reduce_s, menus=MENUS), hierarchical_all_gather_s):
             with pytest.raises(ValueError, match="add an outer link"):
                 law(MIB, 64, (self.inner,))
 

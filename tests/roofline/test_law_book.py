@@ -94,7 +94,7 @@ def test_a_law_carries_its_kernels_its_error_and_the_bounds_of_its_constants():
 
 
 def test_what_no_section_tells_is_built_from_defaults_or_refused_by_name():
-    bare = LawBook("my-chip", {})
+    bare = LawBook.of("my-chip", {})
 
     @dataclass(frozen=True)
     class Doubling:
@@ -122,12 +122,12 @@ def test_benchmarks_constants_hold_in_benchmarks_alone():
 
 def test_an_engines_changes_make_a_new_book_and_leave_the_old_one():
     found = book()
-    faster = found.with_constants({"matmul": {**found.constants["matmul"], "start_s": 0.0}})
+    faster = found.changed({"matmul": {**found.constants["matmul"], "start_s": 0.0}})
     assert faster.law(MATMUL).constants.start_s == 0.0 < found.law(MATMUL).constants.start_s
-    other = found.with_families({"matmul": "gguf"})
+    other = found.changed(families={"matmul": "gguf"})
     assert (other.law(MATMUL).family, found.law(MATMUL).family) == ("gguf", "generic")
     with pytest.raises(InputError, match="gguf"):
-        found.with_families({"matmul": "ggu"})
+        found.changed(families={"matmul": "ggu"})
 
 
 @given(st.sampled_from(sorted(names_of_laws())))

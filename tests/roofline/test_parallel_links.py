@@ -12,15 +12,18 @@ from simulator.graph.operator import Collective, ExpertExchange
 from simulator.graph.routing import selection_probability, with_copies, zipf_popularity
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.collective.choice import crossings, menu_for, spanned
 from simulator.roofline.laws.collective.constants import LINK, Links
-from simulator.roofline.laws.collective.kernels import ANY, NCCL, VLLM_BLACKWELL, VLLM_HOPPER
+from simulator.roofline.laws.collective.kernels import AllReduceMenu
+from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.costing import cost
+from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue
+from simulator.specs.engine_profile import AllReduce, AllReduces
+from simulator.specs.reading import validate
 
 
 def device(name: str):
-    return resolve(catalogue.hardware(name))
+    return under_engine(resolve(catalogue.hardware(name)), catalogue.engine_profile("generic"))
 
 
 H200, MAIA, PCIE = device("h200-sxm"), device("maia-200"), device("l40s")
@@ -39,12 +42,47 @@ def exchange(**changes) -> ExpertExchange:
     return ExpertExchange(**{**fields, **changes})
 
 
-def test_engines_bring_their_own_all_reduce() -> None:
-    assert menu_for("vllm", "NVLink 4 through NVSwitch") is VLLM_HOPPER
-    assert menu_for("vllm", "NVLink 5 through NVSwitch") is VLLM_BLACKWELL
-    assert menu_for("trtllm", "NVLink 5 through NVSwitch") is ANY
-    assert menu_for("vllm", "PCIe 4.0 x16") is NCCL
-    assert H200.served_by("vllm").book.law(LINK).kernels is VLLM_HOPPER
+def menus(engine: str, chip=H200):
+    return under_engine(chip, catalogue.engine_profile(engine)).book.law(LINK).kernels
+
+
+def test_engines_bring_their_own_all_reduces() -> None:
+    hopper, blackwell, ampere = (
+        menus("vllm", device(name)).scale_up for name in ("h200-sxm", "b200", "a100-sxm-80gb")
+    )
+    kernels = [rule.kernel for rule in hopper.own]
+    assert kernels == ["one_shot", "two_shot", "staged", "staged_in_switch"]
+    assert len({hopper.own[0].limits[2], blackwell.own[0].limits[2]}) == 2
+    assert [rule.kernel for rule in ampere.own] == ["one_shot", "two_shot"]
+    assert menus("sglang").scale_up == menus("vllm-v0").scale_up == ampere
+    assert menus("vllm-2023").scale_up == AllReduceMenu(("ring", "in_network"))
+    assert not menus("trtllm").scale_up.own
+    assert menus("vllm", PCIE).scale_up.library == ("ring", "in_network")
+    # Generations without a table of their own have the widest.
+    assert menus("vllm", device("rubin-vr200")).scale_up == ampere
+    assert menus("trtllm-1.0") == menus("trtllm")
+
+
+def test_an_engine_that_names_an_unknown_all_reduce_is_refused() -> None:
+    profile = catalogue.engine_profile("vllm")
+    menu = profile.all_reduce.model_copy(update={"scale_out": AllReduce(library=["rings"])})
+    with pytest.raises(InputError, match="did you mean ring"):
+        under_engine(H200, profile.model_copy(update={"all_reduce": menu}))
+
+
+@pytest.mark.parametrize(
+    ("menus", "problem"),
+    [
+        ({"nvlnk": {"library": ["ring"]}, "other": {"library": ["ring"]}}, "unknown link class"),
+        ({"nvlink": {"library": ["ring"]}}, "under other"),
+        ({"other": {"library": []}}, "at least 1 item"),
+        ({"other": {"library": ["ring"], "own": [{"kernel": "staged"}]}}, "either below or up_to"),
+    ],
+)
+def test_menus_that_are_not_understood_say_why(menus, problem) -> None:
+    content = {"scale_up": menus, "scale_out": {"library": ["ring"]}}
+    with pytest.raises(InputError, match=problem):
+        validate(AllReduces, content, "my-engine.yaml")
 
 
 def test_a_group_beyond_the_domain_pays_for_the_slower_link() -> None:

@@ -159,7 +159,7 @@ def linked() -> list[str]:
     for name in sorted(catalogue.names(catalogue.data_folder("hardware_specs"))):
         levels = resolve(catalogue.hardware(name)).levels
         ways = tuple(
-            (link.technology, link.fabric.kind, link.fabric.in_network_reduction) for link in levels
+            (link.link_class, link.fabric.kind, link.fabric.in_network_reduction) for link in levels
         )
         if ways:
             found.setdefault(ways, name)

@@ -19,8 +19,8 @@ def link(kind=Link, **fields):
 @pytest.mark.parametrize(
     ("kind", "technology", "expected"),
     [
-        (Link, "NVLink 4", "nvlink"),
-        (Link, "nvlink 4 THROUGH nvswitch", "nvlink"),
+        (Link, "NVLink 4", "nvlink.4"),
+        (Link, "nvlink 4 THROUGH nvswitch", "nvlink.4"),
         (Link, "PCIe 5 x16", "pcie"),
         (HostLink, "PCIe 5.0 x16", "pcie"),
         (HostLink, "Infinity Fabric", "chip"),
@@ -49,17 +49,23 @@ def test_a_variant_with_another_technology_has_its_class(tmp_path):
     text = "name: mine\ntitle: Mine\nbase: gaudi-3\nlinks: {scale_up: {technology: NVLink 5}}"
     path.write_text(text, encoding="utf-8")
     assert catalogue.hardware("gaudi-3").links.scale_up.link_class == "ethernet"
-    assert catalogue.hardware(str(path)).links.scale_up.link_class == "nvlink"
+    assert catalogue.hardware(str(path)).links.scale_up.link_class == "nvlink.5"
 
 
 @pytest.mark.parametrize("between", ["link_classes", "host_link_classes"])
 def test_every_class_reads_and_every_listed_technology_has_one(between):
     listed = read_mapping(SPECS / "link_technologies.yaml")[between]
-    assert set(listed) == set(names(SPECS / between))
+    assert {name.split(".")[0] for name in listed} == set(names(SPECS / between))
     for name in listed:
         assert link_class(name, between).constants
     technologies = [t.lower() for group in listed.values() for t in group]
     assert len(set(technologies)) == len(technologies)
+
+
+def test_a_generation_of_links_has_the_constants_of_its_class():
+    assert link_class("nvlink.4", "link_classes") == link_class("nvlink", "link_classes")
+    with pytest.raises(InputError, match="unknown link class"):
+        link_class("nvlink.7", "link_classes")
 
 
 def test_a_memory_is_of_the_class_its_name_begins_with():

@@ -9,7 +9,6 @@ from simulator.roofline.device.links import links_of
 from simulator.roofline.device.power import PowerCalibration, power_calibration
 from simulator.roofline.device.sheet_errors import SheetErrors
 from simulator.roofline.laws.book import LawBook
-from simulator.roofline.laws.collective.choice import menu_for
 from simulator.roofline.laws.collective.constants import LINK, Link
 from simulator.roofline.laws.power.constants import POWER
 from simulator.roofline.laws.rates import Rates
@@ -67,12 +66,6 @@ class Device(Rates):
         """The links to other devices, the nearest first."""
         return self.book.law(LINK).constants.levels
 
-    def served_by(self, engine: str) -> "Device":
-        """The device with the communication kernels that a serving engine brings."""
-        technology = "" if self.scale_up is None else self.scale_up.technology
-        law = replace(self.book.law(LINK), kernels=menu_for(engine, technology))
-        return replace(self, book=self.book.with_law(law))
-
 
 def resolve(hardware: Hardware, engine: str | None = None) -> Device:
     """The device that ``hardware`` describes, with one of its compute engines.
@@ -118,7 +111,7 @@ def class_only(hardware: Hardware, device: Device) -> Device | None:
         return None
     engines = {**hardware.engines, device.engine: part.model_copy(update={"calibration": None})}
     bare = resolve(hardware.model_copy(update={"engines": engines}), device.engine)
-    return replace(bare, name=device.name, book=bare.book.with_law(device.book.law(LINK)))
+    return replace(bare, name=device.name)
 
 
 def _class_of(hardware: Hardware, engine: str) -> str:

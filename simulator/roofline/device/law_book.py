@@ -28,7 +28,7 @@ def law_book(owner: str, of_class: Calibration, own: Calibration | None) -> LawB
     _lay(sections, of_class, f"the class of {owner}", is_own=False)
     if own is not None:
         _lay(sections, own, owner, is_own=True)
-    return LawBook(owner, sections)
+    return LawBook.of(owner, sections)
 
 
 def _lay(

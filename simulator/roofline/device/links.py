@@ -1,4 +1,4 @@
-"""The links of a device, each with its own calibration laid over that of its technology."""
+"""The links of a device, calibrated over their classes, and an engine's all-reduces on them."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,10 @@ from simulator.roofline.laws.collective.constants import (
     Protocol,
 )
 from simulator.roofline.laws.collective.fabric import Fabric, FabricKind
-from simulator.roofline.laws.collective.kernels import ANY, AllReduceMenu
+from simulator.roofline.laws.collective.formula import ALL_REDUCES
+from simulator.roofline.laws.collective.kernels import AllReduceMenu, AllReduces, MessageRule
 from simulator.roofline.laws.law import Law, checked
-from simulator.specs import hardware
+from simulator.specs import engine_profile, hardware
 from simulator.specs.link_class import link_class
 
 _NODE = 8
@@ -25,7 +26,11 @@ _SHARES = "shares"
 """Section of the constants of a link that are of no single protocol."""
 
 
-def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, AllReduceMenu]:
+_RINGS = AllReduceMenu(("ring",))
+"""What any library can do, where no engine is on top."""
+
+
+def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, AllReduces]:
     """The law of messages over the links of ``owner``, which errs by ``residual``.
 
     Raises:
@@ -39,7 +44,7 @@ def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, A
         name=LINK.name,
         constants=found,
         family="",
-        kernels=ANY,
+        kernels=AllReduces(_RINGS, _RINGS),
         residual=residual,
         origin="class default",
         is_calibrated=False,
@@ -82,7 +87,7 @@ def _link(owner: str, place: str, link: hardware.Link | None, domain: int) -> Li
                     remedy=nearest(part, constants),
                 )
             constants[part] |= {name: float(value) for name, value in values.items()}
-    return Link(fabric, _calibration(constants, owner, field), link.technology)
+    return Link(fabric, _calibration(constants, owner, field), link.link_class)
 
 
 _FABRICS = {
@@ -103,3 +108,36 @@ def _calibration(
         if name != _SHARES
     }
     return checked(LinkCalibration, {**constants[_SHARES], **protocols}, owner, field)
+
+
+def menus_of(profile: engine_profile.EngineProfile, link_class: str) -> AllReduces:
+    """All-reduces of an engine on devices whose nearest link is of ``link_class``.
+
+    Raises:
+        InputError: the profile names an algorithm that is not known.
+    """
+    stated = profile.all_reduce
+    return AllReduces(
+        scale_up=_menu(stated.on(link_class), profile.name),
+        scale_out=_menu(stated.scale_out, profile.name),
+    )
+
+
+def _menu(stated: engine_profile.AllReduce, engine: str) -> AllReduceMenu:
+    for name in (*stated.library, *(rule.kernel for rule in stated.own)):
+        if name not in ALL_REDUCES:
+            raise InputError(
+                f"unknown all-reduce {name!r}",
+                file=engine,
+                field="all_reduce",
+                remedy=nearest(name, ALL_REDUCES),
+            )
+    rules = (
+        MessageRule(
+            kernel=rule.kernel,
+            limits={group: float(size) for group, size in (rule.below or rule.up_to).items()},
+            is_inclusive=bool(rule.up_to),
+        )
+        for rule in stated.own
+    )
+    return AllReduceMenu(tuple(stated.library), tuple(rules))

@@ -13,6 +13,8 @@ _UNKNOWN_RESIDUAL = 0.3
 
 _UNKNOWN_ORIGIN = "class default"
 
+_NONE: Mapping[str, Any] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -38,24 +40,36 @@ class LawBook:
         owner: whose book it is, as messages name it.
         sections: what calibrations say, by name; ``matmul.bf16`` is laid over ``matmul``.
         given: laws whose constants stand elsewhere than in sections, by name: links.
-
-    Raises:
-        InputError: constants or a kernel family are not of their law, or are missing.
+        laws: all of them by name.
     """
 
     owner: str
     sections: Mapping[str, Section]
-    given: Mapping[str, Law[Any, Any]] = field(default_factory=dict)
-    _laws: Mapping[str, Law[Any, Any]] = field(init=False, repr=False)
+    given: Mapping[str, Law[Any, Any]]
+    laws: Mapping[str, Law[Any, Any]] = field(repr=False)
 
-    def __post_init__(self) -> None:
-        laws: dict[str, Law[Any, Any]] = {}
-        for name, section in self.sections.items():
-            if section.constants or section.family:
-                kind = kind_of(name)
-                if kind is not None:
-                    laws[name] = self._built(kind, name)
-        object.__setattr__(self, "_laws", {**laws, **self.given})
+    @staticmethod
+    def of(
+        owner: str,
+        sections: Mapping[str, Section],
+        given: Mapping[str, Law[Any, Any]] = _NONE,
+    ) -> "LawBook":
+        """The book of ``owner``, all of its laws built.
+
+        Raises:
+            InputError: constants or a kernel family are not of their law, or are missing.
+        """
+        kinds = {
+            name: kind_of(name)
+            for name, section in sections.items()
+            if section.constants or section.family
+        }
+        laws = {
+            name: _built(kind, name, owner, sections)
+            for name, kind in kinds.items()
+            if kind is not None
+        }
+        return LawBook(owner, sections, given, {**laws, **given})
 
     def law(
         self, kind: LawKind[ConstantsT, FamilyT], variant: str = ""
@@ -66,15 +80,15 @@ class LawBook:
             InputError: the device has no constants of it.
         """
         for name in widening(kind.named(variant)):
-            if name in self._laws:
-                return cast("Law[ConstantsT, FamilyT]", self._laws[name])
-        return self._built(kind, kind.name)
+            if name in self.laws:
+                return cast("Law[ConstantsT, FamilyT]", self.laws[name])
+        return _built(kind, kind.name, self.owner, self.sections)
 
     def in_benchmark(
         self, kind: LawKind[ConstantsT, FamilyT], variant: str = ""
     ) -> Law[ConstantsT, FamilyT]:
         """The law as kernel benchmarks show it, which run cool and launch by themselves."""
-        found = self._laws.get(BENCHMARK + kind.named(variant))
+        found = self.laws.get(BENCHMARK + kind.named(variant))
         if found is None:
             return self.law(kind, variant)
         return cast("Law[ConstantsT, FamilyT]", found)
@@ -102,14 +116,13 @@ class LawBook:
 
     def residual(self, name: str) -> float:
         """Relative error of law or group ``name``; what nobody measured has its class's."""
-        found = (section.residual for section in self._widened(name))
-        return next((r for r in found if r is not None), _UNKNOWN_RESIDUAL)
+        return _residual(_widened(name, self.sections))
 
     def is_calibrated(self, name: str) -> bool:
         """Whether law ``name``, or one that it is laid over, was measured on this very device."""
         if name in self.given:
             return self.given[name].is_calibrated
-        return any(section.is_own for section in self._widened(name))
+        return any(section.is_own for section in _widened(name, self.sections))
 
     @property
     def prompts_residual(self) -> float:
@@ -121,63 +134,75 @@ class LawBook:
         """What the constants of law ``name`` were measured with."""
         if name in self.given:
             return self.given[name].origin
-        found = (section.origin for section in self._widened(name))
-        return next((o for o in found if o is not None), _UNKNOWN_ORIGIN)
+        return _origin(_widened(name, self.sections))
 
-    def with_constants(self, changed: Mapping[str, Mapping[str, float]]) -> "LawBook":
-        """The book with the constants of some sections replaced by others."""
+    def changed(
+        self,
+        constants: Mapping[str, Mapping[str, float]] = _NONE,
+        families: Mapping[str, str] = _NONE,
+    ) -> "LawBook":
+        """The book with the constants, or the kernel families, of some sections replaced."""
         sections = dict(self.sections)
-        for name, constants in changed.items():
-            sections[name] = replace(sections.get(name, Section()), constants=constants)
-        return replace(self, sections=sections)
-
-    def with_families(self, families: Mapping[str, str]) -> "LawBook":
-        """The book with kernel families that an engine brings, by law."""
-        sections = dict(self.sections)
+        for name, values in constants.items():
+            sections[name] = replace(sections.get(name, Section()), constants=values)
         for name, family in families.items():
             sections[name] = replace(sections.get(name, Section()), family=family)
-        return replace(self, sections=sections)
+        return LawBook.of(self.owner, sections, self.given)
 
     def with_law(self, law: Law[Any, Any]) -> "LawBook":
         """The book with a law whose constants stand elsewhere."""
-        return replace(self, given={**self.given, law.name: law})
+        named = {law.name: law}
+        return replace(self, given={**self.given, **named}, laws={**self.laws, **named})
 
-    def _built(self, kind: LawKind[ConstantsT, FamilyT], name: str) -> Law[ConstantsT, FamilyT]:
-        constants: dict[str, float] = {}
-        bounds: dict[str, tuple[float, float]] = {}
-        family, is_own = "", False
-        for section in reversed(list(self._widened(name))):
-            constants |= section.constants
-            bounds = {n: b for n, b in bounds.items() if n not in section.constants}
-            bounds |= section.bounds
-            family = section.family or family
-            is_own = is_own or section.is_own
-        return Law(
-            name=name,
-            constants=checked(
-                kind.constants, constants, self.owner, f"calibration.constants.{name}"
-            ),
-            family=family,
-            kernels=self._kernels(kind, name, family),
-            residual=self.residual(name),
-            origin=self.origin(name),
-            is_calibrated=is_own,
-            bounds=bounds,
-        )
 
-    def _kernels(self, kind: LawKind[Any, FamilyT], name: str, family: str) -> FamilyT:
-        """The kernel family called ``family``; a law whose kernels are all alike has None."""
-        if not kind.families:
-            return cast(FamilyT, None)
-        if family in kind.families:
-            return kind.families[family]
-        problem = f"unknown kernel family {family!r}" if family else "no kernel family"
-        raise InputError(
-            problem,
-            file=self.owner,
-            field=f"calibration.kernels.{name}",
-            remedy=nearest(family, kind.families),
-        )
+def _built(
+    kind: LawKind[ConstantsT, FamilyT], name: str, owner: str, sections: Mapping[str, Section]
+) -> Law[ConstantsT, FamilyT]:
+    constants: dict[str, float] = {}
+    bounds: dict[str, tuple[float, float]] = {}
+    family, is_own = "", False
+    found = _widened(name, sections)
+    for section in reversed(found):
+        constants |= section.constants
+        bounds = {n: b for n, b in bounds.items() if n not in section.constants}
+        bounds |= section.bounds
+        family = section.family or family
+        is_own = is_own or section.is_own
+    return Law(
+        name=name,
+        constants=checked(kind.constants, constants, owner, f"calibration.constants.{name}"),
+        family=family,
+        kernels=_kernels(kind, name, family, owner),
+        residual=_residual(found),
+        origin=_origin(found),
+        is_calibrated=is_own,
+        bounds=bounds,
+    )
 
-    def _widened(self, name: str) -> "list[Section]":
-        return [self.sections[n] for n in widening(name) if n in self.sections]
+
+def _kernels(kind: LawKind[Any, FamilyT], name: str, family: str, owner: str) -> FamilyT:
+    """The kernel family called ``family``; a law whose kernels are all alike has None."""
+    if not kind.families:
+        return cast(FamilyT, None)
+    if family in kind.families:
+        return kind.families[family]
+    raise InputError(
+        f"unknown kernel family {family!r}" if family else "no kernel family",
+        file=owner,
+        field=f"calibration.kernels.{name}",
+        remedy=nearest(family, kind.families),
+    )
+
+
+def _widened(name: str, sections: Mapping[str, Section]) -> list[Section]:
+    return [sections[wider] for wider in widening(name) if wider in sections]
+
+
+def _residual(found: list[Section]) -> float:
+    stated = (section.residual for section in found)
+    return next((r for r in stated if r is not None), _UNKNOWN_RESIDUAL)
+
+
+def _origin(found: list[Section]) -> str:
+    stated = (section.origin for section in found)
+    return next((o for o in stated if o is not None), _UNKNOWN_ORIGIN)

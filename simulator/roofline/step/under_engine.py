@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from simulator.roofline.device.device import Device
+from simulator.roofline.device.links import menus_of
+from simulator.roofline.laws.collective.constants import LINK
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import DeviceClass
 from simulator.specs.quantity import Quantity
@@ -15,7 +17,7 @@ _SHARED = ("matmul", "experts", "attention")
 
 
 def under_engine(device: Device, profile: EngineProfile) -> Device:
-    """``device`` with the shares of its calibrated rates that the engine's kernels reach.
+    """``device`` with the engine's kernels, and the shares of its calibrated rates they reach.
 
     A device's calibration tells what the best known kernels reach; an engine with kernels of
     its own reaches a share of that, which differs by class of device and not by device.
@@ -26,8 +28,11 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     limit = profile.bandwidth_limit
     most = 1.0 if limit is None else min(1.0, float(limit) / device.bandwidth_bytes_per_s)
     shares = {str(law): float(share) for law, share in profile.start_share.items()}
+    near = device.scale_up
+    menus = menus_of(profile, "" if near is None else near.link_class)
+    book = device.book.with_law(replace(device.book.law(LINK), kernels=menus))
     if compute == memory == most == 1.0 and not families and not shares:
-        return device
+        return replace(device, book=book)
     constants = {
         law: _scaled(found, compute, memory, most) if law.split(".")[0] in _SHARED else found
         for law, found in device.book.constants.items()
@@ -35,8 +40,7 @@ def under_engine(device: Device, profile: EngineProfile) -> Device:
     constants = {
         law: _started(found, shares.get(law.split(".")[0], 1.0)) for law, found in constants.items()
     }
-    book = device.book.with_constants(constants).with_families(families)
-    return replace(device, book=book)
+    return replace(device, book=book.changed(constants, families))
 
 
 def share_of(

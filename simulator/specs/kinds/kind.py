@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
-from simulator.errors import nearest
+from simulator.errors import InputError, nearest
 from simulator.extensions import extension, extension_names
 from simulator.specs.precision import CacheFormat
 from simulator.specs.quantity import Spec
@@ -47,11 +47,20 @@ class Kind(Spec):
         Raises:
             InputError: what an installed package calls so cannot be used.
         """
-        known = cls.kinds()
-        if kind not in known and extension("roofsim.kinds", kind, type) is not None:
-            # Importing the package has defined the class.
-            known = cls.kinds()
-        return known.get(kind)
+        found = cls.kinds().get(kind)
+        added = None if found else extension("roofsim.kinds", kind, type)
+        if added is None:
+            return found
+        # Importing the package has defined the class.
+        found = cls.kinds().get(kind)
+        if found is None:
+            raise InputError(
+                f"the class {added.__name__} that a package adds as {kind!r} is no {cls.role} "
+                "of that kind",
+                field="roofsim.kinds",
+                remedy="name it as the kind of a class that derives from AttentionBlock",
+            )
+        return found
 
     @classmethod
     def schema_of(cls, content: object) -> type[Spec]:

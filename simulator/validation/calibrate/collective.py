@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
 from simulator.roofline.laws.collective.fabric import Fabric, FloatArray
 from simulator.roofline.laws.collective.formula import all_to_all_s
-from simulator.roofline.laws.collective.kernels import NCCL, AllReduceMenu
+from simulator.roofline.laws.collective.kernels import AllReduceMenu
 from simulator.roofline.laws.collective.menu import all_gather_s, all_reduce_s, reduce_scatter_s
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet, release_of
@@ -36,6 +36,10 @@ COLLECTIVES: Mapping[str, str] = {
 """What the tables' operators are called in print."""
 
 _LIBRARY, _CUSTOM = "nccl_perf", "custom_allreduce_perf"
+
+_IN_SWITCH = "in_network"
+_STAGED = frozenset({"staged", "staged_in_switch"})
+"""All-reduces that share the protocol of the registered buffer."""
 
 START = LinkCalibration(
     ring_short=Protocol(5e-6, 1e-6, 0.3),
@@ -113,8 +117,8 @@ def read_rows(tables: Sequence[Path], device: str) -> list[CollectiveRow]:
     ]
 
 
-def predict_rows_s(rows: list[CollectiveRow], link: Link, custom_menu: AllReduceMenu) -> FloatArray:
-    """Seconds of every row; custom all-reduces by ``custom_menu``, the rest by the library."""
+def predict_rows_s(rows: list[CollectiveRow], link: Link, menu: AllReduceMenu) -> FloatArray:
+    """Seconds of every row; custom all-reduces by ``menu``, the rest by its library alone."""
     names = np.array([r.operator for r in rows])
     message = np.array([r.message_bytes for r in rows])
     devices = np.array([r.devices for r in rows], dtype=np.float64)
@@ -124,19 +128,21 @@ def predict_rows_s(rows: list[CollectiveRow], link: Link, custom_menu: AllReduce
         "all_gather": lambda m: all_gather_s(message[m], devices[m], link),
         "reduce_scatter": lambda m: reduce_scatter_s(message[m], devices[m], link),
         "alltoall": lambda m: all_to_all_s(message[m], devices[m], link),
-        CUSTOM_ALL_REDUCE: lambda m: all_reduce_s(message[m], devices[m], link, custom_menu),
+        CUSTOM_ALL_REDUCE: lambda m: all_reduce_s(message[m], devices[m], link, menu),
     }
     for name, law in laws.items():
         mask = names == name
         seconds[mask] = law(mask)
-    for in_network in (False, True):
-        mask = (names == "all_reduce") & (summable == in_network)
-        seconds[mask] = all_reduce_s(message[mask], devices[mask], link, NCCL, in_network)
+    # A switch adds floats only.
+    beside_switch = tuple(name for name in menu.library if name != _IN_SWITCH)
+    for is_summable, library in ((True, menu.library), (False, beside_switch)):
+        mask = (names == "all_reduce") & (summable == is_summable)
+        seconds[mask] = all_reduce_s(message[mask], devices[mask], link, AllReduceMenu(library))
     return seconds
 
 
 def calibrate_link(
-    rows: Iterable[CollectiveRow], fabric: Fabric, custom_menu: AllReduceMenu
+    rows: Iterable[CollectiveRow], fabric: Fabric, menu: AllReduceMenu
 ) -> CollectiveFit:
     """Fit the rings and the switch, then the all-to-all, then the engine's kernels."""
     fitted = [r for r in rows if not r.scored]
@@ -144,8 +150,8 @@ def calibrate_link(
     ring_names = ["ring_short", "ring_long", "ring_own_shard_fraction"]
     custom_names = ["one_shot", "two_shot"]
     if fabric.in_network_reduction:
-        ring_names.append("in_network")
-    if custom_menu.custom is not None and custom_menu.custom.staged_up_to_bytes:
+        ring_names.append(_IN_SWITCH)
+    if any(rule.kernel in _STAGED for rule in menu.own):
         custom_names.append("staged")
     exchange_names = ["exchange_short", "exchange_long", "exchange_own_shard_fraction"]
     calibration, errors = START, dict[str, float]()
@@ -156,7 +162,7 @@ def calibrate_link(
     ):
         chosen = [r for r in fitted if r.operator in operators]
         if chosen:
-            calibration, found = _fit(chosen, fabric, custom_menu, calibration, names)
+            calibration, found = _fit(chosen, fabric, menu, calibration, names)
             errors.update(found.standard_errors)
     return CollectiveFit(calibration, errors, len(fitted))
 

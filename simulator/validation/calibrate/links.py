@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.roofline.laws.collective.constants import LINK, Link, LinkCalibration, Protocol
+from simulator.roofline.device.links import menus_of
+from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
 from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.specs.calibration import Calibration
+from simulator.specs.catalogue import engine_profile
 from simulator.validation.calibrate.collective import (
     COLLECTIVES,
     CollectiveFit,
@@ -34,19 +36,18 @@ def fit_links(data: Sequence[Path], target: Target) -> Fitted:
         InputError: the device has no such link, or ``data`` holds no such tables.
     """
     tables = measured_files(data, is_collective_table, "nccl_perf or custom_allreduce_perf")
-    served = target.device.served_by("vllm")
-    known = served.scale_up
+    known = target.device.scale_up
     if known is None:
         raise InputError(
             f"{target.hardware.name} has no link to its peers",
             field="links.scale_up",
             remedy="describe the link in the device's own file first",
         )
-    menu = served.book.law(LINK).kernels
+    menu = menus_of(engine_profile("vllm"), known.link_class).scale_up
     rows = read_rows(tables, system_of(tables[0], target.hardware.name))
     fit = calibrate_link(rows, known.fabric, menu)
     kept = [row for row in rows if row.scored]
-    new = Link(known.fabric, fit.calibration, known.technology)
+    new = Link(known.fabric, fit.calibration, known.link_class)
     old_s, new_s = (predict_rows_s(kept, link, menu) for link in (known, new))
     measured_s = np.array([row.seconds for row in kept])
     sigma = robust_sigma(np.log(new_s / measured_s))

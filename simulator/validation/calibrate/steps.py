@@ -192,7 +192,7 @@ def with_rates(device: Device, rates: Mapping[str, float]) -> Device:
         if changed.get("burst_fraction", 1.0) < changed.get("peak_fraction", 0.0):
             changed["burst_fraction"] = changed["peak_fraction"]
         constants[law] = changed
-    return replace(device, book=device.book.with_constants(constants))
+    return replace(device, book=device.book.changed(constants))
 
 
 def rates_of(device: Device) -> dict[str, float]:

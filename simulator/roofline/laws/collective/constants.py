@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import inf
 
 from simulator.roofline.laws.collective.fabric import Fabric
-from simulator.roofline.laws.collective.kernels import AllReduceMenu
+from simulator.roofline.laws.collective.kernels import AllReduces
 from simulator.roofline.laws.law import LawKind
 
 
@@ -51,12 +51,12 @@ class LinkCalibration:
 class Link:
     """A fabric with the calibration that holds on it; the argument of every law.
 
-    ``technology`` is what people call it; engines choose kernels by it.
+    Engines choose kernels by its ``link_class``.
     """
 
     fabric: Fabric
     calibration: LinkCalibration
-    technology: str = ""
+    link_class: str = ""
 
 
 _PERFECT = LinkCalibration(
@@ -90,5 +90,5 @@ class Links:
         return tuple(link for link in (self.scale_up, self.scale_out) if link is not None)
 
 
-LINK: LawKind[Links, AllReduceMenu] = LawKind("link", Links)
+LINK: LawKind[Links, AllReduces] = LawKind("link", Links)
 """Messages between devices; its kernels are the all-reduces that the engine on top has."""

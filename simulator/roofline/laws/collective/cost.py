@@ -9,7 +9,6 @@ from simulator.graph.operator import Collective, ExpertExchange
 from simulator.graph.routing import busiest_rank_imbalance, selection
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.book import LawBook
-from simulator.roofline.laws.collective.choice import crossings, spanned
 from simulator.roofline.laws.collective.constants import LINK, Link, Links, at_data_sheet
 from simulator.roofline.laws.collective.experts import ExchangeMode, expert_exchange_s
 from simulator.roofline.laws.collective.formula import send_receive_s
@@ -19,7 +18,9 @@ from simulator.roofline.laws.collective.hierarchy import (
     hierarchical_all_to_all_s,
     hierarchical_reduce_scatter_s,
 )
-from simulator.roofline.laws.collective.kernels import ANY, AllReduceMenu
+from simulator.roofline.laws.collective.kernels import AllReduces
+from simulator.roofline.laws.collective.menu import FASTEST
+from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.dispatch import cost
 from simulator.roofline.laws.load import FloatArray, Load, load
 from simulator.roofline.laws.rates import Rates
@@ -37,12 +38,12 @@ def _collective(op: Collective, shape: StepShape, rates: Rates, book: LawBook) -
     if op.kind == "all_reduce":
         wire = 2 * wire
 
-    def seconds(levels: Sequence[Link], menu: AllReduceMenu) -> FloatArray:
+    def seconds(levels: Sequence[Link], menus: AllReduces) -> FloatArray:
         if op.kind == "all_reduce":
-            return hierarchical_all_reduce_s(message, op.group, levels, menu)
+            return hierarchical_all_reduce_s(message, op.group, levels, menus)
         return _LAWS[op.kind](message, op.group, levels)
 
-    time_s, roof_s = seconds(levels, law.kernels), seconds(_roof(levels), ANY)
+    time_s, roof_s = seconds(levels, law.kernels), seconds(_roof(levels), FASTEST)
     return [_load(rows, time_s, wire, roof_s).times(op.count)]
 
 

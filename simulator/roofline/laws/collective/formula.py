@@ -13,13 +13,27 @@ and bytes on the wire are those of Thakur, Rabenseifner and Gropp, "Optimization
 Communication Operations in MPICH" (2005), unless said otherwise.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.roofline.laws.collective.constants import Link, Protocol
 from simulator.roofline.laws.collective.fabric import FloatArray, Geometry, geometry
 
+AllReduceLaw = Callable[[ArrayLike, ArrayLike, Link], FloatArray]
 
+ALL_REDUCES: dict[str, AllReduceLaw] = {}
+"""Every algorithm of an all-reduce, by what stands before ``_all_reduce_s`` in its name."""
+
+
+def all_reduce_law(law: AllReduceLaw) -> AllReduceLaw:
+    """Make an algorithm known to the menus of engines."""
+    ALL_REDUCES[law.__name__.removesuffix("_all_reduce_s")] = law
+    return law
+
+
+@all_reduce_law
 def ring_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
     """Ring all-reduce: 2 (n-1) steps, 2 (n-1)/n of the tensor over the wire."""
     return _ring_s(message_bytes, devices, link, phases=2)
@@ -30,11 +44,7 @@ def ring_all_gather_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) 
     return _ring_s(message_bytes, devices, link, phases=1)
 
 
-def ring_reduce_scatter_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
-    """Ring reduce-scatter: the all-gather backwards, with the same steps and bytes."""
-    return _ring_s(message_bytes, devices, link, phases=1)
-
-
+@all_reduce_law
 def tree_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
     """Double binary tree all-reduce: 2 log2(n) steps, the tensor up and down once.
 
@@ -57,6 +67,7 @@ def recursive_halving_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link
     return _of_group(n, _short_or_long_s(link, np.ceil(np.log2(n)), wire_s) + own_s)
 
 
+@all_reduce_law
 def one_shot_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
     """Every rank reads the whole tensor of all n-1 peers and adds them up itself."""
     message, n = _arguments(message_bytes, devices)
@@ -65,6 +76,7 @@ def one_shot_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Li
     return _of_group(n, _direct_s(link.calibration.one_shot, link, n, shape, 1, wire_s))
 
 
+@all_reduce_law
 def two_shot_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
     """Every rank reduces its shard of all peers' tensors, then reads the others' results."""
     message, n = _arguments(message_bytes, devices)
@@ -73,23 +85,38 @@ def two_shot_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Li
     return _of_group(n, _direct_s(link.calibration.two_shot, link, n, shape, 2, wire_s))
 
 
-def staged_all_reduce_s(
-    message_bytes: ArrayLike, devices: ArrayLike, link: Link, in_switch: ArrayLike = False
-) -> FloatArray:
-    """Two-shot all-reduce in a registered buffer that the tensor is copied into and out of.
+@all_reduce_law
+def staged_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
+    """Two-shot all-reduce in a registered buffer that the tensor is copied into and out of."""
+    n = np.asarray(devices, dtype=np.float64)
+    return _staged_s(message_bytes, devices, link, 2 * (n - 1) / n)
 
-    With ``in_switch`` the switch adds the shards and multicasts the result, so that a rank
-    sends 1 + 1/n of the tensor instead of 2 (n-1)/n.
+
+@all_reduce_law
+def staged_in_switch_all_reduce_s(
+    message_bytes: ArrayLike, devices: ArrayLike, link: Link
+) -> FloatArray:
+    """The same where a switch that can adds the shards and multicasts the result.
+
+    A rank then sends 1 + 1/n of the tensor instead of 2 (n-1)/n.
     """
+    if not link.fabric.in_network_reduction:
+        return staged_all_reduce_s(message_bytes, devices, link)
+    return _staged_s(message_bytes, devices, link, 1 + 1 / np.asarray(devices, np.float64))
+
+
+def _staged_s(
+    message_bytes: ArrayLike, devices: ArrayLike, link: Link, share: FloatArray
+) -> FloatArray:
     message, n = _arguments(message_bytes, devices)
     shape = geometry(link.fabric, n)
-    share = np.where(np.asarray(in_switch), 1 + 1 / n, 2 * (n - 1) / n)
     wire_s = message * share / shape.ring_bandwidth_bytes_per_s
     copy_s = _own_shard_s(message, link, link.calibration.staging_fraction)
     direct_s = _direct_s(link.calibration.staged, link, n, shape, 2, wire_s)
     return _of_group(n, direct_s + copy_s)
 
 
+@all_reduce_law
 def in_network_all_reduce_s(message_bytes: ArrayLike, devices: ArrayLike, link: Link) -> FloatArray:
     """All-reduce inside the switch (NVLS, SHARP); infinite where the fabric cannot.
 

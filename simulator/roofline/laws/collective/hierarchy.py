@@ -14,25 +14,23 @@ from simulator.roofline.laws.collective import formula as laws
 from simulator.roofline.laws.collective import menu
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.fabric import FloatArray
-from simulator.roofline.laws.collective.kernels import NCCL, SCALE_OUT, AllReduceMenu
+from simulator.roofline.laws.collective.kernels import AllReduces
 
 
 def hierarchical_all_reduce_s(
-    message_bytes: ArrayLike,
-    devices: ArrayLike,
-    levels: Sequence[Link],
-    inner_menu: AllReduceMenu = NCCL,
+    message_bytes: ArrayLike, devices: ArrayLike, levels: Sequence[Link], menus: AllReduces
 ) -> FloatArray:
     """Reduce-scatter inside, all-reduce of the shards between, all-gather inside.
 
-    Groups within one innermost domain take the flat all-reduce of ``inner_menu``. Raises
-    ValueError when the levels together hold fewer devices than a group.
+    Groups within one innermost domain take the flat all-reduce of its menu. Raises ValueError
+    when the levels together hold fewer devices than a group.
     """
     message, inner, outer = _split(message_bytes, devices, levels)
-    flat_s = menu.all_reduce_s(message, inner, levels[0], inner_menu)
+    flat_s = menu.all_reduce_s(message, inner, levels[0], menus.scale_up)
     if np.all(outer == 1):
         return flat_s
-    between_s = hierarchical_all_reduce_s(message / inner, outer, levels[1:], SCALE_OUT)
+    between = AllReduces(menus.scale_out, menus.scale_out)
+    between_s = hierarchical_all_reduce_s(message / inner, outer, levels[1:], between)
     inside_s = menu.reduce_scatter_s(message, inner, levels[0])
     inside_s = inside_s + menu.all_gather_s(message, inner, levels[0])
     return np.where(outer > 1, inside_s + between_s, flat_s)
