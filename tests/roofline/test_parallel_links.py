@@ -16,7 +16,7 @@ from simulator.roofline.laws.collective.constants import LINK, Links
 from simulator.roofline.laws.collective.kernels import AllReduceMenu
 from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.costing import cost
-from simulator.roofline.step.under_engine import under_engine
+from simulator.roofline.device.under_engine import under_engine
 from simulator.specs import catalogue
 from simulator.specs.engine_profile import AllReduce, AllReduces
 from simulator.specs.reading import validate

@@ -31,7 +31,7 @@ from simulator.roofline.step.ranks import (
     placed,
     rank_step,
 )
-from simulator.roofline.step.under_engine import share_of, under_engine
+from simulator.roofline.device.under_engine import share_of, under_engine
 from simulator.specs.engine_profile import EngineProfile
 
 if TYPE_CHECKING:
