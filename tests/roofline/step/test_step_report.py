@@ -12,6 +12,7 @@ from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
+from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.step.ranks import rank_step
@@ -68,7 +69,7 @@ shapes = st.one_of(
 def step_model(hardware, name, layout=LAYOUTS[0], off=None, engine="generic") -> StepModel:
     spec, profile = catalogue.hardware(hardware), catalogue.engine_profile(engine)
     graph = build(catalogue.model(name), layout)
-    left = offload(graph, spec, resolve(spec).served_by(engine), off and Offload(**off))
+    left = offload(graph, spec, resolve(spec), off and Offload(**off))
     return StepModel(left.graph, left.device, profile, left.plan)
 
 
@@ -178,7 +179,8 @@ def test_no_message_is_faster_than_its_links(hardware):
         *(Layout(tp=2, dp=n // 2, ep=n) for n in (4, 16)),
     )
     for engine, layout in product(("generic", "vllm", "sglang"), layouts):
-        device = resolve(catalogue.hardware(hardware)).served_by(engine)
+        profile = catalogue.engine_profile(engine)
+        device = under_engine(resolve(catalogue.hardware(hardware)), profile)
         try:
             graph = build(catalogue.model("qwen3-235b-a22b"), layout)
             loads = [
