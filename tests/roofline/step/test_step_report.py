@@ -19,7 +19,6 @@ from simulator.roofline.step.ranks import rank_step
 from simulator.roofline.step.report import report
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
-from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue
 from simulator.specs.offload import Offload
 
