@@ -8,6 +8,9 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check"]
 
+MEASURED = Path("../shared/data")
+"""Measured data beside the checkout; it is no part of the project."""
+
 SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
 PAGES = {
     "simulator.planning.catalogue_page": "docs/catalogue.md",
@@ -29,11 +32,12 @@ def format(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, lint, types, and the rule that imports go only downward."""
+    """Format, lint, types, the rule that imports go only downward, and code that nothing uses."""
     run(session, "ruff", "format", "--check", *SOURCES)
     run(session, "ruff", "check", *SOURCES)
     run(session, "mypy")
     run(session, "lint-imports")
+    run(session, "vulture")
 
 
 @nox.session
@@ -45,10 +49,15 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the pages of the documentation that come from the catalogue and from tables."""
+    """Write what the documentation says of catalogue, tables and accuracy, which takes minutes."""
     for module, page in PAGES.items():
         text = session.run(sys.executable, "-m", module, silent=True, external=True)
         Path(page).write_text(str(text), encoding="utf-8")
+    measured = ("--data", str(MEASURED)) if MEASURED.is_dir() else ()
+    if not measured:
+        session.warn(f"accuracy stays as it was last measured: there is no {MEASURED}")
+    module = "simulator.validation.accuracy_page"
+    session.run(sys.executable, "-m", module, *measured, external=True)
 
 
 @nox.session

@@ -14,9 +14,8 @@ def calibrate(
         list[str],
         typer.Argument(
             metavar="[SECTION] DATA...",
-            help="The section to fit: kernels (also where none is named, from tables of kernels), "
-            "links (tables of collectives) or engine (steps of whole models); then files of "
-            "measurements, or folders that hold them.",
+            help="The section to fit (kernels, power, links, host or engine; kernels where none is "
+            "named), then files of measurements, or folders that hold them.",
         ),
     ],
     device: Annotated[

@@ -25,12 +25,14 @@ def predict(
         Path | None, typer.Option("--out", "-o", help="CSV for the answers of --cases.")
     ] = None,
     operators: Annotated[
-        bool, typer.Option("--operators", help="Show every operator of the step.")
+        bool, typer.Option("--operators", help="Show where the time of the step goes.")
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Predict a decode step, a prefill, or a serving point, without a scenario file."""
     if cases is not None:
+        if operators:
+            raise InputError("goes with one step", file="--operators", remedy="leave it out")
         _predict_cases(asked, cases, keep or [], out, as_json)
         return
     for flag, value in (("--keep", keep), ("--out", out)):
@@ -45,14 +47,16 @@ def predict(
 
     scenario = asked.point()
     found = answer(scenario)
+    rows = operators_of(scenario) if operators else []
     if as_json:
-        opt.print_json(found.to_dict())
+        explained = {"operators": [row.to_dict() for row in rows]} if operators else {}
+        opt.print_json(found.to_dict() | explained)
         return
     from simulator.cli.show import show_operators, show_prediction
 
     show_prediction(found)
     if operators:
-        show_operators(operators_of(scenario))
+        show_operators(rows)
 
 
 def _predict_cases(

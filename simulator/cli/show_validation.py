@@ -1,5 +1,6 @@
 """Printing errors of predictions for people."""
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -57,7 +58,8 @@ def show_fit(found: Calibrated) -> None:
     for new in found.after:
         old = before.get((new.phase, new.quantity))
         mean, median = (None, None) if old is None else (old.mean_error, old.median_error)
-        errors = (mean, new.mean_error, median, new.median_error, new.coverage)
+        coverage = None if math.isnan(new.coverage) else new.coverage
+        errors = (mean, new.mean_error, median, new.median_error, coverage)
         rows.append((new.phase, new.quantity, new.rows, *map(percent, errors)))
     screen.print(table(columns, rows))
     for row, reason in found.refused[:_MOST_REFUSED]:

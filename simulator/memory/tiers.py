@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simulator.errors import InputError
+from simulator.specs.calibration import Calibration
 from simulator.specs.hardware import Hardware, Link, MemoryTier
 from simulator.specs.memory_class import memory_class
 from simulator.specs.offload import Offload
@@ -45,12 +46,16 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class SharedLink:
-    """A link that weights, cache and tables share, in one direction; ``used`` is others' part."""
+    """A link that weights, cache and tables share, in one direction; ``used`` is others' part.
+
+    ``calibration`` is what was measured on this very link, if anybody did.
+    """
 
     name: str
     link_class: str
     bandwidth_bytes_per_s: float
     used_bytes_per_s: float = 0.0
+    calibration: Calibration | None = None
 
     @property
     def left_bytes_per_s(self) -> float:
@@ -185,7 +190,7 @@ def _tier(name: str, memory: MemoryTier, path: tuple[str, ...]) -> Tier:
 
 
 def _link(link: Link, used: float) -> SharedLink:
-    return SharedLink("host", link.link_class, float(link.bandwidth), used)
+    return SharedLink("host", link.link_class, float(link.bandwidth), used, link.calibration)
 
 
 def shared_bandwidth_bytes_per_s(system: MemorySystem, background_bytes_per_s: float) -> float:

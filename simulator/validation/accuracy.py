@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.specs import catalogue
@@ -24,6 +24,10 @@ _LABORATORY = {
     "vllm_qwen3_30b_a3b_bf16.json": "Qwen3 30B-A3B bf16",
 }
 """Engine steps of one H200; overheads were fitted to the first alone."""
+
+
+FITTED_TO_KERNELS = ("a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200")
+"""Devices to whose kernel tables constants were fitted; others show how far defaults carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def measure(data: Path, progress: Progress | None = None) -> tuple[Entry, ...]:
         *_cells("kernels", _pivot(long_kernels, "phase", "hardware")),
         *_cells("systems", {what: {"": found} for what, found in systems.items()}),
         *(_entry("systems", what, "", group) for what, group in stripped.items()),
+        *_cells("served", _pivot(_under_load(served.samples), "model", "quantity")),
         *_cells("devices", _pivot(small.samples, "hardware", "phase")),
     )
 
@@ -118,7 +123,11 @@ def _summary(
         return [sample for kinds in steps.values() for sample in kinds.get(kind, ())]
 
     def of_kernels(*words: str) -> list[Sample]:
-        return [s for s in kernels if any(word in s.phase for word in words)]
+        return [
+            sample
+            for sample in kernels
+            if sample.hardware in FITTED_TO_KERNELS and any(word in sample.phase for word in words)
+        ]
 
     machines = "on A100, H100, H200 and B200"
     return {
@@ -150,6 +159,10 @@ def _served(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
         what = f"{_UNDER_LOAD[sample.quantity]} under load (InferenceX), {kind}"
         found.setdefault(what, []).append(sample)
     return dict(sorted(found.items()))
+
+
+def _under_load(samples: Iterable[Sample]) -> list[Sample]:
+    return [replace(sample, quantity=_UNDER_LOAD[sample.quantity]) for sample in samples]
 
 
 def _has_experts(model: str) -> bool:

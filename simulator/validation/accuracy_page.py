@@ -47,14 +47,14 @@ def _pivoted(entries: Sequence[Entry]) -> str:
     """Mean errors, what was measured downwards and the columns side by side."""
     columns = list(dict.fromkeys(entry.column for entry in entries))
     cells = {(entry.what, entry.column): percent(entry.mean, 2) for entry in entries}
-    lines = ["| mean error | " + " | ".join(columns) + " |", "|---" + "|--:" * len(columns) + "|"]
+    lines = ["| | " + " | ".join(columns) + " |", "|---" + "|--:" * len(columns) + "|"]
     for what in dict.fromkeys(entry.what for entry in entries):
         row = " | ".join(cells.get((what, column), "–") for column in columns)
         lines.append(f"| {what} | {row} |")
     return "\n".join(lines)
 
 
-_SECTION = re.compile(r"(<!-- accuracy: ([a-z-]+) -->\n).*?(\n<!-- accuracy: end -->)", re.DOTALL)
+_SECTION = re.compile(r"(<!-- accuracy: (\w+) -->\n).*?(<!-- accuracy: end -->)", re.DOTALL)
 
 
 def with_sections(text: str, tables: Mapping[str, str]) -> str:
@@ -67,7 +67,7 @@ def with_sections(text: str, tables: Mapping[str, str]) -> str:
     def replaced(found: re.Match[str]) -> str:
         if found[2] not in tables:
             raise InputError(f"no table is called {found[2]!r}", remedy=nearest(found[2], tables))
-        return f"{found[1]}{tables[found[2]]}{found[3]}"
+        return f"{found[1]}{tables[found[2]]}\n{found[3]}"
 
     return _SECTION.sub(replaced, text)
 

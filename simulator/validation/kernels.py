@@ -45,9 +45,16 @@ from simulator.validation.calibrate.matmul import (
     DeviceFacts,
     FloatArray,
     MatmulSetup,
+    datatypes_in,
     fit_matmul,
     predict_rows,
     read_gemm_table,
+)
+from simulator.validation.modules import (
+    MODULES,
+    RECURRENCES,
+    module_samples,
+    recurrence_samples,
 )
 from simulator.validation.score import Sample
 from simulator.validation.systems import SYSTEMS, system_of
@@ -75,7 +82,15 @@ def kernel_samples(path: Path, hardware: str | None = None) -> Iterator[Sample]:
             field="device",
             remedy=f"name it, or put the table under one of {', '.join(SYSTEMS)}",
         )
-    device = resolve(catalogue.hardware(name))
+    return table_samples(path, resolve(catalogue.hardware(name)), system or name)
+
+
+def table_samples(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    """The same with the constants of ``device``; ``system`` tells the rows from another's.
+
+    Raises:
+        InputError: a table that is not understood.
+    """
     for prefix, samples in _READERS.items():
         if path.name.startswith(prefix):
             return samples(path, device, system)
@@ -98,13 +113,12 @@ def _sheet(device: Device, datatype: str) -> float:
 
 
 def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
+    present = datatypes_in(path)
     for precision, datatype in _GEMM_DATATYPES.items():
-        if not device.book.has(MATMUL, "" if precision == "bf16" else precision):
+        is_known = device.book.has(MATMUL, "" if precision == "bf16" else precision)
+        if not is_known or datatype not in present:
             continue
-        try:
-            rows = read_gemm_table(path, system, datatype)
-        except ValueError:
-            continue
+        rows = read_gemm_table(path, system, datatype)
         setup = _gemm_setup(path, device, precision)
         # Constants are the shipped ones; only what the host added is looked for.
         fit = fit_matmul(rows, setup)
@@ -203,6 +217,8 @@ def _collectives(path: Path, device: Device, system: str) -> Iterator[Sample]:
 _READERS = {
     "nccl_perf": _collectives,
     "custom_allreduce_perf": _collectives,
+    **dict.fromkeys(MODULES, module_samples),
+    **dict.fromkeys(RECURRENCES, recurrence_samples),
     "gemm_perf": _gemm,
     "context_attention": _attention,
     "generation_attention": _attention,

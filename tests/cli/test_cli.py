@@ -275,3 +275,17 @@ def test_calibrate_fits_a_chip_of_ones_own(tmp_path):
     assert (tmp_path / "calibrations" / "my-chip.yaml").is_file()
     after = json.loads(roofsim(*predict).stdout)["step_time_s"]
     assert abs(after - 0.105) < abs(before - 0.105)
+
+
+def test_operators_add_up_to_the_step():
+    asked = ("predict", "-w", "h100-sxm", "-m", "qwen3-0.6b", "--engine", "vllm")
+    step = (*asked, "--phase", "prefill", "--context", 300, "--operators")
+    found = json.loads(roofsim(*step, "--json").stdout)
+    rows = found["operators"]
+    assert sum(row["time_s"] for row in rows) == pytest.approx(found["step_time_s"], rel=1e-9)
+    assert rows[0]["bound"] == found["bound"] == "host"
+    shown = roofsim(*step)
+    assert shown.returncode == 0, shown.stderr
+    assert "engine.launches" in shown.stdout
+    served = roofsim(*asked, "--phase", "serve", "--concurrency", 2, "--operators")
+    refused(served, "decode step or a prefill")

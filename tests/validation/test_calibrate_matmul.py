@@ -1,7 +1,6 @@
 """Calibrating the matrix-product law: what is read, what is kept back, what a fit finds."""
 
 import builtins
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,10 +17,9 @@ from simulator.validation.calibrate.matmul import (
     GemmRows,
     MatmulSetup,
     fit_matmul,
+    lab_gemm_rows,
     predict_rows,
     read_gemm_table,
-    read_lab_gemm,
-    score,
 )
 from simulator.validation.split import is_score_row
 
@@ -55,8 +53,11 @@ def made_rows(setup, calibration, values=None):
 
 
 def test_fit_finds_the_constants_that_made_the_rows():
-    fit = fit_matmul(made_rows(STEADY, TRUTH), STEADY)
-    assert fit.scored.mean < 0.02
+    rows = made_rows(STEADY, TRUTH)
+    fit = fit_matmul(rows, STEADY)
+    kept = rows.take(rows.kept_back)
+    said_s = predict_rows(kept, STEADY, fit.calibration, {})
+    assert np.mean(np.abs(said_s / kept.seconds - 1)) < 0.02
     assert fit.calibration.peak_fraction == pytest.approx(0.6, rel=0.03)
     assert fit.calibration.bandwidth_fraction == pytest.approx(0.85, rel=0.05)
     assert fit.calibration.start_s == pytest.approx(3e-6, rel=0.1)
@@ -96,22 +97,11 @@ def test_scheme_without_its_constants_is_refused():
         predict_rows(made_rows(STEADY, TRUTH), setup, TRUTH, {})
 
 
-def test_score_counts_rows_and_seconds():
-    result = score(np.array([1.1, 8.0]), np.array([1.0, 10.0]))
-    assert result.mean == pytest.approx(0.15)
-    assert result.time_weighted == pytest.approx(2.1 / 11.0)
-    assert result.bias == pytest.approx((1.1 * 0.8) ** 0.5)
-
-
-def test_lab_points_are_read_and_split_by_shape(tmp_path):
-    path = tmp_path / "micro.json"
+def test_lab_points_are_read_and_split_by_shape():
     point = {"prec": "bf16", "M": 8, "N": 4096, "K": 4096, "s": 1e-5}
-    path.write_text(json.dumps({"gemm": [point, {**point, "prec": "fp8"}]}))
-    rows = read_lab_gemm(path, "h200", "bf16")
+    rows = lab_gemm_rows([point, {**point, "prec": "fp8"}], "h200", "bf16")
     assert (rows.m[0], rows.n[0], rows.k[0], rows.seconds[0]) == (8, 4096, 4096, 1e-5)
     assert rows.kept_back[0] == is_score_row("gemm/h200/bf16/8x4096x4096")
-    with pytest.raises(ValueError, match="int8"):
-        read_lab_gemm(path, "h200", "int8")
 
 
 def test_kernel_table_is_read_in_seconds_and_one_datatype(tmp_path):

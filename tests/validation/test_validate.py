@@ -9,9 +9,24 @@ import pytest
 from simulator.errors import InputError
 from simulator.specs import folders
 from simulator.validation.calibrate.run import calibrate
-from simulator.validation.measured.published import published_points, write_points
+from simulator.validation.measured.published import COLUMNS, published_points
 from simulator.validation.read import PUBLISHED, read_points
 from simulator.validation.validate import validate
+
+
+def write_points(points, path: Path) -> None:
+    """Write points as such a table, values to four digits."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for p in points:
+            asked = {k: v for k, v in p.question.items() if v is not None}
+            settings = json.dumps(dict(p.settings)) if p.settings else ""
+            row = {"hardware": p.hardware, "model": p.model, "phase": p.phase}
+            writer.writerow(
+                {**row, "quantity": p.quantity, "value": f"{p.value:.4g}", **asked,
+                 "settings": settings, "unasked": p.unasked, "source": p.source}
+            )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,14 @@
 """The way from a tier off the device to the device: data-sheet rates under measured laws."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simulator.errors import InputError, nearest
 from simulator.memory.tiers import MemorySystem, Tier
 from simulator.roofline.device.device import Device
+from simulator.roofline.laws.law import checked
 from simulator.roofline.laws.lookup.constants import GatherCalibration
 from simulator.roofline.laws.lookup.formula import gather_time_s
 from simulator.roofline.off_device.traffic import (
@@ -19,6 +20,7 @@ from simulator.roofline.off_device.traffic import (
     slowdown_beside_copy,
     slowdown_beside_gather,
 )
+from simulator.specs.calibration import Calibration
 from simulator.specs.link_class import link_class
 
 DRIVE_READS_IN_FLIGHT = 64
@@ -125,17 +127,37 @@ def host_path(system: MemorySystem, place: str, device: Device, *, field: str) -
         tier=tier,
         link_bytes_per_s=link.left_bytes_per_s,
         stream_bytes_per_s=system.bandwidth_bytes_per_s(place),
-        calibration=_calibration(link.link_class),
+        calibration=host_link(link.link_class, link.calibration, device.name),
         device=device,
     )
 
 
-@lru_cache(maxsize=32)
-def _calibration(name: str) -> HostLinkCalibration:
-    found = link_class(name, "host_link_classes")
-    values = {law: {n: float(q) for n, q in c.items()} for law, c in found.constants.items()}
+def host_link(name: str, own: Calibration | None, owner: str) -> HostLinkCalibration:
+    """The laws of a link to the host: what ``owner`` measured, laid over those of class ``name``.
+
+    Raises:
+        InputError: a part or constant that no law of such a link knows.
+    """
+    constants = {
+        part: {name: float(value) for name, value in found.items()}
+        for part, found in link_class(name, "host_link_classes").constants.items()
+    }
+    field = "links.host.calibration.constants"
+    for part, found in (own.constants if own is not None else {}).items():
+        if part not in constants:
+            raise InputError(
+                "unknown part of a link to the host",
+                file=owner,
+                field=f"{field}.{part}",
+                remedy=nearest(part, constants),
+            )
+        constants[part] |= {name: float(value) for name, value in found.items()}
     return HostLinkCalibration(
-        copy=CopyCalibration(**values["copy"]),
-        host_gather=GatherCalibration(**values["host_gather"]),
-        contention=ContentionCalibration(**values["contention"]),
+        copy=checked(CopyCalibration, constants["copy"], owner, f"{field}.copy"),
+        host_gather=checked(
+            GatherCalibration, constants["host_gather"], owner, f"{field}.host_gather"
+        ),
+        contention=checked(
+            ContentionCalibration, constants["contention"], owner, f"{field}.contention"
+        ),
     )

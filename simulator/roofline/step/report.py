@@ -4,8 +4,9 @@ The rows add up to the step's time. What binds the step comes first, what overla
 negative row, and no row runs faster than its roof.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from simulator.graph.operator import AttentionCore, LatentCore, Operator
 from simulator.graph.step_shape import StepShape
@@ -47,6 +48,10 @@ class OperatorReport:
         """How near the roof it runs, at most 1; None where there is no roof."""
         return self.speed_of_light_s / self.time_s if self.law else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every field and the share of the roof, as plain values."""
+        return asdict(self) | {"share_of_speed_of_light": self.share_of_speed_of_light}
+
 
 def report(model: StepModel, shape: StepShape) -> list[OperatorReport]:
     """Every row of one step, what binds it first and then the slowest.
@@ -64,8 +69,41 @@ def report(model: StepModel, shape: StepShape) -> list[OperatorReport]:
         if float(part.time_s) > 0
     ]
     rows += _other_rows(model, spent, rows)
-    bound = str(model.evaluate(shape).bound)
     rows.sort(key=lambda row: -row.time_s)
+    return _binding_first(rows, str(model.evaluate(shape).bound))
+
+
+def joined(steps: Sequence[list[OperatorReport]], repeats: float) -> list[OperatorReport]:
+    """The rows of several steps that follow each other, all of them run ``repeats`` times.
+
+    What binds the last step comes first, as it does there.
+    """
+    found: dict[tuple[str, str], list[OperatorReport]] = {}
+    for row in (row for rows in steps for row in rows):
+        found.setdefault((row.name, row.law), []).append(row)
+    whole_s = sum(row.time_s for rows in found.values() for row in rows)
+    rows = sorted(
+        (_sum(rows, repeats, whole_s) for rows in found.values()), key=lambda r: -r.time_s
+    )
+    return _binding_first(rows, steps[-1][0].bound)
+
+
+def _sum(rows: list[OperatorReport], repeats: float, whole_s: float) -> OperatorReport:
+    """The same row of several steps; what binds is what does in the longest of them."""
+    seconds = sum(row.time_s for row in rows)
+    return replace(
+        max(rows, key=lambda row: abs(row.time_s)),
+        count=round(repeats * sum(row.count for row in rows)),
+        time_s=repeats * seconds,
+        share=seconds / whole_s,
+        speed_of_light_s=repeats * sum(row.speed_of_light_s for row in rows),
+        flops=repeats * sum(row.flops for row in rows),
+        memory_bytes=repeats * sum(row.memory_bytes for row in rows),
+        energy_j=repeats * sum(row.energy_j for row in rows),
+    )
+
+
+def _binding_first(rows: list[OperatorReport], bound: str) -> list[OperatorReport]:
     first = next((row for row in rows if row.bound == bound), rows[0])
     return [first, *(row for row in rows if row is not first)]
 

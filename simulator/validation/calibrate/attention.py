@@ -1,7 +1,7 @@
 """Fitting the attention laws to tables of measured kernel latencies, and scoring them."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from simulator.roofline.laws.attention.formula import (
 )
 from simulator.roofline.laws.attention.kernels import AttentionKernel
 from simulator.roofline.laws.rates import DeviceRates
-from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, AttentionRows
+from simulator.validation.calibrate.attention_tables import AttentionRows
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 
 FloatArray = NDArray[np.float64]
@@ -46,34 +46,6 @@ DECODE_PARAMETERS: Mapping[str, Parameter] = {
     "window_item_factor": Parameter(1.5, 1.0, 4.0),
     "latency_s": Parameter(8e-6, 1e-7, 3e-5),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Errors on held-out rows: relative above 20 microseconds, absolute below."""
-
-    rows: int
-    mean_relative: float
-    median_relative: float
-    time_weighted: float
-    short_rows: int
-    short_mean_absolute_s: float
-
-
-def score_times(predicted_s: FloatArray, measured_s: FloatArray) -> Score:
-    """Compare predictions with measurements; empty classes give NaN."""
-    absolute = np.abs(predicted_s - measured_s)
-    long = measured_s > SHORT_KERNEL_S
-    relative = absolute[long] / measured_s[long]
-    nan = float("nan")
-    return Score(
-        rows=int(long.sum()),
-        mean_relative=float(relative.mean()) if long.any() else nan,
-        median_relative=float(np.median(relative)) if long.any() else nan,
-        time_weighted=float(absolute[long].sum() / measured_s[long].sum()) if long.any() else nan,
-        short_rows=int((~long).sum()),
-        short_mean_absolute_s=float(absolute[~long].mean()) if (~long).any() else nan,
-    )
 
 
 def predict_prefill_s(

@@ -109,17 +109,6 @@ class ExpertTable:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ExpertScore:
-    """Relative errors on rows that were not fitted."""
-
-    rows: int
-    mean: float
-    median: float
-    time_weighted: float
-    mean_by_distribution: Mapping[str, float]
-
-
 def read_expert_tables(path: Path) -> tuple[ExpertTable, ...]:
     """Read a ``moe_perf.parquet`` into one table a kernel and datatype.
 
@@ -198,25 +187,6 @@ def fit_expert_table(table: ExpertTable, device: DeviceSheet, most_rows: int = 2
         lambda values: predict_table_s(rows, loads, GroupedCalibration(**values), device),
         rows.seconds,
         PARAMETERS,
-    )
-
-
-def score_expert_table(
-    table: ExpertTable, calibration: GroupedCalibration, device: DeviceSheet
-) -> ExpertScore:
-    """Errors on the rows kept back for scoring."""
-    rows = table.rows(table.is_score)
-    predicted = predict_table_s(rows, rows.loads(), calibration, device)
-    error = np.abs(predicted / rows.seconds - 1)
-    return ExpertScore(
-        rows=error.size,
-        mean=float(error.mean()),
-        median=float(np.median(error)),
-        time_weighted=float(np.abs(predicted - rows.seconds).sum() / rows.seconds.sum()),
-        mean_by_distribution={
-            str(name): float(error[rows.distribution == name].mean())
-            for name in np.unique(rows.distribution)
-        },
     )
 
 

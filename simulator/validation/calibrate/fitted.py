@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from simulator.roofline.device.device import Device
+from simulator.roofline.device.device import Device, resolve
 from simulator.specs.calibration import Calibration
 from simulator.specs.hardware import Hardware
 from simulator.validation.score import Sample
@@ -20,6 +20,14 @@ class Target:
     asked: str
     hardware: Hardware
     device: Device
+
+    def with_section(self, section: Calibration) -> Device:
+        """The device with another calibration of its engine."""
+        name = self.device.engine
+        part = self.hardware.engines[name].model_copy(update={"calibration": section})
+        engines = {**self.hardware.engines, name: part}
+        asked = name if ":" in self.device.name else None
+        return resolve(self.hardware.model_copy(update={"engines": engines}), asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,38 @@
-"""One kernel table fitted: which law it tells of, its constants and their uncertainty."""
+"""One table of kernels fitted: which laws it tells of, their constants and their uncertainty.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+Tables time short repeats. Where a device tells constants of that condition apart, under
+``benchmark.<law>``, it is those that a table tells of.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import Device
-from simulator.roofline.laws.attention.constants import DECODE, PREFILL
+from simulator.roofline.laws.attention.constants import (
+    DECODE,
+    LATENT_DECODE,
+    LATENT_PREFILL,
+    PREFILL,
+)
 from simulator.roofline.laws.experts.constants import GroupedCalibration
+from simulator.roofline.laws.kinds import BENCHMARK
 from simulator.roofline.laws.matmul.constants import MATMUL
 from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention import (
     fit_decode,
+    fit_mla_decode,
+    fit_mla_prefill,
     fit_prefill,
     predict_decode_s,
+    predict_mla_decode_s,
+    predict_mla_prefill_s,
     predict_prefill_s,
 )
-from simulator.validation.calibrate.attention_tables import read_attention_rows
+from simulator.validation.calibrate.attention_tables import read_attention_rows, read_mla_rows
 from simulator.validation.calibrate.experts import (
     DeviceSheet,
     family_of,
@@ -41,27 +55,30 @@ from simulator.validation.calibrate.sequence_device import (
     Family,
     constants_of,
     fit_family,
+    fit_scan,
     read_family,
+    scans_in,
 )
-from simulator.validation.score import Sample
 from simulator.validation.systems import system_of
 
 
 @dataclass(frozen=True, slots=True)
 class KernelFit:
-    """What one table gave: constants, kernel families and residuals by law, and the score."""
+    """What one table gave: constants, kernel families and residuals by law."""
 
     constants: Mapping[str, Mapping[str, object]]
     kernels: Mapping[str, str]
     residual: Mapping[str, float]
     rows: int
-    samples: tuple[Sample, ...] = field(repr=False, default=())
 
 
 def is_fitted(path: Path) -> bool:
     """Whether some law is fitted to a table so named."""
-    tables = (table for family in FAMILIES.values() if family.laws for table in family.tables)
-    return path.suffix == ".parquet" and path.name.startswith((*_FITS, *tables))
+    return path.suffix == ".parquet" and path.name.startswith((*_FITS, *_family_tables()))
+
+
+def _family_tables() -> Iterator[str]:
+    return (table for family in FAMILIES.values() if family.laws for table in family.tables)
 
 
 def fit_kernel_table(path: Path, device: Device) -> KernelFit:
@@ -74,15 +91,20 @@ def fit_kernel_table(path: Path, device: Device) -> KernelFit:
         if path.name.startswith(prefix):
             return fit(path, device)
     for family in FAMILIES.values():
-        if any(path.name.startswith(table) for table in family.tables):
+        if any(path.name.startswith(table) for table in family.tables if family.laws):
             return _sequence(family, path, device)
-    of_families = (table for family in FAMILIES.values() for table in family.tables)
     raise InputError(
         "no law is fitted to this table",
         file=path,
         field="data",
-        remedy="tables whose names start with " + ", ".join((*_FITS, *of_families)),
+        remedy="tables whose names start with " + ", ".join((*_FITS, *_family_tables())),
     )
+
+
+def _place(law: str, device: Device, precision: str = "bf16") -> str:
+    """Where constants of ``law`` as tables show it stand in the device's section."""
+    places = (f"{BENCHMARK}{law}", f"{BENCHMARK}{law}.{precision}")
+    return next((place for place in places if place in device.book.sections), law)
 
 
 def _matmul(path: Path, device: Device) -> KernelFit:
@@ -102,9 +124,9 @@ def _matmul(path: Path, device: Device) -> KernelFit:
         if getattr(fit.calibration, name) is not None
     }
     constants = intervals(values, fit.standard_errors)
-    return _result(
-        device, "matmul", family.name, constants, fit.fitted.rows, kept.seconds, predicted
-    )
+    law = device.book.law(MATMUL)
+    place = _place(law.name, device)
+    return _result(place, law.family, constants, fit.rows, kept.seconds, predicted)
 
 
 def _attention(path: Path, device: Device) -> KernelFit:
@@ -127,7 +149,7 @@ def _attention(path: Path, device: Device) -> KernelFit:
         predicted = predict_prefill_s(kept, rates, kernel, prefill)
         values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
     constants = intervals(values, fit.standard_errors)
-    return _result(device, law, family, constants, fit.rows, kept.measured_s, predicted)
+    return _result(_place(law, device), family, constants, fit.rows, kept.measured_s, predicted)
 
 
 def _experts(path: Path, device: Device) -> KernelFit:
@@ -144,30 +166,56 @@ def _experts(path: Path, device: Device) -> KernelFit:
     predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
     constants = intervals(fit.values, fit.standard_errors)
     family = family_of(table.kernel, table.datatype).name
-    return _result(device, "experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
+    return _result("experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
+
+
+def _latent(path: Path, device: Device) -> KernelFit:
+    """Latent attention, of which differences between rows show the core alone."""
+    rows = read_mla_rows(path, system_of(path, device.name).split("_")[0])
+    rows = rows.where(rows.kv_bytes_per_value == 2.0)
+    rates = DeviceRates(device.units, device.peaks["bf16"], device.bandwidth_bytes_per_s)
+    kept = rows.where(rows.score)
+    if "generation" in path.name:
+        decode = device.book.law(LATENT_DECODE)
+        name, family = decode.name, decode.family
+        found, fit = fit_mla_decode(rows, rates, decode.kernels, decode.constants)
+        predicted = predict_mla_decode_s(kept, rates, decode.kernels, found)
+    else:
+        prefill = device.book.law(LATENT_PREFILL)
+        name, family = prefill.name, prefill.family
+        fitted, fit = fit_mla_prefill(rows, rates, prefill.kernels, prefill.constants)
+        predicted = predict_mla_prefill_s(kept, rates, prefill.kernels, fitted)
+    constants = intervals(fit.values, fit.standard_errors)
+    return _result(name, family, constants, fit.rows, kept.measured_s, predicted)
+
+
+def _recurrence(path: Path, device: Device) -> KernelFit:
+    """Every kernel of recurrences that the table holds."""
+    constants, residual, fitted = {}, {}, 0
+    for scan, rows in scans_in(path, system_of(path, device.name)):
+        new, fit = fit_scan(scan, rows, device)
+        kept = [group.where(group.score) for group in rows]
+        said_s = predict_modules_s(kept, new, Condition())
+        measured_s = np.concatenate([group.measured_s for group in kept])
+        values = {name.split(":")[1]: value for name, value in fit.values.items()}
+        errors = {name.split(":")[1]: error for name, error in fit.standard_errors.items()}
+        constants[scan.law] = intervals(values, errors)
+        residual[scan.law] = round(robust_sigma(np.log(said_s / measured_s)), 3)
+        fitted += fit.rows
+    return KernelFit(constants, {}, residual, fitted)
 
 
 def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
     """The whole family of ``path``: its other tables are expected beside it."""
     tables = read_family(family, path.parent, system_of(path, device.name))
-    fitted, conditions, fit = fit_family(family, tables, device)
-    samples = []
-    for name, groups in tables.items():
-        kept = [rows.where(rows.score) for rows in groups]
-        measured_s = np.concatenate([rows.measured_s for rows in kept])
-        said_s = predict_modules_s(kept, fitted, conditions.get(name, Condition()))
-        sigma = robust_sigma(np.log(said_s / measured_s))
-        samples += [
-            Sample(device.name, "kernel", name, "time_s", m, s, sigma)
-            for m, s in zip(measured_s.tolist(), said_s.tolist(), strict=True)
-        ]
+    fitted, _, fit = fit_family(family, tables, device)
     constants = {
         law: intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
         for law, values in constants_of(family, fit).items()
     }
     sections = fitted.book.sections
     kernels = {law: own for law in constants if (own := sections[law].family) is not None}
-    return KernelFit(constants, kernels, {}, fit.rows, tuple(samples))
+    return KernelFit(constants, kernels, {}, fit.rows)
 
 
 _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
@@ -175,21 +223,23 @@ _FITS: Mapping[str, Callable[[Path, Device], KernelFit]] = {
     "context_attention": _attention,
     "generation_attention": _attention,
     "moe": _experts,
+    "mla_generation_module": _latent,
+    "mla_context_module": _latent,
+    "generation_mla": _latent,
+    "context_mla": _latent,
+    "gdn": _recurrence,
+    "kda": _recurrence,
 }
 
 
 def _result(
-    device: Device,
-    law: str,
+    place: str,
     family: str,
     constants: Mapping[str, object],
     rows: int,
     measured_s: FloatArray,
     predicted_s: FloatArray,
 ) -> KernelFit:
+    law = place.removeprefix(BENCHMARK)
     sigma = robust_sigma(np.log(predicted_s / measured_s))
-    samples = tuple(
-        Sample(device.name, "kernel", law, "time_s", m, p, sigma)
-        for m, p in zip(measured_s.tolist(), predicted_s.tolist(), strict=True)
-    )
-    return KernelFit({law: constants}, {law: family}, {law: round(sigma, 3)}, rows, samples)
+    return KernelFit({place: constants}, {place: family}, {law: round(sigma, 3)}, rows)

@@ -6,10 +6,10 @@ table measured beside the product is its :class:`Condition`; only the product's 
 become the device's calibration.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,26 +99,13 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Absolute relative errors of predictions against measurements."""
-
-    rows: int
-    mean: float
-    median: float
-    time_weighted: float
-    bias: float
-    """Geometric mean of predicted / measured."""
-
-
-@dataclass(frozen=True, slots=True)
 class MatmulFit:
-    """A fitted calibration, its standard errors, and errors on fitted and kept-back rows."""
+    """A fitted calibration, its standard errors, and how many rows were fitted."""
 
     calibration: MatmulCalibration
     standard_errors: Mapping[str, float]
     condition_values: Mapping[str, float]
-    fitted: Score
-    scored: Score
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +118,11 @@ class MatmulSetup:
     condition: Condition = field(default_factory=Condition)
     fixed: Mapping[str, float] = field(default_factory=dict)
     """Parameters held at a value instead of fitted (``inf`` is not allowed)."""
+
+
+def datatypes_in(path: Path) -> frozenset[str]:
+    """The datatypes of which a kernel table has rows."""
+    return frozenset(read_parquet(path, ("gemm_dtype",)).column("gemm_dtype").to_pylist())
 
 
 def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
@@ -152,12 +144,12 @@ def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:
     return _gemm_rows(m, n, k, column["latency"][chosen] * 1e-3, kernels[chosen], device, datatype)
 
 
-def read_lab_gemm(path: Path, device: str, precision: str) -> GemmRows:
-    """Rows of one precision (``bf16`` or ``fp8``) from the laboratory's ``micro.json``."""
-    points = [p for p in json.loads(path.read_text())["gemm"] if p["prec"] == precision]
-    if not points:
-        raise ValueError(f"{path} has no gemm points of precision {precision}")
-    m, n, k, seconds = (np.array([p[key] for p in points]) for key in ("M", "N", "K", "s"))
+def lab_gemm_rows(rows: Sequence[Mapping[str, Any]], device: str, precision: str) -> GemmRows:
+    """The products of one precision (``bf16`` or ``fp8``) among rows of a document's ``gemm``."""
+    points = [row for row in rows if row["prec"] == precision]
+    m, n, k, seconds = (
+        np.array([float(row[key]) for row in points]) for key in ("M", "N", "K", "s")
+    )
     kernels = np.full(len(points), "lab")
     return _gemm_rows(m, n, k, seconds, kernels, device, precision)
 
@@ -199,7 +191,7 @@ def predict_rows(
 
 
 def fit_matmul(rows: GemmRows, setup: MatmulSetup, most_rows: int = 2500) -> MatmulFit:
-    """Fit the law to the rows that are not kept back and score it on those that are.
+    """Fit the law to the rows that are not kept back.
 
     At most ``most_rows`` rows enter the fit, drawn with a fixed seed: nine numbers need no more.
     """
@@ -213,14 +205,11 @@ def fit_matmul(rows: GemmRows, setup: MatmulSetup, most_rows: int = 2500) -> Mat
         return predict_rows(fit_rows, setup, calibration_of(values, setup), values)
 
     fit = fit_log_time(predict, fit_rows.seconds, parameters)
-    calibration = calibration_of(fit.values, setup)
-    scored = rows.take(rows.kept_back)
     return MatmulFit(
-        calibration=calibration,
+        calibration=calibration_of(fit.values, setup),
         standard_errors=_own_errors(fit),
         condition_values={k: v for k, v in fit.values.items() if k not in MATMUL_PARAMETERS},
-        fitted=score(predict(fit.values), fit_rows.seconds),
-        scored=score(predict_rows(scored, setup, calibration, fit.values), scored.seconds),
+        rows=len(fit_rows.m),
     )
 
 
@@ -233,18 +222,6 @@ def calibration_of(values: Mapping[str, float], setup: MatmulSetup) -> MatmulCal
         return MatmulCalibration(**own)
     burst = min(1.0, own["peak_fraction"] * gain)
     return MatmulCalibration(**own, burst_fraction=burst, throttle_s=THROTTLE_S)
-
-
-def score(predicted_s: FloatArray, measured_s: FloatArray) -> Score:
-    """Errors of predictions: each row alike (mean, median) and each second alike."""
-    relative = np.abs(predicted_s / measured_s - 1.0)
-    return Score(
-        rows=len(measured_s),
-        mean=float(np.mean(relative)),
-        median=float(np.median(relative)),
-        time_weighted=float(np.sum(np.abs(predicted_s - measured_s)) / np.sum(measured_s)),
-        bias=float(np.exp(np.mean(np.log(predicted_s / measured_s)))),
-    )
 
 
 def _parameters(rows: GemmRows, setup: MatmulSetup) -> dict[str, Parameter]:

@@ -5,6 +5,7 @@ Fit sustained loads only: a sensor that averages over a second reads a shorter r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -100,19 +101,21 @@ def fit_power(
     return replace(fixed, **fit.values), fit
 
 
-def micro_benchmark_loads(
-    document: Mapping[str, Sequence[Mapping[str, float | str]]], full_clock_mhz: float
-) -> list[PowerLoad]:
-    """Loads from the key ``power`` of a micro-benchmark document, idle left out.
+def loads_of(rows: Sequence[Mapping[str, Any]]) -> list[PowerLoad]:
+    """Sustained loads among the rows of a micro-benchmark's ``power``, idle ones left out.
 
-    Square products say their FLOPs alone, so their bytes are three matrices read or written once.
+    The full clock is the highest that was read. Square products, called like
+    ``gemm_bf16_8192``, say their FLOPs alone: their bytes are three matrices read or written once.
+
+    Raises:
+        ValueError: a load that says neither its bytes nor its size.
     """
+    working = [row for row in rows if not is_idle(row)]
+    full_mhz = max((float(row["sm_mhz"]) for row in working if "sm_mhz" in row), default=0.0)
     loads = []
-    for row in document["power"]:
+    for row in working:
         tag = str(row["tag"])
-        if tag.startswith("idle"):
-            continue
-        datatype = "fp8" if "fp8" in tag else "bf16"
+        datatype = "fp8" if "fp8" in tag.split("_") else "bf16"
         flops, moved = float(row.get("flops_per_call", 0)), float(row.get("bytes_per_call", 0))
         if not moved:
             size = float(tag.rsplit("_", 1)[1])
@@ -126,7 +129,12 @@ def micro_benchmark_loads(
                 flops=flops,
                 hbm_bytes=moved,
                 watts=float(row["watts"]),
-                clock_fraction=float(row["sm_mhz"]) / full_clock_mhz,
+                clock_fraction=float(row["sm_mhz"]) / full_mhz if "sm_mhz" in row else None,
             )
         )
     return loads
+
+
+def is_idle(row: Mapping[str, Any]) -> bool:
+    """Whether a row of ``power`` was read while nothing ran."""
+    return str(row["tag"]).startswith("idle")

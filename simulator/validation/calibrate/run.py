@@ -15,16 +15,20 @@ from simulator.specs.hardware import Hardware
 from simulator.specs.reading import read_mapping, validate
 from simulator.validation.calibrate.engine import fit_engine
 from simulator.validation.calibrate.fitted import Fit, Fitted, Target, calibration_over
+from simulator.validation.calibrate.host import fit_host
 from simulator.validation.calibrate.kernels import fit_kernels
 from simulator.validation.calibrate.links import fit_links
+from simulator.validation.calibrate.watts import fit_watts
 from simulator.validation.calibrate.write import device_yaml
 from simulator.validation.score import Group, group_by
 
-Section = Literal["kernels", "links", "engine"]
+Section = Literal["kernels", "power", "links", "host", "engine"]
 
 FITS: Mapping[Section, Fit] = {
     "kernels": fit_kernels,
+    "power": fit_watts,
     "links": fit_links,
+    "host": fit_host,
     "engine": fit_engine,
 }
 """What each section is fitted by."""

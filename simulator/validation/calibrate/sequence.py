@@ -160,33 +160,3 @@ def _thinned(rows: ModuleRows, of_table: int) -> ModuleRows:
     fitted = rows.where(~rows.score)
     every = max(1, -(-of_table // _MAX_FIT_ROWS))
     return fitted.where(np.arange(len(fitted.measured_s)) % every == 0)
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleScore:
-    """Relative errors on rows that were not fitted."""
-
-    rows: int
-    mean: float
-    median: float
-    time_weighted: float
-    bias: float
-
-
-def score_times(predicted_s: FloatArray, measured_s: FloatArray) -> ModuleScore:
-    """Compare predictions with measurements, row by row and weighted by time."""
-    error = np.abs(predicted_s / measured_s - 1.0)
-    weighted = np.abs(predicted_s - measured_s).sum() / measured_s.sum()
-    bias = float(np.mean(np.log(predicted_s / measured_s)))
-    return ModuleScore(
-        len(error), float(error.mean()), float(np.median(error)), float(weighted), bias
-    )
-
-
-def score_modules(
-    groups: Sequence[ModuleRows], device: Device, condition: Condition
-) -> ModuleScore:
-    """Errors of a table on its scored rows."""
-    kept = [g.where(g.score) for g in groups]
-    predicted_s = predict_modules_s(kept, device, condition)
-    return score_times(predicted_s, np.concatenate([g.measured_s for g in kept]))

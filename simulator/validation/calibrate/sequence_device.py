@@ -15,6 +15,7 @@ from simulator.validation.calibrate.sequence_tables import (
     ModuleRows,
     read_batched_rows,
     read_module_rows,
+    read_recurrence_rows,
     read_scorer_rows,
     read_stream_rows,
 )
@@ -112,6 +113,7 @@ FAMILIES = {
 class Scan:
     """One kernel of a recurrence: its table, and what it tells of which law."""
 
+    title: str
     table: str
     kernel: str
     law: str
@@ -126,19 +128,28 @@ _MATRIX = Parameter(0.3, 0.02, 0.8)
 
 SCANS = {
     "gdn step": Scan(
+        "gated delta net, step",
         "gdn",
         "fused_recurrent_gated_delta_rule_packed_decode",
         "attention.recurrent_step",
         _STEP,
     ),
-    "kda step": Scan("kda", "fused_recurrent_kda_packed_decode", "attention.recurrent_step", _STEP),
+    "kda step": Scan(
+        "Kimi delta attention, step",
+        "kda",
+        "fused_recurrent_kda_packed_decode",
+        "attention.recurrent_step",
+        _STEP,
+    ),
     "gdn scan": Scan(
+        "gated delta net, scan",
         "gdn",
         "chunk_gated_delta_rule_flashinfer",
         "attention.recurrent_scan",
         {"matrix_fraction": _MATRIX, "item_s": Parameter(6e-6, 1e-8, 1e-4)},
     ),
     "kda scan": Scan(
+        "Kimi delta attention, scan",
         "kda",
         "flashkda_fwd",
         "attention.recurrent_scan.channel_decay",
@@ -148,13 +159,20 @@ SCANS = {
 """Every kernel of a recurrence by name."""
 
 
-def fit_scan(
-    scan: Scan, rows: Sequence[ModuleRows], device: Device
-) -> tuple[Device, dict[str, float]]:
-    """Fit what a kernel's rows tell of its law."""
+def scans_in(path: Path, device: str) -> Iterator[tuple[Scan, list[ModuleRows]]]:
+    """The kernels of recurrences that a table holds, with their rows."""
+    for scan in SCANS.values():
+        if path.name.startswith(scan.table):
+            rows = read_recurrence_rows(path, device, scan.kernel)
+            if any(len(group.measured_s) for group in rows):
+                yield scan, rows
+
+
+def fit_scan(scan: Scan, rows: Sequence[ModuleRows], device: Device) -> tuple[Device, Fit]:
+    """Fit what a kernel's rows tell of its law; the fit's names are ``law:constant``."""
     free = {f"{scan.law}:{name}": where for name, where in scan.free.items()}
     fitted, _, fit = fit_modules({scan.table: rows}, device, free)
-    return fitted, {name.split(":")[1]: value for name, value in fit.values.items()}
+    return fitted, fit
 
 
 _READERS = {

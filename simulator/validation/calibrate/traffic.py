@@ -1,7 +1,7 @@
 """Fitting the host-link laws to timed copies and gathers of a micro-benchmark document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ DEVICE_GATHER_RANGES: Mapping[str, Parameter] = {
 }
 
 
+MOVES_IN_DEVICE = 2.0
+"""A byte gathered from device memory is read and written there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
     """Timed points as arrays: size of a copy or row (bytes), rows, seconds, kept for scoring."""
@@ -55,16 +59,16 @@ class Timed:
         )
 
 
-def timed_copies(document: Mapping[str, Rows], kind: str, device: str) -> Timed:
-    """One kind of copy (h2d, d2h, bidir, h2d_pageable) from the key ``pcie``."""
-    rows = [row for row in document["pcie"] if row["kind"] == kind]
+def timed_copies(copies: Rows, kind: str, device: str) -> Timed:
+    """One kind of copy (h2d, d2h, bidir, h2d_pageable) of a document's ``pcie``."""
+    rows = [row for row in copies if row["kind"] == kind]
     names = [f"copy {device} {kind} {row['nbytes']}" for row in rows]
     return _timed(rows, "nbytes", [1.0] * len(rows), names)
 
 
-def timed_gathers(document: Mapping[str, Rows], where: str, device: str) -> Timed:
-    """Gathers from ``host`` or ``hbm`` from the key ``gather``."""
-    rows = [row for row in document["gather"] if row["where"] == where]
+def timed_gathers(gathers: Rows, where: str, device: str) -> Timed:
+    """Gathers from ``host`` or ``hbm`` of a document's ``gather``."""
+    rows = [row for row in gathers if row["where"] == where]
     names = [f"gather {device} {where} {row['row_bytes']} {row['rows']}" for row in rows]
     return _timed(rows, "row_bytes", [float(row["rows"]) for row in rows], names)
 
@@ -72,22 +76,34 @@ def timed_gathers(document: Mapping[str, Rows], where: str, device: str) -> Time
 def fit_copies(
     one_way: Timed, link_bytes_per_s: float, start: CopyCalibration
 ) -> tuple[CopyCalibration, Fit]:
-    """Fit bandwidth, floor and overhead of copies one way; the rest stays as in ``start``."""
+    """Fit bandwidth, floor and overhead of copies one way; the rest stays as in ``start``.
+
+    The floor is only told by copies that are small enough to take it.
+    """
     chosen = one_way.pick(~one_way.score)
+    beyond_floor_s = start.overhead_s + chosen.nbytes / (start.efficiency * link_bytes_per_s)
+    told = np.any(beyond_floor_s < start.floor_s)
+    free = {name: where for name, where in COPY_RANGES.items() if told or name != "floor_s"}
 
     def predict(values: Mapping[str, float]) -> FloatArray:
         return copy_time_s(replace(start, **values), chosen.nbytes, link_bytes_per_s)
 
-    fit = fit_log_time(predict, chosen.seconds, COPY_RANGES)
+    fit = fit_log_time(predict, chosen.seconds, free)
     return replace(start, **fit.values), fit
 
 
-def duplex_efficiency(
-    copy: CopyCalibration, nbytes: float, seconds: float, link_bytes_per_s: float
-) -> float:
-    """Share of its rate that each direction keeps, from one timed copy both ways at once."""
-    alone = float(copy_time_s(copy, nbytes, link_bytes_per_s))
-    return min(1.0, (alone - copy.overhead_s) / (seconds - copy.overhead_s))
+def duplex_efficiency(copy: CopyCalibration, both_ways: Timed, link_bytes_per_s: float) -> float:
+    """Share of its rate that each direction keeps, from copies timed both ways at once."""
+    alone_s = copy_time_s(copy, both_ways.nbytes, link_bytes_per_s)
+    shares = (alone_s - copy.overhead_s) / (both_ways.seconds - copy.overhead_s)
+    return min(1.0, float(np.mean(shares)))
+
+
+def joined(first: Timed, second: Timed) -> Timed:
+    """The points of both."""
+    return Timed(
+        *(np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(Timed))
+    )
 
 
 def fit_gathers(

@@ -7,7 +7,7 @@ can add rows, or keep a table of their own in the same form. What has no flag st
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +58,3 @@ def _settings(text: str | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"settings are not a JSON object: {text}")
     return found
-
-
-def write_points(points: Iterable[Point], path: Path) -> None:
-    """Write points as such a table, values to four digits."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for p in points:
-            asked = {k: v for k, v in p.question.items() if v is not None}
-            settings = json.dumps(dict(p.settings)) if p.settings else ""
-            row = {"hardware": p.hardware, "model": p.model, "phase": p.phase}
-            writer.writerow(
-                {**row, "quantity": p.quantity, "value": f"{p.value:.4g}", **asked,
-                 "settings": settings, "unasked": p.unasked, "source": p.source}
-            )  # fmt: skip
