@@ -7,18 +7,26 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
+from simulator.graph.block import AttentionBlock
+from simulator.graph.build import build
+from simulator.graph.parameters import count_parameters
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import traffic
 from simulator.planning.browse import check_catalogue
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.costing import cost
+from simulator.roofline.step.step import StepModel
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 from simulator.specs import catalogue
+from simulator.specs.kinds.feedforward import NoFeedforward
+from simulator.specs.model import Layer, Model
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -103,6 +111,31 @@ def test_an_attention_kind_is_found_in_a_new_file(tmp_path, command, said):
     assert said in answer.stdout
 
 
+def test_an_operator_is_one_class_and_one_law():
+    names: dict = {}
+    exec(example("operator") + example("law"), names)
+
+    class Mixing(AttentionBlock):
+        kind: Literal["butterfly-of-a-test"] = "butterfly-of-a-test"
+
+        def operators(self, context):
+            return [names["Butterfly"](name="mix", width=context.hidden, count=context.count)]
+
+    layer = Layer(attention=Mixing(), feedforward=NoFeedforward(), norms=1)
+    model = Model(
+        name="own", title="Own", hidden_size=64, vocabulary=10, max_context=99, layers=(layer,) * 3
+    )
+    own, rest = 3 * 2 * 64 * 6, 3 * 64 + 64 + 2 * 10 * 64
+    assert count_parameters(model).total == own + rest
+    graph, shape = build(model), StepShape.decode(2.0, 10.0)
+    assert graph.weight_bytes == 2.0 * (own + rest)
+    device = resolve(catalogue.hardware("h200-sxm"))
+    step = StepModel(graph, device, catalogue.engine_profile("generic"))
+    [(op, [load])] = [each for each in step.loads(shape) if each[0].name == "mix"]
+    assert float(traffic([op], shape)["weights"]) == 2.0 * own
+    assert float(load.time_s) == pytest.approx((2.0 * own + 3 * 2 * 64 * 4) / 4.8e12)
+
+
 def test_a_policy_is_one_function(monkeypatch, scenario):
     from simulator.serving.policies import ordering as policies
 
@@ -152,7 +185,7 @@ def test_a_chart_is_one_file(tmp_path):
 
 def test_a_law_is_a_declaration_and_a_cost_and_reads_a_chips_own_constants() -> None:
     names: dict[str, object] = {}
-    exec(example("law"), names)
+    exec(example("constants"), names)
     chip = resolve(catalogue.hardware("h100-sxm"))
     op, shape = names["Sort"](name="sort", keys_per_row=100), StepShape.decode(8, 10)
     (found,) = cost(op, shape, chip, chip.book)
