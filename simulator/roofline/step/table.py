@@ -35,10 +35,19 @@ Part = tuple[float, float, float, float]
 Piece = tuple[float, float, float, float, float, float]
 """Where it starts and ends; seconds and their slope, joules and their slope."""
 
+JoinedKey = tuple[int, int, int, float, int, int]
+"""Decoding sequences, prompts, their tokens, the mean before these, prompts that end here, and
+the piece of the context."""
+
+Line = tuple[float, float, float, float, float]
+"""Where it starts; seconds and their slope, joules and their slope."""
+
 DecodePiece = tuple[float, float, Part, Part]
 """Where it starts and its width; the part at its start, and what it gains until its end."""
 
 _ENDLESS = 1e18
+_MOST_LINES = 1 << 14
+_STRAIGHT = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,8 @@ class StepTable:
         self._prefill_part: dict[float, list[list[Part]]] = {}
         # Requests of one length ask for the same steps again and again.
         self._prompts_memo = lru_cache(1 << 14)(self._prompts_at)
+        self._lines: dict[JoinedKey, Line] = {}
+        self._seen: set[JoinedKey] = set()
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
@@ -175,20 +186,57 @@ class StepTable:
         tokens together behind a mean of ``past`` cached ones; ``sampling`` of them end here.
         """
         if self._is_whole:
-            rows = decoding * self._width
-            tokens = rows + prompt_tokens
-            part = self._prompts_memo(
-                tokens, rows + sampling, prompts, prompt_tokens / prompts, past
-            )
-            if decoding:
-                part = _sum(part, self._decode_at(decoding, context))
-            cost = self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
+            piece = bisect_right(self._starts, context) - 1
+            key = decoding, prompts, prompt_tokens, past, sampling, piece
+            line = self._lines.get(key)
+            if line is None:
+                cost = self._joined(key, context)
+                if self.model.offload is None:
+                    self._note(key)
+            else:
+                start, time_s, time_slope, energy_j, energy_slope = line
+                x = context - start
+                cost = time_s + time_slope * x, energy_j + energy_slope * x
         else:
             cost = self._joined_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
         if decoding and self._has_earlier:
             earlier_s, earlier_j = self._earlier[decoding].run(context, 1)
             return earlier_s + cost[0], earlier_j + cost[1]
         return cost
+
+    def _joined(self, key: JoinedKey, context: float) -> tuple[float, float]:
+        """The pass that prompts join."""
+        decoding, prompts, prompt_tokens, past, sampling, piece = key
+        rows = decoding * self._width
+        tokens = rows + prompt_tokens
+        part = self._prompts_memo(tokens, rows + sampling, prompts, prompt_tokens / prompts, past)
+        if decoding:
+            part = _sum(part, self._decode_at(decoding, context, piece))
+        return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
+
+    def _note(self, key: JoinedKey) -> None:
+        """What is asked for a second time is likely to be asked for often: keep it as a line.
+
+        On a piece of the context the times and energies of the parts are linear, and time is the
+        larger, energy the smaller of such lines: bent to one side only, or straight when the
+        middle lies on the line between the ends.
+        """
+        if key not in self._seen:
+            if len(self._seen) == _MOST_LINES:
+                self._seen.clear()
+                self._lines.clear()
+            self._seen.add(key)
+            return
+        start, end = self._knots[key[-1] : key[-1] + 2]
+        (low_s, low_j), (high_s, high_j), (time_s, energy_j) = (
+            self._joined(key, at) for at in (start, end, (start + end) / 2)
+        )
+        bent_s, bent_j = (low_s + high_s) / 2 - time_s, (low_j + high_j) / 2 - energy_j
+        if abs(bent_s) <= _STRAIGHT * time_s and abs(bent_j) <= _STRAIGHT * energy_j:
+            slopes = (high_s - low_s) / (end - start), (high_j - low_j) / (end - start)
+            self._lines[key] = start, low_s, slopes[0], low_j, slopes[1]
+        else:
+            self._seen.discard(key)
 
     def _prompts_at(self, tokens: int, rows: int, prompts: int, chunk: float, past: float) -> Part:
         """All of a step but its decode attention."""
@@ -219,7 +267,8 @@ class StepTable:
         if rows + ends:
             part = _sum(part, self._logit_part[rows + ends])
         if mine:
-            part = _sum(part, self._decode_at(mine, context))
+            piece = bisect_right(self._starts, context) - 1
+            part = _sum(part, self._decode_at(mine, context, piece))
         turns = Turns(passes, halves, met / tokens)
         return self.model.combine(part, tokens, mine + chunks, chunks, max, min, turns)
 
@@ -234,8 +283,7 @@ class StepTable:
     def _logit_parts(self, rows: range) -> list[Part]:
         return self._sum(self._by_logits, StepShape.decode(np.asarray(rows), 0.0))
 
-    def _decode_at(self, sequences: int, context: float) -> Part:
-        piece = bisect_right(self._starts, context) - 1
+    def _decode_at(self, sequences: int, context: float, piece: int) -> Part:
         start, width, (a, b, c, d), (e, f, g, h) = self._decode_part[sequences][piece]
         x = (context - start) / width
         return a + e * x, b + f * x, c + g * x, d + h * x

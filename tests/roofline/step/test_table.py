@@ -1,0 +1,39 @@
+"""What a table remembers of a step changes nothing about what the step costs."""
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.graph.build import build
+from simulator.graph.parallel import Layout
+from simulator.roofline.device.device import resolve
+from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.table import StepTable
+from simulator.specs import catalogue
+
+
+@cache
+def model(name: str, layout: Layout) -> StepModel:
+    device = resolve(catalogue.hardware("h100-sxm"))
+    return StepModel(build(catalogue.model(name), layout), device, catalogue.engine_profile("vllm"))
+
+
+@given(
+    layout=st.sampled_from([Layout(), Layout(tp=2)]),
+    decoding=st.integers(1, 300),
+    contexts=st.lists(st.floats(500, 560), min_size=4, max_size=6),
+    tokens=st.integers(1, 700),
+    past=st.sampled_from([0.0, 800.5]),
+    sampling=st.integers(0, 1),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_step_asked_for_often_costs_what_it_cost_at_first(
+    layout, decoding, contexts, tokens, past, sampling
+) -> None:
+    often = StepTable(model("llama-3.1-8b", layout), 2048, 4096)
+    for context in contexts:
+        step = decoding, context, 1, tokens, past, sampling
+        first = StepTable(often.model, 2048, 4096).mixed(*step)
+        assert often.mixed(*step) == pytest.approx(first, rel=1e-11)
