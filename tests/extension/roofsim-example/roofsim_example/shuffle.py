@@ -52,7 +52,5 @@ SHUFFLE: LawKind[ShuffleCalibration, None] = LawKind("shuffle", ShuffleCalibrati
 def _shuffle(op: Shuffle, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     moved, own = op.work(shape).memory_bytes, rates.bandwidth_bytes_per_s
     time_s = moved / (book.law(SHUFFLE).constants.bandwidth_fraction * own)
-    one = load(
-        law=SHUFFLE.name, time_s=time_s, memory_bytes=moved, bandwidth_bytes_per_s=own
-    )
+    one = load(law=SHUFFLE.name, time_s=time_s, memory_bytes=moved, bandwidth_bytes_per_s=own)
     return [one.times(op.count)]
