@@ -19,8 +19,9 @@ import numpy as np
 
 from simulator.serving.cluster import Outcome, serve
 from simulator.serving.traffic.request import RequestTable
-from simulator.simulate.replica import Replica, replica_of
-from simulator.simulate.run import cluster_settings
+from simulator.simulate.cluster import resolve
+from simulator.simulate.replica import Replica
+from simulator.simulate.traffic import cluster_settings
 from simulator.specs.scenario import Scenario
 
 
@@ -94,11 +95,13 @@ def replay(run: Run, **scheduling: object) -> tuple[Replica, Outcome]:
             },
         }
     )
-    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
-    settings = cluster_settings(scenario, setup)
+    cluster = resolve(scenario)
+    settings = cluster_settings(scenario, cluster)
     # These runs were timed inside the engine: no server stood before it.
-    limits = replace(settings.limits, request_overhead_s=float(setup.profile.request_overhead))
-    return setup, serve(run.table, setup.step_table, replace(settings, limits=limits))
+    overhead_s = float(cluster.answers.profile.request_overhead)
+    (pool,) = settings.pools
+    bare = replace(pool, limits=replace(pool.limits, request_overhead_s=overhead_s))
+    return cluster.answers, serve(run.table, replace(settings, pools=(bare,)))
 
 
 def figures(table: RequestTable, first_s: np.ndarray, finished_s: np.ndarray) -> dict[str, float]:

@@ -45,24 +45,24 @@ def run(case: dict[str, Any]) -> dict[str, float]:
 
     make_short_lived()
     from simulator.serving.cluster import serve
-    from simulator.simulate.replica import replica_of
-    from simulator.simulate.run import cluster_settings, requests_of, summarise
+    from simulator.simulate.cluster import resolve
+    from simulator.simulate.run import summarise
+    from simulator.simulate.traffic import cluster_settings, requests_of
     from simulator.specs.scenario import Scenario
 
     imported = time.perf_counter()
     scenario = Scenario.model_validate(
         {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}
     )
-    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
-    table = requests_of(scenario)
-    settings = cluster_settings(scenario, setup)
+    cluster = resolve(scenario)
+    table = requests_of(scenario.workload)
+    settings = cluster_settings(scenario, cluster)
     if case.get("single"):
         settings = replace(settings, steps_per_event=1)
-    clock = setup.step_table
     ready = time.perf_counter()
-    outcome = serve(table, clock, settings)
+    outcome = serve(table, settings)
     simulated = time.perf_counter()
-    result = summarise(scenario, setup, outcome)
+    result = summarise(scenario, cluster, outcome)
     return {
         "import_s": imported - started,
         "prepare_s": ready - imported,

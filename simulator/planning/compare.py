@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
-from simulator.simulate.replica import replica_of
+from simulator.simulate.cluster import resolve
 from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import simulate
 from simulator.specs.scenario import Scenario
@@ -35,9 +35,9 @@ def compare(
     twice = {name for name in hardware if list(hardware).count(name) > 1}
     if twice:
         raise InputError(f"{sorted(twice)[0]} is named twice", field="hardware")
-    scenarios = [scenario.model_copy(update={"hardware": name}) for name in hardware]
+    scenarios = [scenario.on(name) for name in hardware]
     for variant in scenarios:
-        replica_of(variant.hardware, variant.model, variant.deployment)
+        resolve(variant)
     # One result after the other in the given order: the same bytes for any number of workers.
     pool = Parallel(n_jobs=min(workers, len(scenarios)), return_as="generator")
     results = []

@@ -51,25 +51,22 @@ class ClusterSettings:
     """What all replicas have in common, how many there are, and who asks.
 
     Args:
+        pools: replicas of one kind each; failures count them in this order.
         users: makes the loop closed: each user sends its next request ``think_s`` after the last
             was answered, the first ones spread over ``ramp_s``; without it requests come at
             their own times.
-        pools: replicas of several kinds; without it there are ``replicas`` of one kind.
         transfer: the links from prefill to decode replicas.
         ttft_limit_s: when a first token is due, for orderings that look at deadlines.
         keep_events: remember every event of every replica (for a trace viewer).
     """
 
-    limits: EngineLimits
+    pools: tuple[Pool, ...]
     ordering: Ordering
-    composition: Composition
     router: Router
-    replicas: int = 1
     users: int | None = None
     think_s: float = 0.0
     ramp_s: float = 0.0
     steps_per_event: int = UNBOUNDED
-    pools: tuple[Pool, ...] = ()
     transfer: Transfer | None = None
     failures: tuple[Failure, ...] = ()
     ttft_limit_s: float = 0.0
@@ -92,7 +89,6 @@ class Outcome:
 
 def serve(
     table: RequestTable,
-    clock: StepClock,
     settings: ClusterSettings,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
@@ -103,7 +99,7 @@ def serve(
     Raises:
         InputError: the table or the settings describe nothing that could be simulated.
     """
-    cluster = Cluster(table, clock, settings, progress)
+    cluster = Cluster(table, settings, progress)
     cluster.env.run()
     return cluster.outcome()
 
@@ -114,7 +110,6 @@ class Cluster:
     def __init__(
         self,
         table: RequestTable,
-        clock: StepClock,
         settings: ClusterSettings,
         progress: Callable[[int], None] | None = None,
     ) -> None:
@@ -127,10 +122,8 @@ class Cluster:
         self._progress = progress
         self._report_every = max(1, len(table) // 100)
         self._table = table
-        pools = settings.pools or (
-            Pool(clock, settings.limits, settings.composition, settings.replicas),
-        )
-        _check(table, settings, pools)
+        pools = settings.pools
+        _check(table, settings)
         self._columns = _Columns(table, pools[0].limits.kv_block_tokens)
         self._links = None if settings.transfer is None else Links(settings.transfer)
         self._recorder = Recorder(table)
@@ -290,10 +283,11 @@ class Cluster:
 
 def _is_alone(table: RequestTable, settings: ClusterSettings) -> bool:
     """Whether one replica takes all requests, and need not know of them before its step ends."""
-    limits = settings.limits
+    if sum(pool.replicas for pool in settings.pools) > 1 or settings.failures:
+        return False
+    limits = settings.pools[0].limits
     looks_up = limits.schedule_ahead or limits.admission or limits.lower_tiers
-    one = settings.replicas == 1 and not settings.pools
-    return one and not settings.failures and table.follows is None and not looks_up
+    return table.follows is None and not looks_up
 
 
 class _Columns:
@@ -330,12 +324,13 @@ class _Columns:
         return request
 
 
-def _check(table: RequestTable, settings: ClusterSettings, pools: tuple[Pool, ...]) -> None:
+def _check(table: RequestTable, settings: ClusterSettings) -> None:
     """Refuse what cannot be simulated.
 
     Raises:
         InputError: says what.
     """
+    pools = settings.pools
     if not len(table):
         raise InputError("there are no requests to serve", field="workload")
     if min(table.input_tokens.min(), table.output_tokens.min()) < 1:

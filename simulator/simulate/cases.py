@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError, nearest
+from simulator.simulate.cluster import resolve
 from simulator.simulate.point import answerable
-from simulator.simulate.predict import STEPS, Steps, answer
+from simulator.simulate.predict import STEPS, Steps, answer, stepping
 from simulator.simulate.prediction import keys, steps_predicted
-from simulator.simulate.replica import Replica, replica_of
+from simulator.simulate.replica import Replica
 from simulator.specs.question import PREDICT, Change, ask, flags, from_fields, path_of
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
@@ -111,9 +112,10 @@ def _steps(scenarios: list[Scenario]) -> list[Answer]:
     points = [s.workload for s in scenarios if isinstance(s.workload, DecodeStep | Prefill)]
     phase = points[0].kind
     try:
-        setup = replica_of(first.hardware, first.model, first.deployment)
+        cluster = resolve(first)
     except InputError as error:
         return [error] * len(scenarios)
+    setup = stepping(cluster, points[0])
     batch = np.array([float(p.batch) for p in points])
     context = np.array([float(p.context) for p in points])
     step = STEPS[type(points[0])]
@@ -121,7 +123,7 @@ def _steps(scenarios: list[Scenario]) -> list[Answer]:
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        answered = steps_predicted(setup, first.economics, phase, figures).rows()
+        answered = steps_predicted(setup, first.economics, phase, figures, cluster.what_ifs).rows()
     upcoming = iter(answered)
     return [
         next(upcoming) if good[i] else _refusal(setup, step, batch[i : i + 1], context[i : i + 1])

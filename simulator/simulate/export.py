@@ -1,7 +1,7 @@
 """A simulated run in the formats of other tools: benchmark results and event traces."""
 
 import json
-from dataclasses import replace
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from simulator.errors import InputError, nearest
 from simulator.files import whole_file
 from simulator.serving.cluster import Outcome, serve
-from simulator.simulate.replica import Replica, replica_of
-from simulator.simulate.run import cluster_settings, requests_of, summarise
+from simulator.simulate.cluster import Cluster, resolve
+from simulator.simulate.result import SimulationResult
+from simulator.simulate.run import summarise
+from simulator.simulate.traffic import cluster_settings, requests_of
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic
-from simulator.traces.inferencex import inferencex
+from simulator.traces.inferencex import Workers, inferencex
 from simulator.traces.perfetto import write_perfetto
 from simulator.traces.vllm_bench import vllm_bench
 
@@ -33,50 +35,57 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
     """
     if form not in FORMATS:
         raise InputError(f"unknown format {form!r}", field="format", remedy=nearest(form, FORMATS))
-    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
-    settings = replace(cluster_settings(scenario, setup), keep_events=form == "perfetto")
-    outcome = serve(requests_of(scenario), setup.step_table, settings)
+    cluster = resolve(scenario)
+    settings = cluster_settings(scenario, cluster, keep_events=form == "perfetto")
+    outcome = serve(requests_of(scenario.workload), settings)
     with whole_file(path) as partial:
         if form == "perfetto":
             write_perfetto(partial, outcome.events, outcome.records)
             return
-        bench = _vllm_bench(scenario, setup, outcome, detailed=form == "vllm-bench")
-        content = bench if form == "vllm-bench" else _inferencex(scenario, setup, outcome, bench)
+        result = summarise(scenario, cluster, outcome)
+        bench = _vllm_bench(scenario, result, outcome, detailed=form == "vllm-bench")
+        content = bench if form == "vllm-bench" else _inferencex(cluster, result, outcome, bench)
         partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
-def _vllm_bench(
-    scenario: Scenario, setup: Replica, outcome: Outcome, detailed: bool
-) -> dict[str, Any]:
-    result = summarise(scenario, setup, outcome)
+def _load(scenario: Scenario) -> tuple[float, int | None]:
+    """Requests a second where they are drawn so, else without end; and the users of a loop."""
     workload = scenario.workload
-    arrivals = workload.arrivals if isinstance(workload, Synthetic) else None
+    if not isinstance(workload, Synthetic):
+        return math.inf, None
+    arrivals = workload.arrivals
+    if isinstance(arrivals, ClosedLoop):
+        return math.inf, arrivals.users
+    return arrivals.rate, None
+
+
+def _vllm_bench(
+    scenario: Scenario, result: SimulationResult, outcome: Outcome, detailed: bool
+) -> dict[str, Any]:
+    rate, users = _load(scenario)
     return vllm_bench(
         outcome.records,
         result.metrics,
         outcome.timeline,
-        model=setup.model.name,
-        backend=setup.profile.name,
-        request_rate=getattr(arrivals, "rate", float("inf")),
-        max_concurrency=arrivals.users if isinstance(arrivals, ClosedLoop) else None,
+        model=result.model,
+        backend=result.engine,
+        request_rate=rate,
+        max_concurrency=users,
         detailed=detailed,
     )
 
 
 def _inferencex(
-    scenario: Scenario, setup: Replica, outcome: Outcome, bench: dict[str, Any]
+    cluster: Cluster, result: SimulationResult, outcome: Outcome, bench: dict[str, Any]
 ) -> dict[str, Any]:
-    result = summarise(scenario, setup, outcome)
-    workload = scenario.workload
-    arrivals = workload.arrivals if isinstance(workload, Synthetic) else None
+    workers = [
+        Workers(pool.replica.hardware.name, pool.replica.deployment) for pool in cluster.pools
+    ]
     return inferencex(
         bench,
-        scenario.deployment,
-        hardware=setup.hardware.name,
-        precision=setup.precision,
+        workers,
+        precision=result.precision,
         isl=round(float(np.mean(outcome.records.input_tokens))),
         osl=round(float(np.mean(outcome.records.output_tokens))),
-        concurrency=arrivals.users if isinstance(arrivals, ClosedLoop) else None,
         energy_j=result.metrics.energy_j,
-        devices=result.devices,
     )

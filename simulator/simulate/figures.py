@@ -265,7 +265,8 @@ FIGURES: tuple[Figure, ...] = (
         column=True,
     ),
     Figure(
-        "max_batch", "count", "Largest batch", "sequences that the KV cache holds at once",
+        "max_batch", "count", "Largest batch",
+        "sequences that the KV cache holds at once; of a run, requests of its mean length",
         column=True,
     ),
     Figure(

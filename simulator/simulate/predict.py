@@ -6,17 +6,18 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.step.report import OperatorReport
+from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.point import (
     decode_steps,
     operators_of_decode,
     operators_of_prefill,
     prefill_steps,
 )
-from simulator.simulate.prediction import Prediction, steps_predicted
-from simulator.simulate.replica import Replica, replica_of
+from simulator.simulate.prediction import Prediction, served, steps_predicted
+from simulator.simulate.replica import Replica
 from simulator.specs.question import PREDICT, ask, from_fields
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
+from simulator.specs.workload import DecodeStep, Prefill
 
 Steps = Callable[[Replica, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 STEPS: Mapping[type, Steps] = {DecodeStep: decode_steps, Prefill: prefill_steps}
@@ -54,18 +55,18 @@ def answer(scenario: Scenario) -> Prediction:
     Raises:
         InputError: unknown names, what does not fit, or a workload that is no point.
     """
-    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
     point = scenario.workload
-    if isinstance(point, ServingPoint):
+    if not isinstance(point, DecodeStep | Prefill):
         # A step needs no simulation: it is imported for those who ask for one.
-        from simulator.simulate.serving_point import served
+        from simulator.simulate.run import simulate
 
-        return served(scenario, setup, point)
-    assert isinstance(point, DecodeStep | Prefill)
+        return served(simulate(scenario))
+    cluster = resolve(scenario)
+    setup = stepping(cluster, point)
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    return steps_predicted(setup, scenario.economics, point.kind, only)
+    return steps_predicted(setup, scenario.economics, point.kind, only, cluster.what_ifs)
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:
@@ -90,6 +91,11 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
             field="operators",
             remedy="ask for a decode step or a prefill, or read the report of a run",
         )
-    setup = replica_of(scenario.hardware, scenario.model, scenario.deployment)
+    setup = stepping(resolve(scenario), point)
     of_phase = operators_of_prefill if isinstance(point, Prefill) else operators_of_decode
     return of_phase(setup, float(point.batch), float(point.context))
+
+
+def stepping(cluster: Cluster, point: DecodeStep | Prefill) -> Replica:
+    """The replica that takes a step: of the pool for it, where there are two."""
+    return cluster.prompts if isinstance(point, Prefill) else cluster.answers

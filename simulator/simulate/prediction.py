@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from simulator.economics.cost import device_price
-from simulator.simulate.answer import Answer, Interval
+from simulator.simulate.answer import Answer
 from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
 from simulator.simulate.replica import Replica
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.scenario import Economics
+
+if TYPE_CHECKING:
+    from simulator.simulate.result import SimulationResult
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -44,37 +47,26 @@ def keys() -> tuple[str, ...]:
 
 
 def steps_predicted(
-    setup: Replica, economics: Economics, phase: str, given: Mapping[str, Value]
+    setup: Replica,
+    economics: Economics,
+    phase: str,
+    given: Mapping[str, Value],
+    what_ifs: tuple[str, ...] = (),
 ) -> Prediction:
     """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
 
     ``given`` holds at least ``power_w`` (of all devices), the token rates that apply,
     ``prefill_share``, and ``sigma``, the relative error of the step time; numbers, or arrays of
-    one shape.
+    one shape. ``what_ifs`` are told beside the notes of the setup.
     """
-    known = {"input_tokens_per_s": 0.0, **given} | facts(setup, economics, given["power_w"])
-    figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
-    widths = widths_of(given["sigma"], setup.device.power_sigma, known)
-    return predicted(setup, economics, phase, figures, intervals_of_steps(figures, widths))
-
-
-def facts(setup: Replica, economics: Economics, power_w: Value) -> dict[str, Value]:
-    """How many devices a deployment has, and what they cost."""
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
-    return {"devices": devices, **usd_known(price, devices, power_w, economics)}
-
-
-def predicted(
-    setup: Replica,
-    economics: Economics,
-    phase: str,
-    figures: Mapping[str, Value],
-    intervals: Mapping[str, Interval],
-) -> Prediction:
-    """The figures of ``phase`` with what they are of, and what to know about them."""
-    notes = setup.notes
-    if device_price(setup.hardware, economics) is None:
+    paid = usd_known(price, devices, given["power_w"], economics)
+    known = {"input_tokens_per_s": 0.0, **given, "devices": devices, **paid}
+    figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
+    widths = widths_of(given["sigma"], setup.device.power_sigma, known)
+    notes = (*what_ifs, *setup.notes)
+    if price is None:
         notes = (*notes, f"nobody has published a price of {setup.hardware.name}")
     return Prediction(
         hardware=setup.device.name,
@@ -82,9 +74,25 @@ def predicted(
         engine=setup.deployment.engine,
         precision=setup.precision,
         kv_precision=setup.kv_precision,
-        devices=setup.deployment.total_devices,
+        devices=devices,
         phase=phase,
         figures=figures,
-        intervals=intervals,
+        intervals=intervals_of_steps(figures, widths),
         notes=notes,
+    )
+
+
+def served(result: "SimulationResult") -> Prediction:
+    """A simulated serving point, as the same figures that steps are predicted with."""
+    return Prediction(
+        hardware=result.hardware,
+        model=result.model,
+        engine=result.engine,
+        precision=result.precision,
+        kv_precision=result.kv_precision,
+        devices=result.devices,
+        phase="serve",
+        figures=result.figures,
+        intervals=result.intervals,
+        notes=result.notes,
     )

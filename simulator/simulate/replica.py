@@ -77,6 +77,17 @@ class Replica:
         """Assumptions and fallbacks that a user should hear of."""
         return self.step_model.notes
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the numbers behind it come from, each once."""
+        hardware = self.hardware
+        found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
+        found += [f"calibration: {text}" for text in self.device.book.origins]
+        if self.model.source:
+            found.append(f"{self.model.name}: {self.model.source}")
+        found.append(f"{self.profile.name}: {self.profile.source}")
+        return tuple(dict.fromkeys(found))
+
 
 def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica:
     """One replica of ``deployment``: names looked up, what-ifs applied, everything resolved.

@@ -3,283 +3,204 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulator.economics.cost import DevicePrice, device_price
-from simulator.errors import InputError
-from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.report import report
+import numpy as np
+
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
-from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
+from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.remarks import remarks
-from simulator.serving.policies.ordering import COMPOSITIONS, ordering
-from simulator.serving.policies.routing import router
 from simulator.serving.traffic.request import RequestTable
-from simulator.serving.traffic.synthetic import draw_requests
-from simulator.simulate.figures import Known, figures_of, usd_known
-from simulator.simulate.replica import Replica, replica_of
+from simulator.simulate.accounts import accounts_of, facts, measured
+from simulator.simulate.cluster import Cluster, resolve
+from simulator.simulate.figures import Known, figures_of
+from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
-from simulator.simulate.scheduling import failures_of
-from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, widths_of
+from simulator.simulate.serving_point import whole_or_sample
+from simulator.simulate.traffic import cluster_settings, describe, requests_of
+from simulator.simulate.typical import typical_steps
+from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, rescaled, widths_of
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
-from simulator.traces.read import read_trace
 
 Progress = Callable[[int, int], None]
 
 
-def simulate(
-    scenario: Scenario, progress: Progress | None = None, setup: Replica | None = None
-) -> SimulationResult:
+def simulate(scenario: Scenario, progress: Progress | None = None) -> SimulationResult:
     """Serve the scenario's workload and measure everything.
 
-    ``progress`` is called now and then with (requests ended, requests in all). ``setup`` saves
-    resolving the scenario's names where the caller has done so.
+    ``progress`` is called now and then with (requests ended, requests in all).
 
     Raises:
         InputError: something in the scenario cannot be used; says what and what to do.
     """
-    if setup is None and scenario.deployment.prefill is not None:
-        from simulator.simulate.pools import simulate_pools
-
-        return simulate_pools(scenario, progress)
-    setup = setup or replica_of(scenario.hardware, scenario.model, scenario.deployment)
-    table = requests_of(scenario)
-    settings = cluster_settings(scenario, setup)
+    whole = resolve(scenario)
+    asked, cluster, factor = whole_or_sample(scenario, whole)
+    table = requests_of(asked.workload)
+    settings = cluster_settings(asked, cluster)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
-    outcome = serve(table, setup.step_table, settings, report)
-    result = summarise(scenario, setup, outcome)
-
-    def measured_figures(other: Outcome) -> Known:
-        metrics = measured(scenario, setup, other)
-        return figures_of(facts(setup, scenario, metrics), metrics)
-
-    spread = intervals_of_run(
-        result.figures,
-        table,
-        setup.step_table,
-        settings,
-        outcome,
-        errors=[errors_of(setup, result.prefill, result.decode)],
-        measured=measured_figures,
-        widths=widths_of(
-            result.decode.relative_sigma,
-            setup.device.power_sigma,
-            facts(setup, scenario, result.metrics),
-        ),
-        warm_up=scenario.warm_up_requests,
-    )
-    return replace(result, intervals=spread)
+    outcome = serve(table, settings, report)
+    result = summarise(asked, cluster, outcome)
+    spread = _intervals(asked, cluster, result, table, settings, outcome)
+    result = replace(result, intervals=spread)
+    return result if factor == 1 else _for_the_whole(scenario, whole, result, factor)
 
 
-def errors_of(setup: Replica, prefill: Binding, decode: Binding) -> ReplicaErrors:
-    """Errors of a replica whose steps are typically such."""
-    return ReplicaErrors.of(
-        setup.profile,
-        power=setup.device.power_sigma,
-        decode=decode.relative_sigma,
-        prompts=prefill.relative_sigma,
-    )
-
-
-def requests_of(scenario: Scenario) -> RequestTable:
-    """The scenario's requests, drawn or read."""
-    workload = scenario.workload
-    if isinstance(workload, Trace):
-        return read_trace(workload)
-    if isinstance(workload, Synthetic):
-        return draw_requests(workload)
-    raise InputError(
-        f"a {workload.kind} point is no traffic to simulate",
-        field="workload.kind",
-        remedy="ask it with predict, or give a synthetic or trace workload",
-    )
-
-
-def cluster_settings(scenario: Scenario, setup: Replica) -> ClusterSettings:
-    """How the scenario's deployment serves."""
-    workload = scenario.workload
-    users, think_s, ramp_s = None, 0.0, 0.0
-    if isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop):
-        loop = workload.arrivals
-        users, think_s, ramp_s = loop.users, loop.think_time, loop.ramp_up
-    scheduling = scenario.deployment.scheduling
-    limits = setup.limits
-    if scenario.deployment.offload is not None:
-        from simulator.simulate.cache_tiers import with_cache_tiers
-
-        limits = with_cache_tiers(setup)
-    return ClusterSettings(
-        limits=limits,
-        ordering=ordering(scenario.deployment.policy),
-        composition=COMPOSITIONS[scheduling.steps or setup.profile.scheduling],
-        router=router(scheduling.router),
-        replicas=scenario.deployment.replicas,
-        users=users,
-        think_s=think_s,
-        ramp_s=ramp_s,
-        failures=failures_of(scenario.deployment),
-        ttft_limit_s=scenario.objectives.ttft or 0.0,
-    )
-
-
-def measured(scenario: Scenario, setup: Replica, outcome: Outcome) -> ServingMetrics:
-    """What a simulation amounts to."""
-    wanted = scenario.objectives
-    return measure(
-        outcome.records,
-        outcome.counters,
-        makespan_s=outcome.makespan_s,
-        devices_per_replica=scenario.deployment.devices_per_replica,
-        idle_w=setup.device.power.idle_w,
-        kv_blocks=setup.limits.kv_blocks,
-        timeline=outcome.timeline,
-        objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
-        warm_up=scenario.warm_up_requests,
-    )
-
-
-def facts(setup: Replica, scenario: Scenario, metrics: ServingMetrics) -> dict[str, object]:
-    """What figures follow from beside the metrics: devices, prompts, and dollars."""
-    devices = scenario.deployment.total_devices
-    price = device_price(setup.hardware, scenario.economics)
-    return {
-        "devices": devices,
-        "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
-        "prefill_share": metrics.prefill_share,
-        **usd_known(price, devices, metrics.power_w, scenario.economics),
-    }
-
-
-def summarise(scenario: Scenario, setup: Replica, outcome: Outcome) -> SimulationResult:
+def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> SimulationResult:
     """Measure an outcome and put prices and explanations beside it; intervals are left out."""
-    deployment, wanted = scenario.deployment, scenario.objectives
-    metrics = measured(scenario, setup, outcome)
-    price = device_price(setup.hardware, scenario.economics)
-    prefill, decode = typical_steps(setup, metrics)
-    known = facts(setup, scenario, metrics) | known_figures(setup, metrics, price, prefill, decode)
-    notes = list(setup.notes)
-    notes += remarks(metrics, chunked_prefill=setup.limits.chunked_prefill)
-    if price is None:
-        notes.append(
-            f"nobody has published a price of {setup.hardware.name}; "
-            "give economics.usd_per_device_hour"
-        )
+    wanted = scenario.objectives
+    metrics = measured(scenario, cluster, outcome)
+    prefill, decode = typical_steps(cluster, metrics)
+    known = {
+        **facts(scenario, cluster, outcome, metrics),
+        **_given(scenario, cluster, metrics, prefill, decode),
+    }
+    answers = cluster.answers
     return SimulationResult(
         scenario=scenario.name,
-        title=scenario.title or title_of(scenario, setup, deployment.total_devices),
-        hardware=scenario.hardware_name,
-        hardware_title=setup.hardware.title,
-        model=setup.model.name,
-        model_title=setup.model.title,
-        precision=setup.precision,
-        kv_precision=setup.kv_precision,
-        engine=setup.profile.name,
-        layout=_layout(scenario),
-        devices=deployment.total_devices,
-        replicas=deployment.replicas,
+        title=scenario.title or title_of(scenario, cluster),
+        hardware=" + ".join(cluster.devices_by_name),
+        hardware_title=" + ".join(cluster.devices_by_title),
+        model=answers.model.name,
+        model_title=answers.model.title,
+        precision=answers.precision,
+        kv_precision=answers.kv_precision,
+        engine=answers.profile.name,
+        layout=cluster.layout,
+        devices=cluster.devices,
+        replicas=cluster.replicas,
         metrics=metrics,
-        price=price,
+        price=cluster.price(scenario.economics),
         workload=describe(scenario.workload),
         objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
         prefill=prefill,
         decode=decode,
         figures=figures_of(known, metrics),
         intervals={},
-        notes=tuple(notes),
-        sources=sources_of(setup),
+        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics)),
+        sources=cluster.sources,
         records=outcome.records,
         timeline=outcome.timeline.series(),
     )
 
 
-def known_figures(
-    setup: Replica,
+def title_of(scenario: Scenario, cluster: Cluster) -> str:
+    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
+    systems = (
+        title if count == 1 else f"{count} × {title}"
+        for title, count in cluster.devices_by_title.items()
+    )
+    model = cluster.answers.model.title
+    return f"{model} on {' + '.join(systems)}: {describe(scenario.workload)}"
+
+
+def _given(
+    scenario: Scenario,
+    cluster: Cluster,
     metrics: ServingMetrics,
-    price: DevicePrice | None,
     prefill: Binding,
     decode: Binding,
-) -> dict[str, object]:
-    """The figures that a deployment and its typical steps give a simulation of it."""
+) -> Known:
+    """The figures that a cluster and its typical steps give a simulation of it."""
+    answers, pool = cluster.answers, cluster.pools[-1]
+    price = cluster.price(scenario.economics)
+    longest = (metrics.input_tokens + metrics.output_tokens) / max(metrics.finished, 1)
+    held = capacity_batch(answers, np.array(np.ceil(longest)))
     return {
         "step_time_s": decode.step_time_s,
         "bound": decode.bound,
         "bound_prefill": prefill.bound,
         "bound_decode": decode.bound,
-        "memory_used_bytes": setup.budget.weights
-        + setup.budget.reserve
-        + metrics.peak_kv_fraction * max(setup.budget.cache, 0.0),
-        "kv_capacity_tokens": setup.kv_capacity_tokens,
-        "weight_bytes": setup.graph.weight_bytes,
+        "memory_used_bytes": answers.budget.weights
+        + answers.budget.reserve
+        + metrics.peak_kv_fraction * max(answers.budget.cache, 0.0),
+        "kv_capacity_tokens": answers.kv_capacity_tokens * pool.replicas,
+        "max_batch": int(held) * pool.replicas,
+        "weight_bytes": answers.graph.weight_bytes,
         "usd_per_device_hour": None if price is None else price.usd_per_hour,
         "price_origin": None if price is None else price.origin,
     }
 
 
-def title_of(scenario: Scenario, setup: Replica, devices: int) -> str:
-    """What is run, in a line: of a scenario that has no title, or whose title no longer holds."""
-    count = "" if devices == 1 else f"{devices} × "
-    system = f"{setup.model.title} on {count}{setup.hardware.title}"
-    return f"{system}: {describe(scenario.workload)}"
+def _remarks(
+    scenario: Scenario, cluster: Cluster, outcome: Outcome, metrics: ServingMetrics
+) -> list[str]:
+    chunked = all(pool.replica.limits.chunked_prefill for pool in cluster.pools)
+    found = list(remarks(metrics, chunked_prefill=chunked))
+    found += cluster.unpriced(scenario.economics)
+    if len(cluster.pools) > 1:
+        accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
+        busy = ", ".join(f"{account.busy_fraction:.0%}" for account in accounts)
+        prompt = round(metrics.input_tokens / max(metrics.finished, 1))
+        found.append(
+            f"the prefill and decode pools were busy {busy} of the time; the cache of a mean "
+            f"prompt took {1e3 * cluster.transfer_s(prompt):.2g} ms between them"
+        )
+    return found
 
 
-def typical_steps(setup: Replica, metrics: ServingMetrics) -> tuple[Binding, Binding]:
-    """A prefill of the mean prompt and a decode step of the mean batch, explained."""
-    finished = max(metrics.finished, 1)
-    prompt = max(1.0, metrics.input_tokens / finished)
-    context = prompt + metrics.output_tokens / finished / 2
-    steps = max(metrics.steps, 1)
-    batch = max(1.0, metrics.output_tokens / steps)
-    chunk = min(prompt, float(setup.limits.max_batched_tokens))
-    return (
-        _binding(setup, "prefill", 1.0, prompt, StepShape.prefill(1, chunk)),
-        _binding(setup, "decode", batch, context, StepShape.decode(batch, context)),
+def _intervals(
+    scenario: Scenario,
+    cluster: Cluster,
+    result: SimulationResult,
+    table: RequestTable,
+    settings: ClusterSettings,
+    outcome: Outcome,
+) -> Known:
+    """What every figure may be off by: see ``uncertainty``."""
+    prefill, decode = result.prefill.relative_sigma, result.decode.relative_sigma
+    errors = [
+        ReplicaErrors.of(
+            pool.replica.profile,
+            power=pool.replica.device.power_sigma,
+            decode=decode,
+            prompts=prefill,
+        )
+        for pool in cluster.pools
+    ]
+
+    def figures_measured(other: Outcome) -> Known:
+        metrics = measured(scenario, cluster, other)
+        return figures_of(facts(scenario, cluster, other, metrics), metrics)
+
+    return intervals_of_run(
+        result.figures,
+        table,
+        settings,
+        outcome,
+        errors=errors,
+        measured=figures_measured,
+        widths=widths_of(
+            decode,
+            max(error.power for error in errors),
+            facts(scenario, cluster, outcome, result.metrics),
+        ),
+        warm_up=scenario.warm_up_requests,
     )
 
 
-def _binding(setup: Replica, phase: str, batch: float, context: float, shape: StepShape) -> Binding:
-    step = setup.step_model.evaluate(shape)
-    operators = tuple(report(setup.step_model, shape))
-    return Binding(
-        phase,
-        str(step.bound),
-        float(step.time_s),
-        batch,
-        context,
-        float(step.relative_sigma),
-        operators,
+_OF_THE_CLUSTER = (
+    "output_tokens_per_s", "total_tokens_per_s", "requests_per_s", "goodput_requests_per_s",
+    "power_w", "energy_j", "kv_capacity_tokens", "max_batch",
+)  # fmt: skip
+"""Figures that grow with the number of replicas."""
+
+
+def _for_the_whole(
+    scenario: Scenario, whole: Cluster, part: SimulationResult, factor: float
+) -> SimulationResult:
+    """The result of all replicas, from that of a part of them which are one in ``factor``."""
+    figures = dict(part.figures)
+    for key in _OF_THE_CLUSTER:
+        if figures.get(key) is not None:
+            figures[key] = figures[key] * factor
+    for key in ("kv_capacity_tokens", "max_batch"):
+        figures[key] = round(figures[key])
+    note = f"{part.replicas} of {whole.replicas} identical replicas were simulated"
+    return replace(
+        part,
+        title=scenario.title or title_of(scenario, whole),
+        layout=whole.layout,
+        devices=whole.devices,
+        replicas=whole.replicas,
+        figures=figures,
+        intervals=rescaled(part.intervals, part.figures, figures),
+        notes=(*part.notes, note),
     )
-
-
-def sources_of(setup: Replica) -> tuple[str, ...]:
-    """Where the numbers behind this deployment come from, each once."""
-    hardware = setup.hardware
-    found = [f"{hardware.name}: {text}" for text in hardware.sources.values()]
-    found += [f"calibration: {text}" for text in setup.device.book.origins]
-    if setup.model.source:
-        found.append(f"{setup.model.name}: {setup.model.source}")
-    found.append(f"{setup.profile.name}: {setup.profile.source}")
-    return tuple(dict.fromkeys(found))
-
-
-def describe(workload: Workload) -> str:
-    """The workload in a few words: who asks, how often, or which file is replayed."""
-    if isinstance(workload, Trace):
-        scaled = "" if workload.time_scale == 1 else f", gaps × {workload.time_scale:g}"
-        return f"trace {workload.file.name}{scaled}"
-    if not isinstance(workload, Synthetic):
-        return workload.kind
-    arrivals = workload.arrivals
-    if isinstance(arrivals, ClosedLoop):
-        return f"{arrivals.users} users in a closed loop"
-    rate = getattr(arrivals, "rate", None)
-    return arrivals.process if rate is None else f"{arrivals.process} arrivals, {rate:g} a second"
-
-
-def _layout(scenario: Scenario) -> str:
-    d = scenario.deployment
-    degrees = (
-        ("tp", d.tp), ("pp", d.pp), ("dp", d.dp), ("ep", d.ep), ("cp", d.cp), ("dcp", d.dcp),
-    )  # fmt: skip
-    parts = [f"{name} {degree}" for name, degree in degrees if degree > 1]
-    if d.replicas > 1:
-        parts.append(f"{d.replicas} replicas")
-    return " × ".join(parts) or "one device"

@@ -1,16 +1,9 @@
-"""A point of a serving benchmark: the requests that its load generator sends, and the answer."""
+"""A point of a serving benchmark: the requests that its load generator sends."""
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from simulator.simulate.figures import figures_of
-from simulator.simulate.prediction import Prediction, facts, predicted
-from simulator.simulate.replica import Replica, capacity_batch
+from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.representative import Sample, sample_of
-from simulator.simulate.run import simulate
-from simulator.simulate.uncertainty import rescaled
 from simulator.specs.reading import validate
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ServingPoint, Synthetic
@@ -22,38 +15,25 @@ OPEN_REQUESTS = 1000
 """Requests of Poisson arrivals, enough for a queue to settle."""
 
 
-def served(scenario: Scenario, setup: Replica, point: ServingPoint) -> Prediction:
-    """The answer to a scenario that asks for ``point``.
+def whole_or_sample(scenario: Scenario, cluster: Cluster) -> tuple[Scenario, Cluster, float]:
+    """What is simulated of ``scenario``, on which part of the cluster, and how often it stands.
 
-    Raises:
-        InputError: see ``simulate``.
+    Traffic of its own runs on all replicas. A serving point is drawn as requests; on many equal
+    replicas a part of them stands for all.
     """
-    sample = sample_of(setup.deployment.replicas, point.concurrency)
-    simulated = {"replicas": sample.replicas, "devices": None}
-    deployment = setup.deployment.model_copy(update={} if sample.is_whole else simulated)
-    workload = requests_of_point(point, sample)
-    result = simulate(
-        scenario.model_copy(update={"workload": workload, "deployment": deployment}), setup=setup
-    )
-    m = result.metrics
-    factor = sample.factor
-    power_w = m.power_w * factor
-    known = {
-        **{key: result.figures[key] for key in ("step_time_s", "bound", "memory_used_bytes")},
-        **facts(setup, scenario.economics, power_w),
-        "output_tokens_per_s": m.output_tokens_per_s * factor,
-        "requests_per_s": m.requests_per_s * factor,
-        "input_tokens_per_s": m.input_tokens / m.makespan_s * factor,
-        "kv_capacity_tokens": setup.kv_capacity_tokens * setup.deployment.replicas,
-        "max_batch": int(capacity_batch(setup, np.array(float(point.isl + point.osl))))
-        * setup.deployment.replicas,
-        "power_w": power_w,
-        "prefill_share": m.prefill_share,
-    }
-    figures = figures_of(known, m)
-    spread = rescaled(result.intervals, result.figures, figures)
-    found = predicted(setup, scenario.economics, "serve", figures, spread)
-    return found if sample.is_whole else replace(found, notes=(*found.notes, sample.note()))
+    point = scenario.workload
+    if not isinstance(point, ServingPoint):
+        return scenario, cluster, 1.0
+    if len(cluster.pools) > 1:
+        sample = Sample(cluster.replicas, 1.0)
+    else:
+        sample = sample_of(cluster.replicas, point.concurrency)
+    update: dict[str, object] = {"workload": requests_of_point(point, sample)}
+    if not sample.is_whole:
+        fewer = {"replicas": sample.replicas, "devices": None}
+        update["deployment"] = scenario.deployment.model_copy(update=fewer)
+        cluster = resolve(scenario.model_copy(update=update))
+    return scenario.model_copy(update=update), cluster, sample.factor
 
 
 def requests_of_point(point: ServingPoint, sample: Sample) -> Synthetic:

@@ -55,18 +55,16 @@ class SlowedClock:
         return self._prompts * time_s, self._prompts * energy_j
 
 
-def slowed(
-    clock: StepClock, settings: ClusterSettings, factors: Sequence[tuple[float, float]]
-) -> tuple[StepClock, ClusterSettings]:
-    """The clock and settings of a cluster that is slower by the ``factors`` of its pools.
+def slowed(settings: ClusterSettings, factors: Sequence[tuple[float, float]]) -> ClusterSettings:
+    """The settings of a cluster that is slower by the ``factors`` of its pools.
 
     A pool's two factors are those of steps without and with prompts.
     """
     pools = tuple(
         replace(pool, clock=SlowedClock(pool.clock, *own))
-        for pool, own in zip(settings.pools, factors, strict=bool(settings.pools))
+        for pool, own in zip(settings.pools, factors, strict=True)
     )
-    return SlowedClock(clock, *factors[0]), replace(settings, pools=pools)
+    return replace(settings, pools=pools)
 
 
 FEWEST_REQUESTS = 500

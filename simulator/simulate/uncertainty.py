@@ -29,7 +29,6 @@ from simulator.specs.quantity import Z_80
 if TYPE_CHECKING:
     # Imported where a simulation is repeated: the interval of a step needs none.
     from simulator.serving.cluster import ClusterSettings, Outcome
-    from simulator.serving.replica.step_clock import StepClock
     from simulator.serving.traffic.request import RequestTable
 
 Width = tuple[Value, Value]
@@ -115,7 +114,6 @@ def intervals_of_steps(figures: Known, widths: Widths) -> dict[str, Interval]:
 def intervals_of_run(
     figures: Known,
     table: "RequestTable",
-    clock: "StepClock",
     settings: "ClusterSettings",
     outcome: "Outcome",
     errors: Sequence[ReplicaErrors],
@@ -139,12 +137,12 @@ def intervals_of_run(
 
     sample = first_requests(table, settings, warm_up)
     is_whole = len(sample) == len(table)
-    base = outcome if is_whole else serve(sample, clock, settings)
+    base = outcome if is_whole else serve(sample, settings)
     middle = figures if is_whole else measured(base)
 
     def shifted(z: float) -> Known:
         factors = [(float(np.exp(z * e.decode)), float(np.exp(z * e.prompts))) for e in errors]
-        return measured(serve(sample, *slowed(clock, settings, factors)))
+        return measured(serve(sample, slowed(settings, factors)))
 
     first = max(e.first_token for e in errors)
     ends = [

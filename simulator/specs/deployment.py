@@ -65,6 +65,8 @@ class Pool(ReplicaSpec):
 
 
 PoolName = Literal["prefill", "decode"]
+Role = Literal["both", "prefill", "decode"]
+"""What replicas of a pool do."""
 
 
 class Deployment(ReplicaSpec):

@@ -91,6 +91,13 @@ class Scenario(Spec):
     economics: Economics = Economics()
     warm_up_requests: Annotated[int, Field(ge=0)] = 0
 
+    def on(self, hardware: str) -> "Scenario":
+        """The same question on other hardware, with the same what-ifs; its title is dropped."""
+        named: Named = hardware
+        if not isinstance(self.hardware, str):
+            named = {**self.hardware, "base": hardware}
+        return self.model_copy(update={"hardware": named, "title": ""})
+
     @property
     def hardware_name(self) -> str:
         """The device's name, that of the base of a what-if."""

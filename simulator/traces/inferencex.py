@@ -4,7 +4,8 @@ Seconds where the benchmark's own result has milliseconds; every TPOT again as i
 (``intvty``, tokens a second for one user); throughput per device.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.specs.deployment import Deployment
@@ -12,45 +13,61 @@ from simulator.specs.deployment import Deployment
 POWER_SCHEMA = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Equal replicas as the benchmark describes them: their devices and one replica's layout."""
+
+    hardware: str
+    layout: Deployment
+
+    def fields(self) -> dict[str, Any]:
+        """The layout under the benchmark's names."""
+        d = self.layout
+        return {
+            "tp": d.tp,
+            "pp": d.pp,
+            "dcp_size": d.dcp,
+            "pcp_size": d.cp,
+            "ep": d.ep,
+            "dp_attention": str(d.dp > 1).lower(),
+        }
+
+
 def inferencex(
     result: Mapping[str, Any],
-    deployment: Deployment,
+    workers: Sequence[Workers],
     *,
-    hardware: str,
     precision: str,
     isl: int,
     osl: int,
-    concurrency: int | None = None,
     energy_j: float | None = None,
-    devices: int | None = None,
 ) -> dict[str, Any]:
     """The aggregate of one ``vllm_bench`` result.
 
-    ``energy_j`` is that of all devices over the run; without it there is no power section.
+    ``workers`` are one kind, or those for prompts and those for answers. ``energy_j`` is that of
+    all devices over the run; without it there is no power section.
     """
-    count = devices or deployment.total_devices
+    first, last = workers[0], workers[-1]
+    counts = [each.layout.total_devices for each in workers]
+    # A pool's own devices carry the tokens that it reads or writes.
+    inputs, outputs, count = counts[0], counts[-1], sum(counts)
     found: dict[str, Any] = {
-        "hw": hardware,
-        "conc": concurrency if concurrency is not None else result.get("max_concurrency"),
+        "hw": last.hardware,
+        "conc": result.get("max_concurrency"),
         "image": "roofsim",
         "model": result["model_id"],
         "infmax_model_prefix": result["model_id"],
-        "framework": deployment.engine,
+        "framework": last.layout.engine,
         "precision": precision,
         "spec_decoding": "none",
-        "disagg": False,
+        "disagg": len(workers) > 1,
         "isl": isl,
         "osl": osl,
         "is_multinode": False,
-        "tp": deployment.tp,
-        "pp": deployment.pp,
-        "dcp_size": deployment.dcp,
-        "pcp_size": deployment.cp,
-        "ep": deployment.ep,
-        "dp_attention": str(deployment.dp > 1).lower(),
+        **(last.fields() if len(workers) == 1 else _pools(first, last)),
         "tput_per_gpu": result["total_token_throughput"] / count,
-        "output_tput_per_gpu": result["output_throughput"] / count,
-        "input_tput_per_gpu": result["total_input_tokens"] / result["duration"] / count,
+        "output_tput_per_gpu": result["output_throughput"] / outputs,
+        "input_tput_per_gpu": result["total_input_tokens"] / result["duration"] / inputs,
     }
     for key, value in result.items():
         if not key.endswith("_ms") or value is None:
@@ -62,6 +79,17 @@ def inferencex(
     found |= _by_percentile(found)
     if energy_j is not None:
         found |= _power(result, energy_j, count)
+    return found
+
+
+def _pools(prefill: Workers, decode: Workers) -> dict[str, Any]:
+    """Layouts and sizes of both pools, each under its own prefix."""
+    found: dict[str, Any] = {}
+    for name, pool in (("prefill", prefill), ("decode", decode)):
+        found |= {f"{name}_{key}": value for key, value in pool.fields().items()}
+        found[f"{name}_num_workers"] = pool.layout.replicas
+        found[f"num_{name}_gpu"] = pool.layout.total_devices
+        found[f"{name}_hw"] = pool.hardware
     return found
 
 

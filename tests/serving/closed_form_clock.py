@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.roofline.step.decoding import PLAIN, DecodeMode
-from simulator.serving.cluster import Cluster, ClusterSettings, Outcome
+from simulator.serving import cluster
+from simulator.serving.cluster import Cluster, ClusterSettings, Outcome, Pool
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.limits import EngineLimits
@@ -67,13 +68,29 @@ def settings(policy="fcfs", composition="mixed", routing="least-loaded", limits=
     """Cluster settings by the names of the policies."""
     names = {f.name for f in EngineLimits.__dataclass_fields__.values()}
     bounds = {key: others.pop(key) for key in list(others) if key in names}
+    alike = Pool(
+        ClosedFormClock(),
+        replace(limits, **bounds),
+        COMPOSITIONS[composition],
+        others.pop("replicas", 1),
+    )
     return ClusterSettings(
-        limits=replace(limits, **bounds),
+        pools=others.pop("pools", (alike,)),
         ordering=ordering(policy),
-        composition=COMPOSITIONS[composition],
         router=router(routing),
         **others,
     )
+
+
+def on(clock, options) -> ClusterSettings:
+    """The settings with ``clock`` in pools that do everything."""
+    pools = tuple(replace(p, clock=clock) if p.role == "both" else p for p in options.pools)
+    return replace(options, pools=pools)
+
+
+def serve(requests, clock, options, progress=None) -> Outcome:
+    """Serve the requests by steps of ``clock``."""
+    return cluster.serve(requests, on(clock, options), progress)
 
 
 def table(arrival_s, inputs, outputs, **columns) -> RequestTable:
@@ -121,18 +138,20 @@ def shared_table(seed, count=60, unit=32) -> RequestTable:
 
 def serve_watched(requests, options, clock=None) -> Outcome:
     """Serve while checking at every event that no request and no block is lost."""
-    cluster = Cluster(requests, clock or ClosedFormClock(), options)
-    env = cluster.env
+    simulated = Cluster(requests, on(clock or ClosedFormClock(), options))
+    env = simulated.env
     while env.peek() < float("inf"):
         env.step()
-        here = sum(engine.running + engine.waiting for engine in cluster.engines)
-        assert cluster.arrived == cluster.ended + here + cluster.moving + len(cluster.homeless)
-        for engine in cluster.engines:
+        here = sum(engine.running + engine.waiting for engine in simulated.engines)
+        assert simulated.arrived == simulated.ended + here + simulated.moving + len(
+            simulated.homeless
+        )
+        for engine in simulated.engines:
             pool = engine.scheduler.pool
             assert 0 <= pool.free <= pool.total
             if pool.cache is not None:
                 assert pool.cache.idle_blocks <= pool.free
-    for engine in cluster.engines:
+    for engine in simulated.engines:
         assert engine.scheduler.pool.free == engine.limits.kv_blocks, "blocks were lost"
         assert engine.unfinished == 0
-    return cluster.outcome()
+    return simulated.outcome()

@@ -4,13 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from closed_form_clock import LIMITS, ClosedFormClock, random_table, serve_watched, settings, table
+from closed_form_clock import (
+    LIMITS,
+    ClosedFormClock,
+    random_table,
+    serve,
+    serve_watched,
+    settings,
+    table,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.serving.cluster import Failure, Pool, Transfer, serve
+from simulator.serving.cluster import Failure, Pool, Transfer
 from simulator.serving.outcome.metrics import measure
 from simulator.serving.outcome.records import FINISHED, LOST, REJECTED
 from simulator.serving.outcome.remarks import remarks

@@ -4,14 +4,20 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, random_table, serve_watched, settings, table
+from closed_form_clock import (
+    ClosedFormClock,
+    random_table,
+    serve,
+    serve_watched,
+    settings,
+    table,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from joblib import Parallel, delayed
 
 from simulator.errors import InputError
-from simulator.serving.cluster import serve
 from simulator.serving.outcome.records import FINISHED, REJECTED
 from simulator.serving.policies.ordering import COMPOSITIONS, ORDERINGS
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery

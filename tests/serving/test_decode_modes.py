@@ -4,13 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, Line, random_table, serve_watched, settings, table
+from closed_form_clock import (
+    ClosedFormClock,
+    Line,
+    random_table,
+    serve,
+    serve_watched,
+    settings,
+    table,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from simulator.roofline.step.decoding import LastToken, Pass, Plain, steps_for
-from simulator.serving.cluster import serve
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, settings, table
+from closed_form_clock import (
+    ClosedFormClock,
+    serve,
+    settings,
+    table,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from simulator.serving.cluster import serve
 from simulator.serving.outcome.statistics import batch_means
 
 PROMPTS_ONLY = ClosedFormClock(step_s=0, sequence_s=0, context_s=0, token_s=1e-3, past_s=0)

@@ -3,8 +3,9 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.simulate.pools import pool_settings, resolve_pools, transfer_time
+from simulator.simulate.cluster import resolve
 from simulator.simulate.run import simulate
+from simulator.simulate.traffic import cluster_settings
 from simulator.specs.deployment import Deployment
 from simulator.specs.reading import validate
 from simulator.specs.scenario import Scenario
@@ -76,8 +77,7 @@ def test_pools_take_from_the_deployment_what_they_leave_out() -> None:
 
 def test_the_cache_travels_faster_between_more_devices_and_within_a_node() -> None:
     def between(tp: int) -> float:
-        pools = resolve_pools(scenario(prefill={"tp": tp}, decode={"tp": tp}))
-        return transfer_time(pools)(8000)
+        return resolve(scenario(prefill={"tp": tp}, decode={"tp": tp})).transfer_s(8000)
 
     assert between(4) < between(1)
     assert between(8) > between(4)
@@ -94,7 +94,7 @@ def test_pools_heed_router_steps_and_failures() -> None:
         "failures": [{"replica": 1, "at": 0.5, "restart": 3.0}],
     }  # fmt: skip
     given = scenario(prefill={"tp": 4, "replicas": 2}, scheduling=options)
-    settings = pool_settings(given, resolve_pools(given))
+    settings = cluster_settings(given, resolve(given))
     assert settings.router.__name__ == "round_robin"
     assert {pool.composition.__name__ for pool in settings.pools} == {"prefill_first"}
     assert [failure.replica for failure in settings.failures] == [1]

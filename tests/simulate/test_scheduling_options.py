@@ -6,23 +6,28 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.door import EveryRank, Gather, LookEvery
-from simulator.simulate.replica import replica_of
-from simulator.simulate.run import cluster_settings, simulate
+from simulator.simulate.cluster import resolve
+from simulator.simulate.run import simulate
+from simulator.simulate.traffic import cluster_settings
 from simulator.specs.deployment import Deployment
 from simulator.specs.scenario import Scenario
 
 
 def settings_of(scenario: Scenario, **deployment):
     changed = scenario.model_copy(update={"deployment": Deployment.model_validate(deployment)})
-    setup = replica_of(changed.hardware, changed.model, changed.deployment)
-    return cluster_settings(changed, setup)
+    return cluster_settings(changed, resolve(changed))
+
+
+def limits_of(scenario: Scenario, **deployment):
+    (pool,) = settings_of(scenario, **deployment).pools
+    return pool.limits
 
 
 def test_absent_options_are_the_engines(scenario):
-    vllm = settings_of(scenario, engine="vllm").limits
+    vllm = limits_of(scenario, engine="vllm")
     assert (vllm.prefix_caching, vllm.output_reserve, vllm.swap_s_per_block) == (True, 0, None)
-    assert settings_of(scenario, engine="trtllm").limits.output_reserve == 1
-    sglang = settings_of(scenario, engine="sglang")
+    assert limits_of(scenario, engine="trtllm").output_reserve == 1
+    (sglang,) = settings_of(scenario, engine="sglang").pools
     assert sglang.composition.__name__ == "prefill_first"
 
 
@@ -37,8 +42,9 @@ def test_given_options_go_before_the_engines(scenario):
             "failures": [{"replica": 1, "at": "2 s", "restart": "1 min"}],
         },
     )  # fmt: skip
-    limits = chosen.limits
-    assert chosen.composition.__name__ == "static"
+    (pool,) = chosen.pools
+    limits = pool.limits
+    assert pool.composition.__name__ == "static"
     assert chosen.router.__name__ == "round_robin"
     assert chosen.failures[0].restart_s == 60
     assert not limits.prefix_caching
@@ -50,7 +56,7 @@ def test_given_options_go_before_the_engines(scenario):
 
 def test_newcomers_wait_as_the_engine_was_told(scenario):
     def admission(**chosen):
-        return settings_of(scenario, scheduling=chosen).limits.admission
+        return limits_of(scenario, scheduling=chosen).admission
 
     assert admission() is None
     assert admission(receive_interval=30) == LookEvery(30)
@@ -59,8 +65,8 @@ def test_newcomers_wait_as_the_engine_was_told(scenario):
         admission(receive_interval=30, gather_steps=20)
     # Without data-parallel ranks there is nothing to balance.
     assert admission(balance_steps=60) is None
-    ranks = settings_of(scenario, scheduling={"balance_steps": 60}, dp=4, devices=4)
-    assert ranks.limits.admission == EveryRank(60, 4)
+    ranks = limits_of(scenario, scheduling={"balance_steps": 60}, dp=4, devices=4)
+    assert ranks.admission == EveryRank(60, 4)
 
 
 def test_a_simulation_survives_a_failure(scenario):

@@ -20,8 +20,9 @@ from simulator.specs.workload import Poisson, Synthetic, Uniform
 )
 def test_tokens_and_joules_are_conserved(rate, seed, longest):
     from simulator.serving.cluster import serve
-    from simulator.simulate.replica import replica_of
-    from simulator.simulate.run import cluster_settings, requests_of, summarise
+    from simulator.simulate.cluster import resolve
+    from simulator.simulate.run import summarise
+    from simulator.simulate.traffic import cluster_settings, requests_of
     from simulator.specs.scenario import Scenario
 
     workload = Synthetic(
@@ -32,16 +33,17 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
         seed=seed,
     )
     wanted = Scenario(name="x", model="llama-3.1-8b", hardware="h100-sxm", workload=workload)
-    setup = replica_of(wanted.hardware, wanted.model, wanted.deployment)
-    table = requests_of(wanted)
-    outcome = serve(table, setup.step_table, cluster_settings(wanted, setup))
+    cluster = resolve(wanted)
+    setup = cluster.answers
+    table = requests_of(workload)
+    outcome = serve(table, cluster_settings(wanted, cluster))
     counters = outcome.counters[0]
     records = outcome.records
     assert records.finished.all()
     # Every prompt token is computed once, every output token but the first is one decode row.
     assert counters.prefill_tokens == table.input_tokens.sum()
     assert counters.decode_tokens == (table.output_tokens - 1).sum()
-    result = summarise(wanted, setup, outcome)
+    result = summarise(wanted, cluster, outcome)
     series = result.timeline
     assert series["output_tokens"].sum() == pytest.approx(counters.decode_tokens)
     assert series["prompt_tokens"].sum() == pytest.approx(counters.prefill_tokens)

@@ -1,17 +1,20 @@
 """One uncertainty: the same interval from every command, as wide as its causes make it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulator.planning.compare import compare
 from simulator.serving.cluster import serve
+from simulator.simulate.cluster import resolve
 from simulator.simulate.figures import FIGURES
 from simulator.simulate.predict import predict
 from simulator.simulate.replica import replica_of
-from simulator.simulate.run import cluster_settings, requests_of, simulate
+from simulator.simulate.run import simulate
 from simulator.simulate.slowed import FEWEST_REQUESTS, SlowedClock, first_requests
+from simulator.simulate.traffic import cluster_settings, requests_of
 from simulator.simulate.uncertainty import interval, widths_of
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.quantity import Z_80
@@ -93,12 +96,14 @@ def test_the_ends_are_what_slower_and_faster_steps_give():
     asked = loop(8, **{"workload.requests": 60})
     setup = replica_of(asked.hardware, asked.model, asked.deployment)
     result = simulate(asked)
+    settings = cluster_settings(asked, resolve(asked))
     own = float(setup.profile.serving["tpot"])
     sigmas = [np.hypot(step.relative_sigma, own) for step in (result.decode, result.prefill)]
     ends = []
     for z in (-Z_80, Z_80):
         clock = SlowedClock(setup.step_table, *(float(np.exp(z * s)) for s in sigmas))
-        records = serve(requests_of(asked), clock, cluster_settings(asked, setup)).records
+        pools = tuple(replace(pool, clock=clock) for pool in settings.pools)
+        records = serve(requests_of(asked.workload), replace(settings, pools=pools)).records
         ends.append(float(np.mean(records.tpot_s)))
     assert result.intervals["tpot_s"] == pytest.approx(sorted(ends))
 
@@ -117,8 +122,7 @@ def test_a_slowed_clock_keeps_its_power():
 @pytest.mark.parametrize(("requests", "users"), [(900, 1), (5000, 1), (40_000, 1), (40_000, 4000)])
 def test_a_bounded_share_of_a_long_run_is_served_again(requests, users):
     asked = loop(users, **{"workload.requests": requests})
-    setup = replica_of(asked.hardware, asked.model, asked.deployment)
-    table, settings = requests_of(asked), cluster_settings(asked, setup)
+    table, settings = requests_of(asked.workload), cluster_settings(asked, resolve(asked))
     sample = first_requests(table, settings, warm_up=0)
     if requests <= 2 * FEWEST_REQUESTS:
         assert sample is table
@@ -132,8 +136,8 @@ def test_turns_of_conversations_stay_with_what_they_follow():
         "workload.conversations": {"turns": 5, "think_time": 1},
         "workload.requests": 3000, "workload.input_tokens": 100, "workload.output_tokens": 10,
     })  # fmt: skip
-    setup = replica_of(asked.hardware, asked.model, asked.deployment)
-    sample = first_requests(requests_of(asked), cluster_settings(asked, setup), warm_up=0)
+    settings = cluster_settings(asked, resolve(asked))
+    sample = first_requests(requests_of(asked.workload), settings, warm_up=0)
     assert sample.follows is not None
     assert (sample.follows < np.arange(len(sample))).all()
 

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
-from closed_form_clock import ClosedFormClock, random_table, settings
+from closed_form_clock import (
+    ClosedFormClock,
+    random_table,
+    serve,
+    settings,
+)
 
-from simulator.serving.cluster import serve
 from simulator.serving.outcome.metrics import Limits, measure
 from simulator.specs.deployment import Deployment
 from simulator.specs.workload import Trace
-from simulator.traces.inferencex import inferencex
+from simulator.traces.inferencex import Workers, inferencex
 from simulator.traces.perfetto import trace_events, write_perfetto
 from simulator.traces.read import read_trace
 from simulator.traces.vllm_bench import vllm_bench
@@ -62,7 +66,7 @@ def test_a_benchmark_result_reads_back_as_the_workload(result, outcome, tmp_path
 
 def test_an_aggregate_counts_per_device_and_in_seconds(result, metrics):
     aggregate = inferencex(
-        result, Deployment(tp=2, replicas=2), hardware="h100", precision="bf16", isl=300, osl=60,
+        result, [Workers("h100", Deployment(tp=2, replicas=2))], precision="bf16", isl=300, osl=60,
         energy_j=metrics.energy_j,
     )  # fmt: skip
     assert aggregate["tput_per_gpu"] == pytest.approx(metrics.total_tokens_per_s / 4)
@@ -73,6 +77,16 @@ def test_an_aggregate_counts_per_device_and_in_seconds(result, metrics):
     assert aggregate["avg_power_w"] == pytest.approx(metrics.power_w / 4)
     joules = aggregate["joules_per_output_token"] * metrics.output_tokens
     assert joules == pytest.approx(metrics.energy_j)
+
+
+def test_an_aggregate_of_pools_counts_each_ones_devices(result, metrics):
+    pools = [Workers("h100", Deployment(tp=2)), Workers("h200", Deployment(tp=4, replicas=2))]
+    aggregate = inferencex(result, pools, precision="bf16", isl=300, osl=60)
+    assert aggregate["disagg"]
+    assert (aggregate["num_prefill_gpu"], aggregate["num_decode_gpu"]) == (2, 8)
+    assert (aggregate["prefill_tp"], aggregate["decode_num_workers"]) == (2, 2)
+    assert aggregate["tput_per_gpu"] == pytest.approx(metrics.total_tokens_per_s / 10)
+    assert aggregate["output_tput_per_gpu"] == pytest.approx(metrics.output_tokens_per_s / 8)
 
 
 def test_a_trace_has_a_track_for_each_replica_and_nests(outcome, tmp_path):

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, random_table, settings, table
+from closed_form_clock import (
+    ClosedFormClock,
+    random_table,
+    serve,
+    settings,
+    table,
+)
 
-from simulator.serving.cluster import Failure, serve
+from simulator.serving.cluster import Failure
 from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
 from simulator.serving.outcome.records import FINISHED, REJECTED, Counters, Records
 from simulator.serving.outcome.remarks import remarks

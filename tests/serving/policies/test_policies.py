@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, serve_watched, settings, table
+from closed_form_clock import (
+    ClosedFormClock,
+    serve,
+    serve_watched,
+    settings,
+    table,
+)
 
 from simulator.errors import InputError
-from simulator.serving.cluster import serve
 from simulator.serving.policies.ordering import ordering
 
 CLOCK = ClosedFormClock()

@@ -4,13 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from closed_form_clock import LIMITS, ClosedFormClock, serve_watched, settings, shared_table, table
+from closed_form_clock import (
+    LIMITS,
+    ClosedFormClock,
+    serve,
+    serve_watched,
+    settings,
+    shared_table,
+    table,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from simulator.roofline.off_device.transfers import Channel
-from simulator.serving.cluster import Failure, serve
+from simulator.serving.cluster import Failure
 from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
 from simulator.specs.workload import Trace
 from simulator.traces.read import read_trace

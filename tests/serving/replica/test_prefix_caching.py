@@ -2,13 +2,19 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, serve_watched, settings, shared_table, table
+from closed_form_clock import (
+    ClosedFormClock,
+    serve,
+    serve_watched,
+    settings,
+    shared_table,
+    table,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from simulator.memory.prefix import PrefixCache
-from simulator.serving.cluster import serve
 from simulator.specs.workload import Trace
 from simulator.traces.read import read_trace
 

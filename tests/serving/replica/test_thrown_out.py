@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from closed_form_clock import ClosedFormClock, random_table, settings
+from closed_form_clock import (
+    ClosedFormClock,
+    random_table,
+    serve,
+    settings,
+)
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
-
-from simulator.serving.cluster import serve
 
 CLOCK = ClosedFormClock()
 

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from closed_form_clock import ClosedFormClock, serve_watched, settings
+from closed_form_clock import (
+    ClosedFormClock,
+    serve,
+    serve_watched,
+    settings,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simulator.serving.cluster import serve
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths, weibull_shape
 from simulator.serving.traffic.synthetic import draw_requests
 from simulator.specs.workload import Arrivals, Length, Synthetic
