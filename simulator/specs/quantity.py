@@ -113,11 +113,9 @@ FlopPerSecond = Annotated[Quantity, _quantity("flop/s")]
 Seconds = Annotated[Quantity, _quantity("seconds", allow_zero=True)]
 Hertz = Annotated[Quantity, _quantity("hertz")]
 Watts = Annotated[Quantity, _quantity("watts", allow_zero=True)]
-JoulesPerFlop = Annotated[Quantity, _quantity("joules/flop")]
 JoulesPerByte = Annotated[Quantity, _quantity("joules/byte")]
 Usd = Annotated[Quantity, _quantity("usd", allow_zero=True)]
 UsdPerHour = Annotated[Quantity, _quantity("usd/hour", allow_zero=True)]
-UsdPerKilowattHour = Annotated[Quantity, _quantity("usd/kwh", allow_zero=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,17 +97,3 @@ class Scenario(Spec):
         if not isinstance(self.hardware, str):
             named = {**self.hardware, "base": hardware}
         return self.model_copy(update={"hardware": named, "title": ""})
-
-    @property
-    def hardware_name(self) -> str:
-        """The device's name, that of the base of a what-if."""
-        return _name(self.hardware)
-
-    @property
-    def model_name(self) -> str:
-        """The model's name, that of the base of a what-if."""
-        return _name(self.model)
-
-
-def _name(named: str | dict[str, Any]) -> str:
-    return named if isinstance(named, str) else str(named["base"])
