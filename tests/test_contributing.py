@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -210,16 +211,6 @@ def test_a_field_of_a_deployment_is_one_line(checkout):
     assert "spare_replicas" in refused.stderr
 
 
-def test_a_figure_is_one_entry(checkout):
-    insert(checkout, "simulator/simulate/figures.py", "FIGURES: tuple", example("figure"))
-    answer = answer_of(checkout, *PREDICT)
-    assert answer["tokens_per_joule"] == pytest.approx(1 / answer["joules_per_output_token"])
-    write(checkout, "cases.csv", "hardware,model\nh100-sxm,llama-3.1-8b\n")
-    done = roofsim(checkout, "predict", "--cases", "cases.csv", "--out", "answers.csv")
-    assert done.returncode == 0, done.stderr
-    assert "tokens_per_joule" in (checkout / "answers.csv").read_text(encoding="utf-8")
-
-
 def test_a_policy_is_one_function(monkeypatch, scenario):
     from simulator.serving.policies import ordering as policies
 
@@ -230,3 +221,30 @@ def test_a_policy_is_one_function(monkeypatch, scenario):
     deployment = scenario.deployment.model_copy(update={"policy": "longest-first"})
     result = simulate(scenario.model_copy(update={"deployment": deployment}))
     assert result.metrics.finished == 60
+
+
+def run_quickstart(folder, *options):
+    command = [sys.executable, "-m", "simulator.cli.main", "run", "quickstart", *options]
+    command += ["--set", "workload.requests=30"]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_figure_is_one_entry(checkout):
+    table = checkout / "simulator" / "simulate" / "figures.py"
+    text = table.read_text(encoding="utf-8")
+    end = text.index(')  # fmt: skip\n"""All of them')
+    added = textwrap.indent(example("figure").rstrip() + ",\n", "    ")
+    table.write_text(text[:end] + added + text[end:], encoding="utf-8")
+    found = json.loads(run_quickstart(checkout, "--json"))
+    joules = found["joules_per_request"]
+    assert joules == pytest.approx(found["energy_j"] / found["finished"])
+    assert found["joules_per_request_low"] < joules < found["joules_per_request_high"]
+
+
+def test_a_chart_is_one_file(checkout):
+    path = checkout / "simulator" / "report" / "charts" / "prompts.py"
+    path.write_text(example("chart"), encoding="utf-8")
+    run_quickstart(checkout, "--out", "out")
+    assert (checkout / "out" / "prompts.svg").exists()
+    assert "Each bar counts prompts." in (checkout / "out" / "report.html").read_text()

@@ -18,6 +18,7 @@ from simulator.roofline.step.ranks import rank_step
 from simulator.roofline.step.report import report
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
+from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue
 from simulator.specs.offload import Offload
 
@@ -68,7 +69,7 @@ shapes = st.one_of(
 def step_model(hardware, name, layout=LAYOUTS[0], off=None, engine="generic") -> StepModel:
     spec, profile = catalogue.hardware(hardware), catalogue.engine_profile(engine)
     graph = build(catalogue.model(name), layout)
-    left = offload(graph, spec, resolve(spec).served_by(engine), off and Offload(**off))
+    left = offload(graph, spec, resolve(spec), off and Offload(**off))
     return StepModel(left.graph, left.device, profile, left.plan)
 
 
@@ -178,7 +179,8 @@ def test_no_message_is_faster_than_its_links(hardware):
         *(Layout(tp=2, dp=n // 2, ep=n) for n in (4, 16)),
     )
     for engine, layout in product(("generic", "vllm", "sglang"), layouts):
-        device = resolve(catalogue.hardware(hardware)).served_by(engine)
+        profile = catalogue.engine_profile(engine)
+        device = under_engine(resolve(catalogue.hardware(hardware)), profile)
         try:
             graph = build(catalogue.model("qwen3-235b-a22b"), layout)
             loads = [
