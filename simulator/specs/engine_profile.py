@@ -162,6 +162,13 @@ class EngineProfile(Spec):
     unlike: Fraction = Quantity(value=0.05)
     serving: dict[Literal["tpot", "ttft"], Fraction] = {}
 
+    @model_validator(mode="after")
+    def _sure_of_every_number(self) -> "EngineProfile":
+        for name, value in self:
+            if isinstance(value, Quantity) and (value.low, value.high) != (None, None):
+                raise ValueError(f"{name} has no interval; residual says how far overheads err")
+        return self
+
     def budget_for(self, device_memory_bytes: float) -> TokenBudget:
         """The scheduler limits that the engine picks on a device of that much memory."""
         fitting = [b for b in self.budgets if b.device_memory.value <= device_memory_bytes]
