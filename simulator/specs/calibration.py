@@ -42,6 +42,15 @@ class Calibration(Spec):
     residual: dict[str, Fitted] = {}
 
 
+class ClassCalibration(Calibration):
+    """What is assumed of every device of a class.
+
+    ``runs_gpu_kernels``: whether kernels written for discrete GPUs run on them.
+    """
+
+    runs_gpu_kernels: bool = False
+
+
 class EngineCalibration(Calibration):
     """An engine's section of a calibration file.
 

@@ -143,3 +143,17 @@ def test_every_name_belongs_to_the_law_whose_constants_it_tells(name):
     with pytest.raises(InputError, match=f"{name}.{constant}_") as refused:
         book(constants={name: {f"{constant}_": 0.5}})
     assert refused.value.problem == "unknown calibration constant"
+
+
+def test_an_engine_is_of_its_own_class_and_says_whose_kernels_it_runs():
+    spark, mac = catalogue.hardware("dgx-spark"), catalogue.hardware("apple-m4-max")
+    assert resolve(spark, "cpu").device_class == resolve(mac, "cpu").device_class == "cpu"
+    assert resolve(mac).device_class == resolve(spark).device_class == "unified-memory-soc"
+    runs = {
+        name: resolve(catalogue.hardware(name)).runs_gpu_kernels
+        for name in ("h100-sxm", "rtx-4090", "mi300x", "dgx-spark", "apple-m4-max", "tpu-v6e")
+    }
+    assert [name for name, is_so in runs.items() if is_so] == [
+        "h100-sxm", "rtx-4090", "mi300x", "dgx-spark"
+    ]  # fmt: skip
+    assert not resolve(spark, "cpu").runs_gpu_kernels
