@@ -1,23 +1,33 @@
-"""How fast serving is simulated: whole processes on one core, and ratios to single stepping.
+"""How fast serving is simulated, as ratios within one run.
 
-    python benchmarks/serving_speed.py [--traces FOLDER] [--million] [--repeat 3]
+    python benchmarks/serving_speed.py [--million] [--traces FOLDER] [--repeat 5] [--growth]
+                                       [--peer PYTHON]
 
-Each case runs in a process of its own, which does without what the command does without too
-(``short_lived``). "whole" is its time from start to exit, "cpu" its processor time, which a busy
-machine does not distort; the fastest of several runs counts. FOLDER holds the Azure and Mooncake
-traces where they are at hand.
+- clock: simulating 10,000 requests against 200,000 timeouts of simpy alone.
+- whole: the process from start to exit against the synthetic replay of the same traffic by
+  ``ai-dynamo-runtime``, where that is installed (in the environment of PYTHON, or in this one).
+- million: a million requests against the ten thousand, and the memory they take.
+- events: what macro-steps save over taking one step at a time, on drawn traffic and on the Azure
+  and Mooncake traces in FOLDER.
+
+Each figure is of a process of its own, which does without what the command does without too
+(``short_lived``); processor seconds, which a busy machine distorts least, the fewest of several
+runs. What is compared takes turns.
 """
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 HARDWARE, MODEL = "h100-sxm", "llama-3.1-8b"
+BYTECODE = str(Path(tempfile.gettempdir()) / "serving_speed_bytecode")
 
 
 def chat(requests: int) -> dict[str, object]:
@@ -38,7 +48,7 @@ def trace(file: Path) -> dict[str, object]:
 
 def run(case: dict[str, Any]) -> dict[str, float]:
     """Simulate one case in this process; seconds of its parts, events and memory."""
-    started = time.perf_counter()
+    started = time.process_time()
     import resource
 
     from simulator.cli.short_lived import make_short_lived
@@ -50,7 +60,7 @@ def run(case: dict[str, Any]) -> dict[str, float]:
     from simulator.simulate.traffic import cluster_settings, requests_of
     from simulator.specs.scenario import Scenario
 
-    imported = time.perf_counter()
+    imported = time.process_time()
     scenario = Scenario.model_validate(
         {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}
     )
@@ -59,9 +69,9 @@ def run(case: dict[str, Any]) -> dict[str, float]:
     settings = cluster_settings(scenario, cluster)
     if case.get("single"):
         settings = replace(settings, steps_per_event=1)
-    ready = time.perf_counter()
+    ready = time.process_time()
     outcome = serve(table, settings)
-    simulated = time.perf_counter()
+    simulated = time.process_time()
     result = summarise(scenario, cluster, outcome)
     return {
         "import_s": imported - started,
@@ -74,8 +84,30 @@ def run(case: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def measure(case: dict[str, object], repeat: int) -> dict[str, float]:
-    """The fastest of ``repeat`` processes."""
+def timeouts() -> dict[str, float]:
+    """Simulate 200,000 timeouts of one process with simpy alone."""
+    import simpy
+
+    env = simpy.Environment()
+
+    def wait() -> Iterator[object]:
+        for _ in range(200_000):
+            yield env.timeout(1)
+
+    env.process(wait())
+    started = time.process_time()
+    env.run()
+    return {"simulate_s": time.process_time() - started}
+
+
+PEER = """
+from dynamo._core import run_mocker_synthetic_trace_replay as replay
+replay(input_tokens=512, output_tokens=128, request_count=10_000, arrival_interval_ms=125.0)
+"""
+
+
+def spend(command: list[str]) -> dict[str, float]:
+    """Run a process: the numbers that it prints, if any, and its wall and processor seconds."""
     import resource
     import subprocess
 
@@ -83,19 +115,64 @@ def measure(case: dict[str, object], repeat: int) -> dict[str, float]:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
 
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    best: dict[str, float] = {}
+    # Compiled modules are kept, as they are where the package is installed.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": BYTECODE}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    started, before = time.perf_counter(), spent_s()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    whole = {"whole_s": time.perf_counter() - started, "cpu_s": spent_s() - before}
+    return (json.loads(done.stdout) if done.stdout else {}) | whole
+
+
+def fewest(command: list[str], repeat: int) -> dict[str, float]:
+    """The run of ``repeat`` that spent the fewest processor seconds."""
+    return min((spend(command) for _ in range(repeat)), key=lambda found: found["cpu_s"])
+
+
+def of_case(case: dict[str, object]) -> list[str]:
+    """The command that runs one case."""
+    return [sys.executable, __file__, "--case", json.dumps(case)]
+
+
+def print_clock(repeat: int) -> dict[str, float]:
+    """10,000 requests against simpy alone; returns the figures of the requests."""
+    ours, simpy_s = [], []
     for _ in range(repeat):
-        started, before = time.perf_counter(), spent_s()
-        command = [sys.executable, __file__, "--case", json.dumps(case)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        whole = {"whole_s": time.perf_counter() - started, "cpu_s": spent_s() - before}
-        if not best or whole["whole_s"] < best["whole_s"]:
-            best = json.loads(done.stdout) | whole
-    return best
+        ours.append(spend(of_case({"scenario": {"workload": chat(10_000)}})))
+        simpy_s.append(spend([sys.executable, __file__, "--timeouts"])["simulate_s"])
+    best = min(ours, key=lambda found: found["simulate_s"])
+    clock_s, reference_s = best["simulate_s"], min(simpy_s)
+    print(
+        f"clock: 10,000 requests {clock_s:.3f} s, 200,000 timeouts of simpy {reference_s:.3f} s, "
+        f"ratio {clock_s / reference_s:.2f}",
+        flush=True,
+    )
+    return best | {"cpu_s": min(found["cpu_s"] for found in ours)}
 
 
-def cases(traces: Path | None, million: bool) -> dict[str, dict[str, object]]:
+def print_peer(cpu_s: float, python: str, repeat: int) -> None:
+    """The whole process against the peer's, where that is installed."""
+    import subprocess
+
+    found = subprocess.run([python, "-c", "import dynamo._core"], capture_output=True, check=False)
+    if found.returncode:
+        print(f"whole: {cpu_s:.3f} s; ai-dynamo-runtime is not installed in {python}")
+        return
+    peer_s = fewest([python, "-c", PEER], repeat)["cpu_s"]
+    print(f"whole: {cpu_s:.3f} s, the peer {peer_s:.3f} s, ratio {cpu_s / peer_s:.2f}", flush=True)
+
+
+def print_million(ten_thousand_s: float) -> None:
+    """A million requests against ten thousand."""
+    many = spend(of_case({"scenario": {"workload": chat(1_000_000)}}))
+    print(
+        f"million: {many['simulate_s']:.1f} s, {many['simulate_s'] / ten_thousand_s:.0f} × the ten "
+        f"thousand, {many['megabytes']:.0f} MB",
+        flush=True,
+    )
+
+
+def cases(traces: Path | None) -> dict[str, dict[str, object]]:
     """What is measured, by name."""
     found: dict[str, dict[str, object]] = {"10k chat": {"scenario": {"workload": chat(10_000)}}}
     if traces is not None:
@@ -113,32 +190,18 @@ def cases(traces: Path | None, million: bool) -> dict[str, dict[str, object]]:
         found["Mooncake, endless cache"] = {
             "scenario": {"workload": trace(mooncake), "deployment": boundless | {"replicas": 1}}
         }
-    if million:
-        found["1M chat"] = {"scenario": {"workload": chat(1_000_000)}}
     return found
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--traces", type=Path)
-    parser.add_argument("--million", action="store_true")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        print(json.dumps(run(json.loads(options.case))))
-        return
+def print_events(traces: Path | None, repeat: int) -> None:
+    """Events and seconds of each case, and the ratio to single stepping."""
     columns = ("whole_s", "cpu_s", "import_s", "simulate_s", "events", "megabytes", "hit_rate")
     print(f"{'case':26s}" + "".join(f"{c:>12s}" for c in columns) + f"{'× single':>10s}")
-    for name, case in cases(options.traces, options.million).items():
-        swift = measure(case, 1 if "1M" in name else options.repeat)
-        ratio = float("nan")
-        if "1M" not in name:
-            ratio = measure(case | {"single": True}, 1)["simulate_s"] / swift["simulate_s"]
+    for name, case in cases(traces).items():
+        swift = fewest(of_case(case), repeat)
+        ratio = spend(of_case(case | {"single": True}))["simulate_s"] / swift["simulate_s"]
         figures = "".join(f"{swift[c]:12.3f}" for c in columns)
         print(f"{name:26s}{figures}{ratio:10.1f}", flush=True)
-    print_growth(options.repeat)
 
 
 def print_growth(repeat: int) -> None:
@@ -146,10 +209,34 @@ def print_growth(repeat: int) -> None:
     import numpy as np
 
     sizes = (2_000, 5_000, 10_000, 20_000, 50_000)
-    seconds = [measure({"scenario": {"workload": chat(n)}}, repeat)["simulate_s"] for n in sizes]
+    commands = [of_case({"scenario": {"workload": chat(n)}}) for n in sizes]
+    seconds = [fewest(command, repeat)["simulate_s"] for command in commands]
     slope, offset = np.polyfit(sizes, seconds, 1)
     exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
     print(f"seconds = {offset:.3f} + {slope * 1e6:.1f} µs × requests; exponent {exponent:.2f}")
+
+
+def main() -> None:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--traces", type=Path)
+    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--peer", default=sys.executable)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--timeouts", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case or options.timeouts:
+        print(json.dumps(run(json.loads(options.case)) if options.case else timeouts()))
+        return
+    ours = print_clock(options.repeat)
+    print_peer(ours["cpu_s"], options.peer, options.repeat)
+    if options.million:
+        print_million(ours["simulate_s"])
+    print_events(options.traces, options.repeat)
+    if options.growth:
+        print_growth(options.repeat)
 
 
 if __name__ == "__main__":

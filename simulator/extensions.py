@@ -1,4 +1,4 @@
-"""What other packages add: attention kinds, policies, laws and trace formats of their own.
+"""What other packages add: attention kinds, policies, laws, trace formats, charts of their own.
 
 A package lists them as entry points of its distribution, in one of the ``GROUPS``; its
 ``pyproject.toml`` says, for example::
@@ -16,7 +16,9 @@ from typing import Literal, TypeVar
 
 from simulator.errors import InputError
 
-Group = Literal["roofsim.kinds", "roofsim.policies", "roofsim.laws", "roofsim.traces"]
+Group = Literal[
+    "roofsim.kinds", "roofsim.policies", "roofsim.laws", "roofsim.traces", "roofsim.charts"
+]
 
 ExtensionT = TypeVar("ExtensionT")
 

@@ -65,6 +65,20 @@ _UNITS: dict[Dimension, dict[str, float]] = {
     "usd/kwh": {"USD/kWh": 1.0, "$/kWh": 1.0},
 }
 
+SYMBOLS: dict[str, str] = {
+    "bytes": "B",
+    "bytes/s": "B/s",
+    "flop/s": "FLOP/s",
+    "ops/s": "/s",
+    "seconds": "s",
+    "hertz": "Hz",
+    "watts": "W",
+    "joules": "J",
+    "joules/flop": "J/FLOP",
+    "joules/byte": "J/B",
+}
+"""What follows a number of a dimension when it is printed; the others are printed plain."""
+
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 

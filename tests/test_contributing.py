@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,7 @@ def test_an_attention_kind_is_one_class(tmp_path):
     ],
 )
 def test_an_attention_kind_is_found_in_a_new_file(tmp_path, command, said):
-    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
-    for data in ("hardware_specs", "models", "scenarios"):
-        (tmp_path / data).symlink_to(ROOT / data)
-    added = tmp_path / "simulator" / "graph" / "kinds" / "token_mixer.py"
+    added = copied(tmp_path) / "graph" / "kinds" / "token_mixer.py"
     added.write_text(example("attention"), encoding="utf-8")
     (tmp_path / "my-mixer.yaml").write_text(example("layers"), encoding="utf-8")
     run = [sys.executable, "-m", "simulator.cli.main", *command, "./my-mixer.yaml"]
@@ -112,3 +110,38 @@ def test_a_policy_is_one_function(monkeypatch, scenario):
     deployment = scenario.deployment.model_copy(update={"policy": "longest-first"})
     result = simulate(scenario.model_copy(update={"deployment": deployment}))
     assert result.metrics.finished == 60
+
+
+def copied(tmp_path):
+    """The sources in a folder of their own, to be added to."""
+    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
+    for data in ("hardware_specs", "models", "scenarios"):
+        (tmp_path / data).symlink_to(ROOT / data)
+    return tmp_path / "simulator"
+
+
+def run_quickstart(folder, *options):
+    command = [sys.executable, "-m", "simulator.cli.main", "run", "quickstart", *options]
+    command += ["--set", "workload.requests=30"]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_figure_is_one_entry(tmp_path):
+    table = copied(tmp_path) / "simulate" / "figures.py"
+    text = table.read_text(encoding="utf-8")
+    end = text.index(')  # fmt: skip\n"""All of them')
+    added = textwrap.indent(example("figure").rstrip() + ",\n", "    ")
+    table.write_text(text[:end] + added + text[end:], encoding="utf-8")
+    found = json.loads(run_quickstart(tmp_path, "--json"))
+    joules = found["joules_per_request"]
+    assert joules == pytest.approx(found["energy_j"] / found["finished"])
+    assert found["joules_per_request_low"] < joules < found["joules_per_request_high"]
+
+
+def test_a_chart_is_one_file(tmp_path):
+    path = copied(tmp_path) / "report" / "charts" / "prompts.py"
+    path.write_text(example("chart"), encoding="utf-8")
+    run_quickstart(tmp_path, "--out", "out")
+    assert (tmp_path / "out" / "prompts.svg").exists()
+    assert "Each bar counts prompts." in (tmp_path / "out" / "report.html").read_text()

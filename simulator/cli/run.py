@@ -1,12 +1,17 @@
 """``roofsim run``: simulate a scenario, print a summary, write the report."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli import options as opt
 from simulator.cli.question import Asked, asks
+from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    from simulator.specs.scenario import Scenario
 
 
 @asks()
@@ -20,9 +25,12 @@ def run(
     ] = False,
 ) -> None:
     """Simulate a scenario, print a summary, and write charts and a report."""
+    wanted = asked.scenario(scenario)
+    if wanted.is_step:
+        _step(wanted, out, as_json)
+        return
     from simulator.simulate.run import simulate
 
-    wanted = asked.scenario(scenario)
     folder = opt.report_folder(out, wanted.name, as_json)
     with opt.progress_bar("requests", quiet=as_json) as progress:
         result = simulate(wanted, progress)
@@ -44,3 +52,17 @@ def run(
             screen.print(f"  {source}")
     if folder is not None:
         print(f"report: {folder / 'report.html'}", file=sys.stderr)
+
+
+def _step(wanted: "Scenario", out: Path | None, as_json: bool) -> None:
+    from simulator.simulate.predict import answer
+
+    if out is not None:
+        raise InputError("engine steps have no report", file="--out", remedy="leave it out")
+    found = answer(wanted)
+    if as_json:
+        opt.print_json(found.to_dict())
+        return
+    from simulator.cli.show import show_prediction
+
+    show_prediction(found)

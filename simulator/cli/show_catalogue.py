@@ -12,7 +12,7 @@ from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
 from simulator.specs.quantity import Quantity
-from simulator.units import humane, significant
+from simulator.units import SYMBOLS, humane, significant
 
 
 def _columns(left: str, right: str, rest: str = "") -> list[Column]:
@@ -74,9 +74,9 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     lines = [
         (
             fact.field,
-            _number(fact.value, _unit_of(fact.field)),
-            "" if fact.low is None else _number(fact.low, _unit_of(fact.field)),
-            "" if fact.high is None else _number(fact.high, _unit_of(fact.field)),
+            _number(fact.value, fact.dimension),
+            "" if fact.low is None else _number(fact.low, fact.dimension),
+            "" if fact.high is None else _number(fact.high, fact.dimension),
             fact.kind or "",
             fact.confidence or "",
             fact.as_of or "",
@@ -111,34 +111,9 @@ def _dollars(price: Quantity | None) -> str:
     return "" if price is None else significant(price.value)
 
 
-def _number(value: float, unit: str) -> str:
-    return humane(value, unit) if unit else significant(value)
-
-
-_UNITS = (
-    ("peak", "FLOP/s"),
-    ("clock", "Hz"),
-    ("bandwidth", "B/s"),
-    ("per_peer", "B/s"),
-    ("capacity", "B"),
-    ("usable", "B"),
-    ("granularity", "B"),
-    ("cache", "B"),
-    ("latency", "s"),
-    ("energy_per_byte", "J/B"),
-    ("limit", "W"),
-    ("idle", "W"),
-    ("all_in", "W"),
-    ("power", "W"),
-)
-
-
-def _unit_of(field: str) -> str:
-    last = field.split(".")[-1]
-    for word, unit in _UNITS:
-        if word == last or f".{word}." in f".{field}.":
-            return unit
-    return ""
+def _number(value: float, dimension: str | None) -> str:
+    symbol = SYMBOLS.get(dimension or "")
+    return significant(value) if symbol is None else humane(value, symbol)
 
 
 def model(found: Model, as_json: bool) -> None:

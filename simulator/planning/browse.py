@@ -121,9 +121,13 @@ def list_scenarios() -> list[ScenarioRow]:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One number of a device, as its file gives it, with where it is from."""
+    """One number of a device, as its file gives it, with where it is from.
+
+    ``dimension`` is what it is counted in, as ``units`` names it; None for a plain number.
+    """
 
     field: str
+    dimension: str | None
     value: float
     low: float | None
     high: float | None
@@ -139,6 +143,7 @@ def facts(hardware: Hardware) -> list[Fact]:
     return [
         Fact(
             path,
+            dimension,
             leaf.value,
             leaf.low,
             leaf.high,
@@ -148,7 +153,7 @@ def facts(hardware: Hardware) -> list[Fact]:
             None if leaf.as_of is None else str(leaf.as_of),
             leaf.note,
         )
-        for path, leaf in leaves(hardware)
+        for path, leaf, dimension in leaves(hardware)
     ]
 
 

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.report import style
-from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
-from simulator.report.roof import Roof
+from simulator.report.chart import Chart
+from simulator.report.measures import devices_words, factor, interval, labels, times
 from simulator.report.tables import LATENCIES
 from simulator.simulate.figures import FIGURE, HEADLINE
 from simulator.simulate.result import Binding, SimulationResult
@@ -16,66 +15,8 @@ from simulator.units import between, humane, money, percent, seconds, significan
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from matplotlib.figure import Figure
 
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart of a report: its file name, what it shows in words, and how to read it."""
-
-    name: str
-    figure: "Figure"
-    description: str
-    caption: str
-
-
-def report_charts(result: SimulationResult, roof: Roof | None) -> list[Chart]:
-    """The charts of one simulation; without a roof the roofline is left out."""
-    from simulator.report.charts.latency import latency
-    from simulator.report.charts.operators import operators
-    from simulator.report.charts.roofline import roofline
-    from simulator.report.charts.timeline import timeline
-
-    m = result.metrics
-    charts = [
-        Chart(
-            "latency",
-            latency(result),
-            f"Cumulative curves of latency. TTFT: median {seconds(m.ttft_s.p50)}, p99 "
-            f"{seconds(m.ttft_s.p99)}; TPOT: median {seconds(m.tpot_s.p50)}, p99 "
-            f"{seconds(m.tpot_s.p99)}; end to end: median {seconds(m.e2e_s.p50)}, p99 "
-            f"{seconds(m.e2e_s.p99)}.",
-            "A point says which share of the finished requests took at most that long.",
-        ),
-        Chart(
-            "timeline",
-            timeline(result, roof),
-            f"Throughput, power and load over {seconds(m.makespan_s)}: mean "
-            f"{significant(m.output_tokens_per_s)} output tokens/s and "
-            f"{humane(result.power_w_per_device, 'W')} a device.",
-            "Prompt tokens count when they are computed; waiting requests stand on the running.",
-        ),
-        Chart(
-            "operators",
-            operators(result),
-            "Where a step’s time goes, operator by operator; the tables below give the numbers.",
-            "Under each name: share of the step’s time · share of the speed of light.",
-        ),
-    ]
-    if roof is not None:
-        charts.append(
-            Chart(
-                "roofline",
-                roofline(result, roof),
-                f"Roofline of {roof.title} with the operators of {result.model_title}. "
-                f"{bound_words(result.prefill.bound, result.decode.bound)}.",
-                "Ceilings are the data sheet’s, without sparsity; a dot below them has lost time "
-                "to kernels, latency or power.",
-            )
-        )
-    return charts
 
 
 def comparison_charts(results: Sequence[SimulationResult]) -> list[Chart]:
@@ -89,6 +30,7 @@ def comparison_charts(results: Sequence[SimulationResult]) -> list[Chart]:
             comparison(results),
             f"Throughput, latency, cost and energy of {names}; the table gives the numbers.",
             "All serve the same requests. Blue factors are better than the first, orange worse.",
+            "comparison",
         )
     ]
 
@@ -176,16 +118,16 @@ def _environment() -> "Environment":
     return environment
 
 
-def _inlined(charts: Sequence[Chart]) -> dict[str, dict[str, Any]]:
+def _inlined(charts: Sequence[Chart]) -> dict[str, list[dict[str, Any]]]:
+    """The charts of each section, ready to stand in the page."""
     from markupsafe import Markup
 
-    return {
-        chart.name: {
-            "svg": Markup(style.inline_svg(style.svg(chart.figure, chart.description), chart.name)),
-            "caption": chart.caption,
-        }
-        for chart in charts
-    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    for chart in charts:
+        svg = style.inline_svg(style.svg(chart.figure, chart.description), chart.name)
+        shown = {"svg": Markup(svg), "caption": chart.caption}
+        found.setdefault(chart.section, []).append(shown)
+    return found
 
 
 def _headline(result: SimulationResult) -> list[dict[str, str | None]]:

@@ -15,7 +15,7 @@ from simulator.report.roof import Roof
 from simulator.simulate.result import SimulationResult
 
 if TYPE_CHECKING:
-    from simulator.report.page import Chart
+    from simulator.report.chart import Chart
 
 _REMEDY = "give --out another folder, one that you may write to and that has room"
 
@@ -48,7 +48,8 @@ def write_report(result: SimulationResult, folder: Path) -> list[Path]:
     """
 
     def fill(staging: Path) -> None:
-        from simulator.report.page import report_charts, report_page
+        from simulator.report.chart import report_charts
+        from simulator.report.page import report_page
 
         _write_json(result.to_dict(), staging / "summary.json")
         write_requests(result.records, staging / "requests.csv")

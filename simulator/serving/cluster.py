@@ -310,17 +310,17 @@ class _Columns:
 
     def request(self, row: int, now: float, ttft_limit_s: float) -> Request:
         """The request of one row, arriving now."""
-        request = Request(row, now, self._inputs[row], self._outputs[row])
+        own = ttft_limit_s if self._ttft_limits is None else self._ttft_limits[row]
+        prefix: tuple[int, ...] = ()
         if self._prefixes is not None:
             prefix = self._prefixes[row]
-            stride = self._stride
-            request.prefix = prefix if stride == 1 else prefix[stride - 1 :: stride]
+            if self._stride > 1:
+                prefix = prefix[self._stride - 1 :: self._stride]
+        request = Request(row, now, self._inputs[row], self._outputs[row], now + own, prefix)
         if self._sessions is not None:
             request.session = self._sessions[row]
         if self._priorities is not None:
             request.priority = self._priorities[row]
-        own = ttft_limit_s if self._ttft_limits is None else self._ttft_limits[row]
-        request.deadline_s = now + own
         return request
 
 

@@ -13,7 +13,7 @@ from simulator.simulate.point import answerable
 from simulator.simulate.predict import STEPS, Steps, answer, stepping
 from simulator.simulate.prediction import keys, steps_predicted
 from simulator.simulate.replica import Replica
-from simulator.specs.question import PREDICT, Change, ask, flags, from_fields, path_of
+from simulator.specs.question import PREDICT, Change, ask, flags, from_fields, path_of, paths
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import DecodeStep, Prefill, ServingPoint
 
@@ -189,17 +189,21 @@ def read_cases(path: Path, keep: Iterable[str] = ()) -> tuple[list[str], list[di
     return columns, rows
 
 
-def _check_column(name: str, path: Path) -> None:
+def _check_column(name: str, file: Path) -> None:
+    known = paths()
     try:
-        path_of(name, f"column {name!r}")
+        path = path_of(name, f"column {name!r}")
+        named = path.split(".")[0] in ("hardware", "model") or path in known
     except InputError:
-        near = nearest(name, flags())
+        named = False
+    if not named:
+        near = nearest(name, [*flags(), *(known if "." in name else ())])
         raise InputError(
             f"the column {name!r} is no field of a case",
-            file=path,
+            file=file,
             field="line 1",
             remedy=f"{near} To keep it beside the answers, name it --keep {name} or note_{name}",
-        ) from None
+        )
 
 
 def _is_kept(name: str, keep: Iterable[str]) -> bool:

@@ -37,11 +37,8 @@ class Pool:
     @property
     def layout(self) -> str:
         """Their layout in a few words: ``tp 4 × 2 replicas``."""
-        d = self.replica.deployment
-        degrees = ("tp", "pp", "dp", "ep", "cp", "dcp")
-        parts = [f"{name} {degree}" for name in degrees if (degree := getattr(d, name)) > 1]
-        if self.replicas > 1:
-            parts.append(f"{self.replicas} replicas")
+        count = f"{self.replicas} replicas" if self.replicas > 1 else ""
+        parts = filter(None, (self.replica.deployment.degrees, count))
         return " × ".join(parts) or "one device"
 
 

@@ -13,6 +13,7 @@ from simulator.roofline.device.device import Device
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.model import Model
+from simulator.specs.parallelism import Parallelism
 from simulator.units import humane
 
 _SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
@@ -22,24 +23,13 @@ _NODE = 8
 
 def layout_of(deployment: Deployment, profile: EngineProfile) -> Layout:
     """The layout of one replica, with the engine's own ways where the user leaves them open."""
-    d = deployment
-    within_node = d.tp * d.cp * d.dp <= _NODE
-    exchange = d.expert_exchange or (profile.expert_exchange if within_node else "auto")
+    within_node = deployment.stage_devices <= _NODE
+    exchange = profile.expert_exchange if within_node else None
+    written = {name: getattr(deployment, name) for name in Parallelism.model_fields}
     return Layout(
-        tp=d.tp,
-        pp=d.pp,
-        dp=d.dp,
-        ep=d.ep,
-        cp=d.cp,
-        dcp=d.dcp,
-        stage_layers=d.stage_layers,
-        expert_exchange=exchange,
-        redundant_experts=d.redundant_experts,
-        skew=d.expert_skew,
-        sequence_parallel=d.sequence_parallel,
+        **written | {"expert_exchange": deployment.expert_exchange or exchange},
         fused_all_reduce=profile.fused_all_reduce,
         balanced_prefill=profile.balanced_prefill,
-        two_batch_overlap=d.two_batch_overlap,
     )
 
 
@@ -54,19 +44,19 @@ def check_links(model: Model, device: Device, layout: Layout) -> None:
     Raises:
         InputError: names the domain, and the nearest layouts inside it.
     """
-    joined = linked_devices(device)
-    if layout.devices <= joined:
+    joined, needed = linked_devices(device), layout.devices_per_replica
+    if needed <= joined:
         return
     if joined == 1:
         raise InputError(
-            f"{device.name} has no link to other devices, and {layout} needs {layout.devices}",
+            f"{device.name} has no link to other devices, and {layout} needs {needed}",
             field="tp",
             remedy="use one device for each replica, and replicas (or devices) for more",
         )
     inside = list(_candidates(model, joined))[-_LAYOUTS_SHOWN:]
     shown = "; ".join(str(found) for found in inside)
     raise InputError(
-        f"{layout} needs {layout.devices} devices in one replica, but {device.name} joins "
+        f"{layout} needs {needed} devices in one replica, but {device.name} joins "
         f"{joined} and has no scale-out link",
         field="tp",
         remedy=f"the nearest that it joins: {shown}; more devices go into replicas",
@@ -92,7 +82,9 @@ def advice(
 
     ideas = []
     for candidate in _candidates(model, min(linked_devices(device), _SUGGESTED_DEVICES[-1])):
-        if candidate.devices > layout.devices and fits(candidate, precision):
+        if candidate.devices_per_replica > layout.devices_per_replica and fits(
+            candidate, precision
+        ):
             ideas.append(str(candidate))
             if len(ideas) == _LAYOUTS_SHOWN:
                 break

@@ -1,11 +1,12 @@
 """One engine step or one serving point, without a scenario file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from simulator.errors import InputError
 from simulator.roofline.step.report import OperatorReport
+from simulator.simulate.arrays import arrays_in, stacked
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.point import (
     decode_steps,
@@ -33,10 +34,35 @@ def predict(hardware: str, model: str, **fields: object) -> Prediction:
     closed loop or at Poisson ``rate``. ``tp``, ``precision``, ``engine``, ``offload``, … are
     those of the deployment.
 
+    Numbers may be arrays or lists of one length: the figures are then arrays of shape (n,).
+
     Raises:
         InputError: an unknown name, a value that has no effect, or what does not fit.
     """
-    return answer(question(hardware, model, fields))
+    arrays = arrays_in(fields)
+    if not arrays:
+        return answer(question(hardware, model, fields))
+    columns = [array.tolist() for array in arrays.values()]
+    rows = (dict(zip(arrays, row, strict=True)) for row in zip(*columns, strict=True))
+    asked = [question(hardware, model, {**fields, **row}) for row in rows]
+    if arrays.keys() <= _SIZES and isinstance(asked[0].workload, DecodeStep | Prefill):
+        return _steps(asked)
+    return stacked([answer(scenario) for scenario in asked])
+
+
+_SIZES = {"batch", "context"}
+"""Fields in which steps of one deployment differ, to be evaluated together."""
+
+
+def _steps(asked: Sequence[Scenario]) -> Prediction:
+    """Steps of one deployment that differ in size alone."""
+    first = asked[0]
+    points = [s.workload for s in asked if isinstance(s.workload, DecodeStep | Prefill)]
+    cluster = resolve(first)
+    setup = stepping(cluster, points[0])
+    sizes = (np.array([float(getattr(p, name)) for p in points]) for name in ("batch", "context"))
+    figures = STEPS[type(points[0])](setup, *sizes)
+    return steps_predicted(setup, first.economics, points[0].kind, figures, cluster.what_ifs)
 
 
 def question(hardware: str, model: str, fields: Mapping[str, object]) -> Scenario:

@@ -13,8 +13,16 @@ def _leaf(raw: object) -> object:
     return raw if isinstance(raw, dict | Quantity) else {"value": raw}
 
 
+def _without_interval(raw: object) -> object:
+    if isinstance(raw, dict) and ("low" in raw or "high" in raw):
+        raise ValueError("a fitted constant has no interval; how sure its law is, residual says")
+    return _leaf(raw)
+
+
 Constant = Annotated[Quantity, BeforeValidator(_leaf)]
-"""A plain SI number or fraction, whose meaning a cost law defines."""
+"""A plain SI number or fraction."""
+Fitted = Annotated[Quantity, BeforeValidator(_without_interval)]
+"""The same, whose meaning a cost law defines; the law's residual holds the error of its fit."""
 
 
 class Calibration(Spec):
@@ -29,9 +37,18 @@ class Calibration(Spec):
     measured_with: str
     as_of: AsOf | None = None
     rows: int | None = Field(default=None, ge=0)
-    constants: dict[str, dict[str, Constant]] = {}
+    constants: dict[str, dict[str, Fitted]] = {}
     kernels: dict[str, str] = {}
-    residual: dict[str, Constant] = {}
+    residual: dict[str, Fitted] = {}
+
+
+class ClassCalibration(Calibration):
+    """What is assumed of every device of a class.
+
+    ``runs_gpu_kernels``: whether kernels written for discrete GPUs run on them.
+    """
+
+    runs_gpu_kernels: bool = False
 
 
 class EngineCalibration(Calibration):

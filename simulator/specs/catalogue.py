@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from simulator.errors import InputError, nearest
-from simulator.specs.calibration import Calibration
+from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SOURCES, SPECS, data_folder, names
@@ -131,7 +131,7 @@ def engine_profile(name: str) -> EngineProfile:
 
 
 @lru_cache(maxsize=32)
-def class_calibration(device_class: str) -> Calibration:
+def class_calibration(device_class: str) -> ClassCalibration:
     """What is assumed of a device of this class where nobody has measured it.
 
     Laws that the class says nothing of are those of any device.
@@ -140,9 +140,9 @@ def class_calibration(device_class: str) -> Calibration:
     return of_class.model_copy(update={"constants": {**of_any.constants, **of_class.constants}})
 
 
-def _of_class(name: str) -> Calibration:
+def _of_class(name: str) -> ClassCalibration:
     path = SPECS / "device_classes" / f"{name}.yaml"
-    return validate(Calibration, read_mapping(path), path)
+    return validate(ClassCalibration, read_mapping(path), path)
 
 
 def engine_names() -> tuple[str, ...]:

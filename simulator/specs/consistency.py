@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -17,8 +17,9 @@ from simulator.errors import InputError
 from simulator.specs.calibration import Calibration
 from simulator.specs.device_file import named_sources
 from simulator.specs.hardware import Hardware, Link, MemoryTier, Offer
-from simulator.specs.memory_class import memory_class
-from simulator.specs.quantity import Quantity
+from simulator.specs.memory_class import memory_class, memory_family
+from simulator.specs.quantity import Quantity, dimension_of
+from simulator.units import Dimension
 
 Severity = Literal["error", "warning"]
 
@@ -37,14 +38,14 @@ class Finding:
 PRICE_MONTHS = 18
 """Age in months after which a price no longer says much about today's."""
 
-_SWEEP_SECONDS = (
-    ("HBM", 0.01, 0.2),
-    ("GDDR", 0.01, 0.2),
-    ("LPDDR", 0.05, 2.0),
-    ("MRDIMM", 0.2, 30.0),
-    ("DDR", 0.2, 30.0),
-    ("SRAM", 1e-7, 1e-3),
-)
+_SWEEP_SECONDS = {
+    "HBM": (0.01, 0.2),
+    "GDDR": (0.01, 0.2),
+    "LPDDR": (0.05, 2.0),
+    "MRDIMM": (0.2, 30.0),
+    "DDR": (0.2, 30.0),
+    "SRAM": (1e-7, 1e-3),
+}
 """Time to read a full main memory once, by technology, with room on both sides of what is sold."""
 
 _SPEED_UP_TOLERANCE = 0.02
@@ -58,35 +59,44 @@ def check(hardware: Hardware, today: date | None = None) -> list[Finding]:
     return findings if today is None else findings + old_prices(hardware, today)
 
 
-def leaves(hardware: Hardware) -> Iterator[tuple[str, Quantity]]:
-    """Every sourced number with its dotted path.
+class Leaf(NamedTuple):
+    """A sourced number, where it stands, and what it is counted in; None for a plain number."""
+
+    path: str
+    quantity: Quantity
+    dimension: Dimension | None
+
+
+def leaves(hardware: Hardware) -> Iterator[Leaf]:
+    """Every sourced number of a device.
 
     Left out are calibration sections, which say what they were measured with once for all, and
     prices, where the offer carries the source.
     """
-    yield from _leaves_below(hardware, "")
+    yield from _leaves_below(hardware, "", None)
 
 
-def _leaves_below(node: object, path: str) -> Iterator[tuple[str, Quantity]]:
+def _leaves_below(node: object, path: str, dimension: Dimension | None) -> Iterator[Leaf]:
     if isinstance(node, Quantity):
-        yield path, node
+        yield Leaf(path, node, dimension)
     elif isinstance(node, Calibration | Offer):
         return
     elif isinstance(node, BaseModel):
-        for name in type(node).model_fields:
-            yield from _leaves_below(getattr(node, name), f"{path}.{name}".lstrip("."))
+        for name, field in type(node).model_fields.items():
+            below = f"{path}.{name}".lstrip(".")
+            yield from _leaves_below(getattr(node, name), below, dimension_of(field))
     elif isinstance(node, dict):
         for name, child in node.items():
-            yield from _leaves_below(child, f"{path}.{name}")
+            yield from _leaves_below(child, f"{path}.{name}", dimension)
     elif isinstance(node, list):
         for position, child in enumerate(node):
-            yield from _leaves_below(child, f"{path}.{position}")
+            yield from _leaves_below(child, f"{path}.{position}", dimension)
 
 
 def missing_provenance(hardware: Hardware) -> list[Finding]:
     """Numbers that do not say where they come from and how far to trust them."""
     findings = []
-    for path, leaf in leaves(hardware):
+    for path, leaf, _ in leaves(hardware):
         missing = [n for n in ("source", "kind", "confidence") if getattr(leaf, n) is None]
         if missing:
             problem = f"carries no {' and no '.join(missing)}"
@@ -97,7 +107,7 @@ def missing_provenance(hardware: Hardware) -> list[Finding]:
 
 def unknown_sources(hardware: Hardware) -> list[Finding]:
     """Source keys that neither the file's own ``sources`` nor the shared table explains."""
-    named = [(path, leaf.source) for path, leaf in leaves(hardware)]
+    named = [(path, leaf.source) for path, leaf, _ in leaves(hardware)]
     named += [(f"prices.{i}", offer.source) for i, offer in enumerate(hardware.prices)]
     return [
         Finding(
@@ -138,7 +148,7 @@ def open_assumptions(hardware: Hardware) -> list[Finding]:
             "add low and high, an 80 % interval",
             "error",
         )
-        for path, leaf in leaves(hardware)
+        for path, leaf, _ in leaves(hardware)
         if leaf.kind == "assumed" and (leaf.low is None or leaf.high is None)
     ]
 
@@ -185,10 +195,10 @@ def implausible_memory(hardware: Hardware) -> list[Finding]:
     """Main memories that their technology cannot build, and shares of use that are too low."""
     findings = []
     main = hardware.memory.main
-    technology = (main.technology or "").upper()
-    limits = next((s for s in _SWEEP_SECONDS if technology.startswith(s[0])), None)
+    technology = memory_family(main.technology or "")
+    limits = _SWEEP_SECONDS.get(technology)
     if limits is not None and main.bandwidth is not None:
-        _, shortest, longest = limits
+        shortest, longest = limits
         sweep_s = main.capacity.value / main.bandwidth.value
         if not shortest <= sweep_s <= longest:
             problem = f"{technology} of this size and bandwidth is read in {sweep_s:.2g} s"

@@ -45,11 +45,6 @@ class ReplicaSpec(Parallelism):
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
 
-    @property
-    def devices_per_replica(self) -> int:
-        """Devices that hold one copy of the model."""
-        return self.tp * self.pp * self.dp * self.cp
-
 
 class Pool(ReplicaSpec):
     """Replicas that only read prompts, or only answer.

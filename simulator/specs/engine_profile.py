@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from simulator.specs.hardware import DeviceClass
 from simulator.specs.link_class import known_class, widened
+from simulator.specs.parallelism import ExchangeModes
 from simulator.specs.quantity import Bytes, BytesPerSecond, Fraction, Quantity, Seconds, Spec
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
@@ -146,7 +147,7 @@ class EngineProfile(Spec):
     communication_overlap: Fraction
     all_reduce: AllReduces
     fused_all_reduce: bool = False
-    expert_exchange: Literal["auto", "all_gather", "normal", "low_latency"] = "auto"
+    expert_exchange: ExchangeModes = "auto"
     balanced_prefill: bool = False
     memory_fraction: Fraction
     memory_rule: MemoryRule
@@ -160,6 +161,13 @@ class EngineProfile(Spec):
     residual: Fraction = Quantity(value=0.1)
     unlike: Fraction = Quantity(value=0.05)
     serving: dict[Literal["tpot", "ttft"], Fraction] = {}
+
+    @model_validator(mode="after")
+    def _sure_of_every_number(self) -> "EngineProfile":
+        for name, value in self:
+            if isinstance(value, Quantity) and (value.low, value.high) != (None, None):
+                raise ValueError(f"{name} has no interval; residual says how far overheads err")
+        return self
 
     def budget_for(self, device_memory_bytes: float) -> TokenBudget:
         """The scheduler limits that the engine picks on a device of that much memory."""

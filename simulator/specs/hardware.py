@@ -47,9 +47,13 @@ class ComputeEngine(Spec):
 
     ``units`` are what one wave of work fills (SMs, CUs, MXUs, cores). ``peak`` holds dense
     rates only. ``memory_bandwidth`` is what this engine alone can draw of the main memory,
-    where that is less than the whole.
+    where that is less than the whole. ``class`` is that of the engine where it is not the
+    device's: the processor of a laptop chip is a ``cpu``. ``runs_gpu_kernels``: whether kernels
+    written for discrete GPUs run on it, where its class does not say.
     """
 
+    device_class: DeviceClass | None = Field(default=None, alias="class")
+    runs_gpu_kernels: bool | None = None
     units: Count
     clock: Hertz | None = None
     peak: dict[Datatype, FlopPerSecond]

@@ -38,8 +38,14 @@ def _classes() -> dict[str, MemoryClass]:
 _FAMILY = re.compile(r"[A-Za-z]+")
 
 
+def memory_family(technology: str) -> str:
+    """The letters that the name of a memory begins with, in capitals: ``HBM3e`` is ``HBM``."""
+    found = _FAMILY.match(technology)
+    return found[0].upper() if found else ""
+
+
 def memory_class(technology: str | None) -> MemoryClass:
-    """The class of a memory by the letters its name begins with: ``HBM3e`` is ``HBM``.
+    """The class of a memory by its family.
 
     A memory whose technology nobody states is taken for ``DDR``.
 
@@ -47,8 +53,7 @@ def memory_class(technology: str | None) -> MemoryClass:
         InputError: no class is called so; suggests the nearest.
     """
     known = {name.upper(): kind for name, kind in _classes().items()}
-    family = _FAMILY.match(technology or "DDR")
-    found = known.get(family[0].upper()) if family else None
+    found = known.get(memory_family(technology or "DDR"))
     if found is None:
         raise InputError(
             f"unknown memory technology {technology!r}",

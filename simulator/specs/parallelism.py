@@ -7,11 +7,11 @@ from pydantic import Field
 from simulator.specs.quantity import Flag, Spec
 
 Degree = Annotated[int, Field(ge=1)]
-ExpertExchange = Literal["auto", "all_gather", "normal", "low_latency"]
+ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
 
 
 class Parallelism(Spec):
-    """One replica's layout.
+    """One replica's layout; it takes tp × cp × dp × pp devices, nested in that order.
 
     Args:
         tp: tensor parallelism: ranks that share every layer.
@@ -37,8 +37,47 @@ class Parallelism(Spec):
     cp: Annotated[Degree, Flag()] = 1
     dcp: Annotated[Degree, Flag()] = 1
     stage_layers: tuple[Degree, ...] | None = None
-    expert_exchange: ExpertExchange | None = None
+    expert_exchange: ExchangeModes | None = None
     redundant_experts: Annotated[int, Field(ge=0)] = 0
     expert_skew: Annotated[float, Field(ge=0)] | None = None
     sequence_parallel: bool = False
     two_batch_overlap: bool = False
+
+    @property
+    def devices_per_replica(self) -> int:
+        """Devices that hold one copy of the model."""
+        return self.tp * self.pp * self.dp * self.cp
+
+    @property
+    def stage_devices(self) -> int:
+        """Devices of one pipeline stage: those over which its experts are spread."""
+        return self.tp * self.cp * self.dp
+
+    @property
+    def batch_ways(self) -> int:
+        """Ranks among which the rows of a step are shared before the experts."""
+        return self.cp * self.dp
+
+    @property
+    def cache_ways(self) -> int:
+        """Devices over which the cache of one sequence is spread by tokens."""
+        return self.cp * self.dcp
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every device of the replica does the same work at the same time."""
+        return self.batch_ways * self.pp == 1 and not self.two_batch_overlap
+
+    def stages(self, layers: int) -> tuple[int, ...]:
+        """Layers of each stage, the fuller ones first unless ``stage_layers`` says otherwise."""
+        if self.stage_layers is not None:
+            return self.stage_layers
+        even, rest = divmod(layers, self.pp)
+        return tuple(even + (i < rest) for i in range(self.pp))
+
+    @property
+    def degrees(self) -> str:
+        """The degrees above one, in words: ``tp 4 × dp 2``."""
+        names = ("tp", "pp", "dp", "ep", "cp", "dcp")
+        parts = [f"{name} {degree}" for name in names if (degree := getattr(self, name)) > 1]
+        return " × ".join(parts)

@@ -1,10 +1,10 @@
 """A number with its unit, its source and how far it can be trusted."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -13,6 +13,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from simulator.units import Dimension, parse
@@ -86,38 +87,61 @@ Z_80 = 1.2815515655446004
 """Half-width of an 80 % interval in standard deviations."""
 
 
-def _read(dimension: Dimension, allow_zero: bool, raw: object) -> object:
-    fields = dict(raw) if isinstance(raw, dict) else {"value": raw}
-    if isinstance(raw, Quantity):
-        return raw
-    for name in ("value", "low", "high"):
-        if fields.get(name) is None:
-            continue
-        number = parse(fields[name], dimension)
-        if number < 0 or (number == 0 and not allow_zero and name == "value"):
-            least = "zero or more" if allow_zero else "more than zero"
-            raise ValueError(f"{name} must be {least}, found {fields[name]}")
-        fields[name] = number
-    return fields
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Marks a ``Quantity`` of ``dimension``: more than zero, or zero too."""
+
+    dimension: Dimension
+    allow_zero: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, raw: object) -> object:
+        if isinstance(raw, Quantity):
+            return raw
+        fields = dict(raw) if isinstance(raw, dict) else {"value": raw}
+        for name in ("value", "low", "high"):
+            if fields.get(name) is None:
+                continue
+            number = parse(fields[name], self.dimension)
+            if number < 0 or (number == 0 and not self.allow_zero and name == "value"):
+                least = "zero or more" if self.allow_zero else "more than zero"
+                raise ValueError(f"{name} must be {least}, found {fields[name]}")
+            fields[name] = number
+        return fields
 
 
-def _quantity(dimension: Dimension, allow_zero: bool = False) -> BeforeValidator:
-    return BeforeValidator(partial(_read, dimension, allow_zero))
+def dimension_of(field: FieldInfo) -> Dimension | None:
+    """The dimension of the quantities in a field: one, an optional one, or a mapping of them."""
+    return _dimension_among(field.metadata) or _dimension_in(field.annotation)
 
 
-Count = Annotated[Quantity, _quantity("count")]
-Fraction = Annotated[Quantity, _quantity("fraction", allow_zero=True)]
-Bytes = Annotated[Quantity, _quantity("bytes")]
-BytesPerSecond = Annotated[Quantity, _quantity("bytes/s")]
-FlopPerSecond = Annotated[Quantity, _quantity("flop/s")]
-Seconds = Annotated[Quantity, _quantity("seconds", allow_zero=True)]
-Hertz = Annotated[Quantity, _quantity("hertz")]
-Watts = Annotated[Quantity, _quantity("watts", allow_zero=True)]
-JoulesPerFlop = Annotated[Quantity, _quantity("joules/flop")]
-JoulesPerByte = Annotated[Quantity, _quantity("joules/byte")]
-Usd = Annotated[Quantity, _quantity("usd", allow_zero=True)]
-UsdPerHour = Annotated[Quantity, _quantity("usd/hour", allow_zero=True)]
-UsdPerKilowattHour = Annotated[Quantity, _quantity("usd/kwh", allow_zero=True)]
+def _dimension_in(annotation: object) -> Dimension | None:
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    inner = (_dimension_in(argument) for argument in get_args(annotation))
+    return _dimension_among(marks) or next((found for found in inner if found), None)
+
+
+def _dimension_among(marks: Iterable[object]) -> Dimension | None:
+    return next((mark.dimension for mark in marks if isinstance(mark, Sourced)), None)
+
+
+Count = Annotated[Quantity, Sourced("count")]
+Fraction = Annotated[Quantity, Sourced("fraction", allow_zero=True)]
+Bytes = Annotated[Quantity, Sourced("bytes")]
+BytesPerSecond = Annotated[Quantity, Sourced("bytes/s")]
+FlopPerSecond = Annotated[Quantity, Sourced("flop/s")]
+Seconds = Annotated[Quantity, Sourced("seconds", allow_zero=True)]
+Hertz = Annotated[Quantity, Sourced("hertz")]
+Watts = Annotated[Quantity, Sourced("watts", allow_zero=True)]
+JoulesPerFlop = Annotated[Quantity, Sourced("joules/flop")]
+JoulesPerByte = Annotated[Quantity, Sourced("joules/byte")]
+Usd = Annotated[Quantity, Sourced("usd", allow_zero=True)]
+UsdPerHour = Annotated[Quantity, Sourced("usd/hour", allow_zero=True)]
+UsdPerKilowattHour = Annotated[Quantity, Sourced("usd/kwh", allow_zero=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ def flags() -> dict[str, SchemaField]:
     return found
 
 
+@cache
+def paths() -> frozenset[str]:
+    """Every path of the schema; what-ifs of hardware and model have paths of their own."""
+    return frozenset(field.path for field in fields_of(Scenario))
+
+
 def path_of(name: str, written: str) -> str:
     """The path that a name stands for: a flag's, a field of the deployment, or a path itself.
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from simulator.specs.deployment import Deployment
 from simulator.specs.quantity import Flag, Spec, Unit
-from simulator.specs.workload import Workload
+from simulator.specs.workload import DecodeStep, Prefill, Workload
 
 
 class Objectives(Spec):
@@ -97,6 +97,11 @@ class Scenario(Spec):
         if not isinstance(self.hardware, str):
             named = {**self.hardware, "base": hardware}
         return self.model_copy(update={"hardware": named, "title": ""})
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it asks for engine steps alone, which need no simulation."""
+        return isinstance(self.workload, DecodeStep | Prefill)
 
     @property
     def hardware_name(self) -> str:

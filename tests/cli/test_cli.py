@@ -309,3 +309,33 @@ def test_shipped_scenarios_are_listed_and_found_by_name(tmp_path):
     assert all(row["title"] for row in listed)
     ran = roofsim("run", "trace", "--set", "workload.limit=20", "--json", cwd=tmp_path)
     assert json.loads(ran.stdout)["finished"] == 20
+
+
+def test_a_scenario_of_one_step_is_answered_as_predict_does(tmp_path):
+    path = tmp_path / "step.yaml"
+    path.write_text(
+        "name: step\nhardware: h200-sxm\nmodel: llama-3.1-8b\n"
+        "workload: {kind: decode, batch: 64, context: 2048}\n",
+        encoding="utf-8",
+    )
+    ran = roofsim("run", path, "--json")
+    asked = ["-w", "h200-sxm", "-m", "llama-3.1-8b", "--batch", "64", "--context", "2048"]
+    assert json.loads(ran.stdout) == json.loads(roofsim("predict", *asked, "--json").stdout)
+    refused(roofsim("run", path, "--out", tmp_path / "report"), "--out")
+
+
+def test_fields_of_any_section_are_columns_too(tmp_path):
+    cases = tmp_path / "cases.csv"
+    cases.write_text(
+        "hardware,model,batch,economics.usd_per_device_hour,deployment.offload.kv.host,note\n"
+        "h100-sxm,llama-3.1-8b,8,2 USD/h,,cheap\nh100-sxm,llama-3.1-8b,8,4 USD/h,,dear\n",
+        encoding="utf-8",
+    )
+    done = roofsim("predict", "--cases", cases)
+    cheap, dear = csv.DictReader(done.stdout.splitlines())
+    key = "usd_per_million_output_tokens"
+    assert float(dear[key]) == pytest.approx(2 * float(cheap[key]))
+    assert (cheap["note"], dear["note"]) == ("cheap", "dear")
+    for column in ("batchsize", "tpot_s", "economics.pu"):
+        cases.write_text(f"hardware,model,{column}\nh100-sxm,llama-3.1-8b,1\n", encoding="utf-8")
+        refused(roofsim("predict", "--cases", cases), column)

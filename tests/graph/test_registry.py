@@ -154,9 +154,7 @@ def test_every_kind_of_the_package_is_listed():
 def test_a_model_says_nothing_of_devices():
     """How a model is sharded is a parameter of building the graph, not a field of a kind."""
     fields = {name for kind in Kind.kinds().values() for name in kind.model_fields}
-    assert not fields & {*Layout.__dataclass_fields__, "ranks", "tokens_from", "gathered"} - {
-        "skew"  # how popular experts are is the model's own; a layout may take another
-    }
+    assert not fields & {*Layout.model_fields, "ranks", "tokens_from", "gathered"}
 
 
 def test_a_layer_is_written_as_it_was_read():

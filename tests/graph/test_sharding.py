@@ -34,7 +34,7 @@ LAYOUTS = [
 def test_ranks_together_hold_the_whole_model(name, layout):
     model = catalogue.model(name)
     whole, rank = build(model), build(model, layout)
-    assert layout.devices * rank.weight_bytes >= whole.weight_bytes * (1 - 1e-12)
+    assert layout.devices_per_replica * rank.weight_bytes >= whole.weight_bytes * (1 - 1e-12)
     # Replicated: norms, routers, latent projections, and attention under data parallelism.
     assert rank.weight_bytes < whole.weight_bytes
 
@@ -53,7 +53,7 @@ def test_ranks_together_do_all_the_work(name, layout):
     whole, rank = build(model), build(model, layout)
     step = StepShape.decode(64, 3000)
     own = StepShape.decode(ceil(64 / layout.dp), 3000)
-    done = layout.devices * sum(float(work(op, own).flops) for op in rank.operators)
+    done = layout.devices_per_replica * sum(float(work(op, own).flops) for op in rank.operators)
     assert done >= sum(float(work(op, step).flops) for op in whole.operators) * (1 - 1e-9)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.cli.show_catalogue import hardware as show_hardware
 from simulator.errors import InputError
 from simulator.planning.browse import check_catalogue, facts, list_hardware, write_template
 from simulator.planning.catalogue_page import catalogue_page
@@ -76,6 +77,20 @@ def test_every_chip_answers_for_every_model_that_fits(name):
                     bits = 4 if precision else 16
                     assert answer.step_time_s > parameters * bits / 8 / bandwidth
     assert fitted, f"no model fits {name}"
+
+
+def test_every_number_is_shown_in_what_its_field_is_counted_in(capsys):
+    dimensions = {fact.field: fact.dimension for fact in facts(catalogue.hardware("a100-sxm-80gb"))}
+    assert dimensions["memory.cache.latency"] == "seconds"
+    assert dimensions["memory.cache.bandwidth"] == "bytes/s"
+    assert dimensions["engines.gpu.peak_sparse.bf16"] == "flop/s"
+    assert dimensions["power.limit"] == "watts"
+    assert dimensions["area_mm2"] is None
+    device = catalogue.hardware("a100-sxm-80gb")
+    show_hardware(device, facts(device))
+    shown = capsys.readouterr().out
+    assert "148 ns" in shown
+    assert "624 TFLOP/s" in shown
 
 
 def test_every_number_of_a_device_says_where_it_is_from():

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import pytest
 
 from simulator.report import style
+from simulator.report.chart import report_charts
 from simulator.report.page import (
     comparison_charts,
     comparison_page,
-    report_charts,
     report_page,
 )
 from simulator.report.roof import Roof

@@ -142,7 +142,7 @@ def serve_watched(requests, options, clock=None) -> Outcome:
     env = simulated.env
     while env.peek() < float("inf"):
         env.step()
-        here = sum(engine.running + engine.waiting for engine in simulated.engines)
+        here = sum(engine.unfinished for engine in simulated.engines)
         assert simulated.arrived == simulated.ended + here + simulated.moving + len(
             simulated.homeless
         )

@@ -107,7 +107,7 @@ def test_all_layouts_of_eight_devices() -> None:
     assert {(x.tp, x.dp, x.ep) for x in mixture if x.pp == 1} == {
         (8, 1, 1), (8, 1, 8), (4, 2, 8), (2, 4, 8), (1, 8, 8),
     }  # fmt: skip
-    assert all(x.devices == 8 for x in (*dense, *mixture))
+    assert all(x.devices_per_replica == 8 for x in (*dense, *mixture))
     assert not layouts_for(catalogue.model("llama-3.1-8b"), device, 1 << 30)
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,43 @@ def test_a_captured_step_is_not_launched_kernel_by_kernel():
     assert captured.step_time_s == predict(
         "b200", "gpt-oss-120b", captured_tokens=4096, **asked
     ).step_time_s  # fmt: skip
+
+
+def test_arrays_are_answered_as_their_entries_are():
+    batch, context = np.array([1, 8, 64]), [500, 1000, 2000]
+    for phase in ("decode", "prefill"):
+        many = predict("h100-sxm", "llama-3.1-8b", phase=phase, batch=batch, context=context)
+        assert many.step_time_s.shape == (3,)
+        for i, row in enumerate(many.rows()):
+            one = predict(
+                "h100-sxm", "llama-3.1-8b", phase=phase, batch=int(batch[i]), context=context[i]
+            ).to_dict()
+            for key, value in one.items():
+                number = isinstance(value, float)
+                assert row[key] == (pytest.approx(value, rel=1e-12) if number else value), key
+
+
+def test_arrays_of_layouts_and_loads_are_stacked():
+    tp = predict("h100-sxm", "llama-3.1-8b", tp=[1, 2, 4], batch=16)
+    assert tp.devices.tolist() == [1, 2, 4]
+    assert (np.diff(tp.step_time_s) < 0).all()
+    users = predict(
+        "h100-sxm", "llama-3.1-8b", phase="serve", isl=200, osl=10, concurrency=[1, 8], requests=20
+    )
+    assert users.output_tokens_per_s[1] > users.output_tokens_per_s[0]
+    assert len(users.to_dict()["ttft_s"]) == 2
+
+
+BAD_ARRAYS = (
+    {"batch": [1, 2], "context": [1, 2, 3]},
+    {"batch": []},
+    {"batch": [1, 0]},
+    {"batch": [[1, 2]]},
+    {"batch": [1, 10**9]},
+)
+
+
+@pytest.mark.parametrize("bad", BAD_ARRAYS, ids=str)
+def test_arrays_that_do_not_go_together_are_refused(bad):
+    with pytest.raises(InputError):
+        predict("h100-sxm", "llama-3.1-8b", **bad)

@@ -169,7 +169,7 @@ def test_published_figures_that_fell_in_traps_stay_out():
     assert hardware("cerebras-wse-3").engines["wafer"].peak["fp16"].value < 40e15
     gaudi = hardware("gaudi-3").engines["mme"].peak
     assert gaudi["fp8"].value == gaudi["bf16"].value
-    assert all(leaf.kind == "assumed" for _, leaf in consistency.leaves(hardware("mlu590")))
+    assert all(leaf.kind == "assumed" for _, leaf, _ in consistency.leaves(hardware("mlu590")))
 
 
 def test_a_system_keeps_its_device_and_adds_the_rest():

@@ -24,7 +24,7 @@ def section(fraction: float, **more: object) -> Calibration:
             "rows": 7,
             "constants": {
                 "matmul": {
-                    "peak_fraction": {"value": fraction, "low": 0.4, "high": 0.9},
+                    "peak_fraction": fraction,
                     "start_s": 2.5e-6,
                 }
             },

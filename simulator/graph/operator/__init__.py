@@ -20,7 +20,7 @@ from simulator.graph.operator.experts import Experts
 from simulator.graph.operator.indexer import Indexer
 from simulator.graph.operator.lookup import Lookup
 from simulator.graph.operator.matmul import Matmul, ProductRole
-from simulator.graph.operator.message import Collective, ExchangeModes, ExpertExchange
+from simulator.graph.operator.message import Collective, ExpertExchange
 from simulator.graph.operator.recurrence import Decay, Recurrence
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "Decay",
     "Driver",
     "Elementwise",
-    "ExchangeModes",
     "ExpertExchange",
     "Experts",
     "FloatArray",

@@ -7,8 +7,8 @@ import numpy as np
 
 from simulator.graph.operator.base import Driver, Operator, TokenOperator, Work
 from simulator.graph.step_shape import StepShape
+from simulator.specs.parallelism import ExchangeModes
 
-ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
 """Every rank gathers all tokens; a token goes once to each rank; or to each expert apart."""
 
 

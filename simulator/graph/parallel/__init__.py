@@ -9,11 +9,10 @@ from simulator.graph.parallel.exchange import (
     context_exchange,
     fuses_norms,
 )
-from simulator.graph.parallel.layout import EXPERT_EXCHANGES, Layout
+from simulator.graph.parallel.layout import Layout
 from simulator.graph.parallel.shard import expert_spread, shard
 
 __all__ = [
-    "EXPERT_EXCHANGES",
     "Layout",
     "after_attention",
     "after_embedding",

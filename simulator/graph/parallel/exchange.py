@@ -127,7 +127,7 @@ def _expert_exchange(
             expert_parallel=layout.ep,
             token_shards=layout.tp,
             data_parallel=layout.batch_ways,
-            mode=layout.expert_exchange,
+            mode=layout.expert_exchange or "auto",
             skew=experts.skew,
             redundant=layout.redundant_experts,
             count=context.count,

@@ -55,6 +55,6 @@ def _shard_feedforward(feedforward: FeedforwardKind, layout: Layout) -> Feedforw
     # What whole experts leave of tp × cp × dp cuts each expert's width.
     cuts = max(1, layout.stage_devices // layout.ep)
     narrower = feedforward.spread(layout.tp, cuts)
-    if layout.skew is not None and isinstance(narrower, MixtureOfExperts):
-        return narrower.model_copy(update={"skew": layout.skew})
+    if layout.expert_skew is not None and isinstance(narrower, MixtureOfExperts):
+        return narrower.model_copy(update={"skew": layout.expert_skew})
     return narrower

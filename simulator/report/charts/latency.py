@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.report import style
+from simulator.report.chart import Chart
+from simulator.report.roof import Roof
 from simulator.serving.outcome.metrics import Distribution
 from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.result import SimulationResult
@@ -20,6 +22,21 @@ _PANELS = (
     ("tpot_s", "Time per output token"),
     ("e2e_s", "End to end"),
 )
+
+
+def chart(result: SimulationResult, _roof: Roof | None) -> Chart:
+    """The latencies of a run."""
+    m = result.metrics
+    return Chart(
+        "latency",
+        latency(result),
+        f"Cumulative curves of latency. TTFT: median {seconds(m.ttft_s.p50)}, p99 "
+        f"{seconds(m.ttft_s.p99)}; TPOT: median {seconds(m.tpot_s.p50)}, p99 "
+        f"{seconds(m.tpot_s.p99)}; end to end: median {seconds(m.e2e_s.p50)}, p99 "
+        f"{seconds(m.e2e_s.p99)}.",
+        "A point says which share of the finished requests took at most that long.",
+        "latency",
+    )
 
 
 @style.styled

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.report import style
+from simulator.report.chart import Chart
 from simulator.report.placing import spread
+from simulator.report.roof import Roof
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.units import percent, seconds, significant
 
@@ -44,6 +46,17 @@ def segments(binding: Binding) -> list[Segment]:
         roof = sum(op.share * (op.share_of_speed_of_light or 0.0) for op in small)
         found.append(Segment(f"{len(small)} smaller", share, roof / share))
     return found
+
+
+def chart(result: SimulationResult, _roof: Roof | None) -> Chart:
+    """The operators of a run's typical steps."""
+    return Chart(
+        "operators",
+        operators(result),
+        "Where a step’s time goes, operator by operator; the tables below give the numbers.",
+        "Under each name: share of the step’s time · share of the speed of light.",
+        "steps",
+    )
 
 
 @style.styled

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from simulator.report import style
+from simulator.report.chart import Chart
 from simulator.report.measures import bound_words
 from simulator.report.placing import Box, beside_points, spread
 from simulator.report.roof import Roof
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
 _LABEL_PT = 8.5
 _COLOURS = {"prefill": style.PREFILL, "decode": style.DECODE}
+
+
+def chart(result: SimulationResult, roof: Roof | None) -> Chart | None:
+    """The roofline of a run's device, where its roof is known."""
+    if roof is None:
+        return None
+    return Chart(
+        "roofline",
+        roofline(result, roof),
+        f"Roofline of {roof.title} with the operators of {result.model_title}. "
+        f"{bound_words(result.prefill.bound, result.decode.bound)}.",
+        "Ceilings are the data sheet’s, without sparsity; a dot below them has lost time "
+        "to kernels, latency or power.",
+        "steps",
+    )
 
 
 @style.styled

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.report import style
+from simulator.report.chart import Chart
 from simulator.report.roof import Roof
 from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.result import SimulationResult
-from simulator.units import humane, significant
+from simulator.units import humane, seconds, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +63,20 @@ def _last_s(result: SimulationResult) -> float:
     finished = result.records.finished_s
     known = finished[np.isfinite(finished)]
     return float(known.max()) if known.size else float("nan")
+
+
+def chart(result: SimulationResult, roof: Roof | None) -> Chart:
+    """A run over time."""
+    m = result.metrics
+    return Chart(
+        "timeline",
+        timeline(result, roof),
+        f"Throughput, power and load over {seconds(m.makespan_s)}: mean "
+        f"{significant(m.output_tokens_per_s)} output tokens/s and "
+        f"{humane(result.power_w_per_device, 'W')} a device.",
+        "Prompt tokens count when they are computed; waiting requests stand on the running.",
+        "load",
+    )
 
 
 @style.styled

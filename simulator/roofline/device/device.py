@@ -24,6 +24,7 @@ class Device(Rates):
 
     Args:
         device_class: the class whose defaults hold for the engine: a SoC's CPU is a ``cpu``.
+        runs_gpu_kernels: whether kernels written for discrete GPUs run on it.
         memory_bytes: what one device has for this engine.
         power: the power law in SI units.
         book: every law that is known of it; links stand there too.
@@ -32,7 +33,7 @@ class Device(Rates):
 
     title: str
     device_class: str
-    vendor: str
+    runs_gpu_kernels: bool
     engine: str
     memory_bytes: float
     power: PowerCalibration
@@ -44,12 +45,6 @@ class Device(Rates):
         """Relative error of its power: the law's, and that of a limit that nobody published."""
         own = self.book.residual(POWER.name)
         return own if self.book.is_calibrated(POWER.name) else hypot(own, self.sheet.power)
-
-    @property
-    def runs_gpu_kernels(self) -> bool:
-        """Whether kernels written for discrete GPUs run on it: on GPUs and on NVIDIA's SoCs."""
-        is_cuda_soc = self.vendor == "NVIDIA" and self.engine == "gpu"
-        return self.device_class.endswith("gpu") or is_cuda_soc
 
     @property
     def scale_up(self) -> Link | None:
@@ -81,17 +76,18 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
             remedy=nearest(chosen, hardware.engines),
         )
     part = hardware.engines[chosen]
-    device_class = _class_of(hardware, chosen)
+    device_class = part.device_class or hardware.device_class
+    of_class, runs = class_calibration(device_class), part.runs_gpu_kernels
     peaks = {str(name): float(value) for name, value in part.peak.items()}
     bandwidth = _bandwidth(hardware, part)
     cache = part.cache or (hardware.memory.cache.capacity if hardware.memory.cache else None)
-    book = law_book(hardware.name, class_calibration(device_class), part.calibration)
+    book = law_book(hardware.name, of_class, part.calibration)
     rated_w = float(part.power_limit or hardware.power.limit)
     return Device(
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
         title=hardware.title,
         device_class=device_class,
-        vendor=hardware.vendor,
+        runs_gpu_kernels=of_class.runs_gpu_kernels if runs is None else runs,
         engine=chosen,
         units=float(part.units),
         peaks=peaks,
@@ -112,12 +108,6 @@ def class_only(hardware: Hardware, device: Device) -> Device | None:
     engines = {**hardware.engines, device.engine: part.model_copy(update={"calibration": None})}
     bare = resolve(hardware.model_copy(update={"engines": engines}), device.engine)
     return replace(bare, name=device.name)
-
-
-def _class_of(hardware: Hardware, engine: str) -> str:
-    """The class whose defaults an engine takes: a SoC's CPU and NPU have their own."""
-    own_class = {"cpu": "cpu", "npu": "npu"}.get(engine)
-    return own_class or hardware.device_class
 
 
 def _bandwidth(hardware: Hardware, part: ComputeEngine) -> float:

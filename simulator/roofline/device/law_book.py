@@ -13,7 +13,6 @@ from simulator.roofline.laws.kinds import (
     names_of_residuals,
 )
 from simulator.specs.calibration import Calibration
-from simulator.specs.quantity import Quantity
 
 ValueT = TypeVar("ValueT")
 
@@ -37,11 +36,9 @@ def _lay(
     """Lay one calibration over the ``sections`` so far."""
     for name, constants in _known(calibration.constants, "constants", owner, is_law, names_of_laws):
         below = sections.get(name, Section())
-        bounds = {n: b for n, b in below.bounds.items() if n not in constants}
         sections[name] = replace(
             below,
             constants={**below.constants, **{n: q.value for n, q in constants.items()}},
-            bounds={**bounds, **dict(_bounds(constants))},
             origin=calibration.measured_with,
             is_own=is_own,
         )
@@ -50,13 +47,6 @@ def _lay(
     errors = calibration.residual
     for name, residual in _known(errors, "residual", owner, is_residual, names_of_residuals):
         sections[name] = replace(sections.get(name, Section()), residual=residual.value)
-
-
-def _bounds(constants: Mapping[str, Quantity]) -> Iterator[tuple[str, tuple[float, float]]]:
-    for name, found in constants.items():
-        if found.low is not None or found.high is not None:
-            low = found.value if found.low is None else found.low
-            yield name, (low, found.value if found.high is None else found.high)
 
 
 def _known(

@@ -48,7 +48,6 @@ def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, A
         residual=residual,
         origin="class default",
         is_calibrated=False,
-        bounds={},
     )
 
 

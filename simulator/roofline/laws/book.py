@@ -20,12 +20,11 @@ _NONE: Mapping[str, Any] = {}
 class Section:
     """What calibrations say under one name: of a law, or of a group of laws.
 
-    A device's own words are laid over its class's. ``bounds`` are 80 % intervals of constants;
-    ``is_own`` says whether some constants were measured on this very device.
+    A device's own words are laid over its class's. ``is_own`` says whether some constants were
+    measured on this very device.
     """
 
     constants: Mapping[str, float] = field(default_factory=dict)
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     family: str | None = None
     residual: float | None = None
     origin: str | None = None
@@ -159,13 +158,10 @@ def _built(
     kind: LawKind[ConstantsT, FamilyT], name: str, owner: str, sections: Mapping[str, Section]
 ) -> Law[ConstantsT, FamilyT]:
     constants: dict[str, float] = {}
-    bounds: dict[str, tuple[float, float]] = {}
     family, is_own = "", False
     found = _widened(name, sections)
     for section in reversed(found):
         constants |= section.constants
-        bounds = {n: b for n, b in bounds.items() if n not in section.constants}
-        bounds |= section.bounds
         family = section.family or family
         is_own = is_own or section.is_own
     return Law(
@@ -176,7 +172,6 @@ def _built(
         residual=_residual(found),
         origin=_origin(found),
         is_calibrated=is_own,
-        bounds=bounds,
     )
 
 

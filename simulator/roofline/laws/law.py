@@ -49,7 +49,6 @@ class Law(Generic[ConstantsT, FamilyT]):
         residual: relative error (one standard deviation of log time).
         origin: what the constants were measured with.
         is_calibrated: whether some of them were measured on this very device.
-        bounds: 80 % intervals of the constants that have one, (low, high).
     """
 
     name: str
@@ -59,7 +58,6 @@ class Law(Generic[ConstantsT, FamilyT]):
     residual: float
     origin: str
     is_calibrated: bool
-    bounds: Mapping[str, tuple[float, float]]
 
 
 def checked(kind: type[ConstantsT], found: Mapping[str, Any], file: str, field: str) -> ConstantsT:

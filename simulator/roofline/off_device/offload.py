@@ -131,7 +131,7 @@ def offload(
     cached = {} if settings.kv is None else cache_bytes_by_tier(settings.kv)
     for place in {**away, **cached}:
         parts = away.get(place, {}) | ({"kv": cached[place]} if place in cached else {})
-        _require_room(system, place, parts, graph.layout.devices, hardware)
+        _require_room(system, place, parts, graph.layout.devices_per_replica, hardware)
     kept_tables = graph.table_bytes - table_bytes + hot_bytes
     device_bytes = placement.device_bytes + kept_tables
     by_tier = {"device": device_bytes}

@@ -14,6 +14,7 @@ from simulator.roofline.laws.load import Load
 from simulator.roofline.step.ranks import rank_step
 from simulator.roofline.step.step import Spent, StepModel
 
+COPIES = "data sheet of the link, under laws of copies and gathers measured on one H200"
 ALL_STAGES = "layout: what the slowest pipeline stage does for the other micro-batches"
 
 
@@ -68,19 +69,20 @@ def report(model: StepModel, shape: StepShape) -> list[OperatorReport]:
         for part in parts
         if float(part.time_s) > 0
     ]
-    rows += _other_rows(model, spent, rows)
+    rows = [*rows, *_other_rows(model, spent, rows)]
     rows.sort(key=lambda row: -row.time_s)
     return _binding_first(rows, str(model.evaluate(shape).bound))
 
 
 def joined(steps: Sequence[list[OperatorReport]], repeats: float) -> list[OperatorReport]:
-    """The rows of several steps that follow each other, all of them run ``repeats`` times.
+    """The rows of several steps of one model, all of them run ``repeats`` times in turn.
 
     What binds the last step comes first, as it does there.
     """
-    found: dict[tuple[str, str], list[OperatorReport]] = {}
+    found: dict[tuple[str, str, int], list[OperatorReport]] = {}
     for row in (row for rows in steps for row in rows):
-        found.setdefault((row.name, row.law), []).append(row)
+        # Layers of several kinds have operators of one name.
+        found.setdefault((row.name, row.law, row.count), []).append(row)
     whole_s = sum(row.time_s for rows in found.values() for row in rows)
     rows = sorted(
         (_sum(rows, repeats, whole_s) for rows in found.values()), key=lambda r: -r.time_s
@@ -136,11 +138,10 @@ def _other_rows(
         most[row.bound] = most.get(row.bound, 0.0) + row.time_s
     like_operators = max(most, key=lambda kind: most[kind], default="latency")
     engine = model.profile.source
-    name, bound = model.overheads
     for name, bound, seconds, source in (
         ("messages.hidden", "link", -spent.hidden_s, engine),
         ("engine.launches", "host", spent.launching_s, engine),
-        ("offload.transfer", "link", spent.moving_s, "data sheet of the link, measured on an H200"),
+        ("offload.transfer", "link", spent.moving_s, COPIES),
         (*model.overheads, spent.overheads_s, engine),
         ("pipeline.turns", like_operators, spent.turns_s, ALL_STAGES),
     ):

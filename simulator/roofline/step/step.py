@@ -20,6 +20,7 @@ from simulator.graph.build import Graph
 from simulator.graph.operator import Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
+from simulator.roofline.device.under_engine import share_of, under_engine
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.load import FloatArray, Load
 from simulator.roofline.step.ranks import (
@@ -31,7 +32,6 @@ from simulator.roofline.step.ranks import (
     placed,
     rank_step,
 )
-from simulator.roofline.step.under_engine import share_of, under_engine
 from simulator.specs.engine_profile import EngineProfile
 
 if TYPE_CHECKING:

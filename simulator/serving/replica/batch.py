@@ -114,12 +114,12 @@ class DecodeBatch:
         self.next_end = ends[0][0] if ends else NEVER
 
     def advance(self, steps: int) -> int:
-        """Every sequence gains the tokens of ``steps`` steps; returns how many each."""
-        self.tick += steps
-        position = int(self.tick * self._tokens)
-        gained = position - self.position
+        """Every sequence gains the tokens of ``steps`` steps; returns how many all of them do."""
+        self.tick = tick = self.tick + steps
+        position = int(tick * self._tokens)
+        gained = (position - self.position) * len(self.sequences)
         self.position = position
-        self.context_sum += gained * len(self.sequences)
+        self.context_sum += gained
         return gained
 
     def blocks_for(self, steps: int) -> int:

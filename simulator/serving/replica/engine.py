@@ -45,6 +45,14 @@ class Engine:
     be planned in full and cut.
     """
 
+    __slots__ = (
+        "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end", "_energy_j", "_lower",
+        "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prompt_tokens",
+        "_rest", "_run", "_schedule_ahead", "_step_blocks", "_steps", "_steps_per_event",
+        "_stream", "_time_s", "_timeline", "clock", "counters", "env", "failures", "limits",
+        "scheduler", "up",
+    )  # fmt: skip
+
     def __init__(
         self,
         env: simpy.Environment,
@@ -109,11 +117,6 @@ class Engine:
         """Requests not yet admitted (or thrown out again)."""
         outside = 0 if self._door is None else len(self._door.outside)
         return len(self.scheduler.waiting.entries) + outside
-
-    @property
-    def running(self) -> int:
-        """Sequences that compute here."""
-        return self.scheduler.running
 
     @property
     def unfinished(self) -> int:
@@ -294,8 +297,10 @@ class Engine:
         else:
             time_s, energy_j = curve.run(context, steps)
         run.step_s = time_s / steps
-        run.under_way, run.began_s, run.stall_s, run.steps = True, now, stall_s, steps
-        self._steps = steps
+        run.under_way = True
+        run.began_s = now
+        run.stall_s = stall_s
+        self._steps = run.steps = steps
         self._sleep(now, time_s, energy_j)
 
     def _sleep(self, now: float, time_s: float, energy_j: float) -> None:
@@ -326,46 +331,41 @@ class Engine:
 
     def _finish(self, now: float) -> None:
         """What was in progress is over."""
-        if self._stream is not None and self._stream.next_s <= now:
-            self._stream.send_until(now)
+        stream = self._stream
+        if stream is not None and stream.next_s <= now:
+            stream.send_until(now)
         scheduler, chunks, steps = self.scheduler, self._chunks, self._steps
         batch, pool = scheduler.batch, scheduler.pool
-        decoding = len(batch.sequences)
+        decoding, waiting = len(batch.sequences), len(scheduler.waiting.entries)
         if self._schedule_ahead:
             self._note_last_step(steps)
+        if self._door is not None:
+            self._door.passed(0 if chunks else steps)
+            waiting += len(self._door.outside)
         outputs = 0
-        ended: list[Request] = []
+        ended: list[Request] | None = None
         if steps:
-            if self._run.under_way:
+            if not chunks:
                 self._run.finish(batch, pool)
-            outputs = decoding * batch.advance(steps)
+            outputs = batch.advance(steps)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
                 self._paused_s = 0.0
+            if batch.next_end <= batch.tick:
+                ended, surplus = batch.pop_ended()
+                outputs -= surplus
         elif decoding:
             self._paused_s += self._time_s
-        if self._door is not None:
-            self._door.passed(0 if chunks else steps)
-        held = pool.total - pool.free
-        if batch.next_end <= batch.tick:
-            ended, surplus = batch.pop_ended()
-            outputs -= surplus
         self._timeline.add(
-            self._number,
-            self._began_s,
-            self._time_s,
-            steps,
-            decoding,
-            outputs,
-            self._prompt_tokens if chunks else 0,
-            self._energy_j,
-            decoding + len(scheduler.prefilling),
-            len(scheduler.waiting.entries) if self._door is None else self.waiting,
-            held,
-        )
-        for request in ended:
-            scheduler.free(request)
-            self._on_done(request, now + self._overhead_s, FINISHED)
+            self._number, self._began_s, self._time_s, steps, decoding, outputs,
+            self._prompt_tokens if chunks else 0, self._energy_j,
+            decoding + len(scheduler.prefilling), waiting, pool.total - pool.free,
+        )  # fmt: skip
+        if ended:
+            seen_s = now + self._overhead_s
+            for request in ended:
+                scheduler.free(request)
+                self._on_done(request, seen_s, FINISHED)
         if chunks:
             self._chunks = []
             self._finish_chunks(chunks, now)

@@ -115,9 +115,12 @@ class DecodeRun:
         return self.began_s + self.stall_s + self.curve.run(self.context, steps)[0]
 
     def finish(self, batch: DecodeBatch, pool: BlockPool) -> None:
-        """All steps are done: take their blocks."""
-        self.take_blocks(batch, pool, self.steps)
+        """All steps are done: take what is left of their blocks."""
         self.under_way = False
+        if pool.lower is not None:
+            self._take_blocks_in_turn(batch, pool, self.steps)
+        elif (blocks := batch.blocks_for(self.steps) - self._taken_blocks) > 0:
+            pool.take(blocks)
         self._taken_blocks = 0
 
     def take_blocks_by(self, now: float, batch: DecodeBatch, pool: BlockPool) -> None:

@@ -173,20 +173,19 @@ class Scheduler:
                 return
             if limits.schedule_ahead and self._too_new(request):
                 return
-            units = pool.cached_units(request) if request.prefix else 0
-            cached = pool.cached_tokens(request, units) if units else 0
+            units = cached = 0
+            kept = spare + limits.watermark_blocks if running else spare
             if request.preemptions:
-                cached = max(cached, pool.remembered_tokens(request))
-            watermark = limits.watermark_blocks if running else 0
-            load = None
-            if self.lower is not None and request.prefix:
-                load = self._load_for(request, units)
-            if load is not None:
-                if not self._start_loading(request, units, load, spare + watermark, now):
-                    return
-                room -= 1
-                running += 1
-                continue
+                cached = pool.remembered_tokens(request)
+            if request.prefix:
+                units = pool.cached_units(request)
+                cached = max(cached, pool.cached_tokens(request, units) if units else 0)
+                if self.lower is not None and (load := self._load_for(request, units)):
+                    if not self._start_loading(request, units, load, kept, now):
+                        return
+                    room -= 1
+                    running += 1
+                    continue
             tokens = request.target - cached
             if tokens > budget:
                 if not limits.chunked_prefill and (chunks or tokens <= limits.max_batched_tokens):
@@ -195,7 +194,7 @@ class Scheduler:
             if limits.output_reserve and not self._commit(request, units):
                 return
             least = request.target if limits.whole_prompt_fits else 0
-            if not pool.admit(request, cached + tokens, units, spare + watermark, least):
+            if not pool.admit(request, cached + tokens, units, kept, least):
                 self._committed -= request.committed
                 self.watches_evictions = units > 0
                 if self.lower is not None and request.prefix and not limits.whole_prompt_fits:

@@ -59,46 +59,55 @@ class RequestTable:
 
 
 class Request:
-    """One request inside an engine. Mutable, and only its engine changes it.
+    """One request inside an engine. Mutable, and only its engine changes it."""
 
-    The class holds what most requests begin with, so that making one costs little.
-    """
+    __slots__ = (
+        "arrival_s", "begins_s", "blocks", "cached_tokens", "committed", "computed", "deadline_s",
+        "epoch", "first_token_s", "generated", "index", "input_tokens", "joined_at", "loaded",
+        "output_tokens", "preemptions", "prefix", "priority", "ready_s", "replica", "session",
+        "started_s", "submitted_s", "swapped", "target", "units",
+    )  # fmt: skip
 
-    priority = 0
-    session = NO_ROW
-    prefix: tuple[int, ...] = ()
-    replica = 0
-    preemptions = 0
-    cached_tokens = 0
-    epoch = 0
-    started_s = -1.0
-    first_token_s = -1.0
-
-    # Tokens computed and sampled, cache blocks held, the shared ones among them by hash, and
-    # blocks promised to the answer.
-    computed = 0
-    generated = 0
-    blocks = 0
-    units: list[int] | None = None
-    committed = 0
-    swapped = False
-    joined_at = 0
-
-    # Prefix on its way from a lower tier: tokens that are there in the end, when compute may
-    # begin without waiting for a layer, and when all of it has come.
-    loaded = 0
-    begins_s = 0.0
-    ready_s = 0.0
-
-    def __init__(self, index: int, arrival_s: float, input_tokens: int, output_tokens: int) -> None:
+    def __init__(
+        self,
+        index: int,
+        arrival_s: float,
+        input_tokens: int,
+        output_tokens: int,
+        deadline_s: float,
+        prefix: tuple[int, ...] = (),
+    ) -> None:
         self.index = index
         self.arrival_s = arrival_s
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
-        self.deadline_s = arrival_s
+        self.deadline_s = deadline_s
+        self.prefix = prefix
+        self.priority = 0
+        self.session = NO_ROW
+        self.replica = 0
+        self.epoch = 0
+        self.preemptions = 0
+        self.cached_tokens = 0
         self.submitted_s = arrival_s
-        # Tokens to compute before the next one can be sampled.
+        self.started_s = -1.0
+        self.first_token_s = -1.0
+        # Tokens to compute before the next one can be sampled, those computed and those sampled.
         self.target = input_tokens
+        self.computed = 0
+        self.generated = 0
+        # The batch's position at which it began to decode.
+        self.joined_at = 0
+        # Cache blocks held, the shared ones among them by hash, and those promised to the answer.
+        self.blocks = 0
+        self.units: list[int] | None = None
+        self.committed = 0
+        self.swapped = False
+        # Prefix on its way from a lower tier: tokens that are there in the end, when compute may
+        # begin without waiting for a layer, and when all of it has come.
+        self.loaded = 0
+        self.begins_s = 0.0
+        self.ready_s = 0.0
 
     def start_afresh(self, now: float) -> None:
         """Begin again at a replica that knows nothing of this request."""

@@ -22,7 +22,7 @@ from simulator.validation.calibrate.matmul import (
     predict_rows,
 )
 from simulator.validation.calibrate.measured_files import rows_of
-from simulator.validation.calibrate.section import intervals, robust_sigma
+from simulator.validation.calibrate.section import robust_sigma
 from simulator.validation.calibrate.traffic import (
     DEVICE_GATHER_RANGES,
     MOVES_IN_DEVICE,
@@ -54,7 +54,7 @@ def fit_document(path: Path, device: Device) -> KernelFit:
             law = device.book.law(MATMUL, variant)
             values = {n: v for n, v in asdict(fit.calibration).items() if v is not None}
             name = MATMUL.named(variant)
-            constants[name] = intervals(values, fit.standard_errors)
+            constants[name] = dict(values)
             kernels[name] = law.family
             kept = points.take(points.kept_back)
             said_s = predict_rows(kept, setup, fit.calibration, {})
@@ -64,7 +64,7 @@ def fit_document(path: Path, device: Device) -> KernelFit:
     if len(near.seconds):
         known, own = device.book.law(LOOKUP).constants, device.bandwidth_bytes_per_s
         gathers, told = fit_gathers(near, own, known, DEVICE_GATHER_RANGES, MOVES_IN_DEVICE)
-        constants[LOOKUP.name] = intervals(asdict(gathers), told.standard_errors)
+        constants[LOOKUP.name] = asdict(gathers)
         rows += told.rows
     if not constants:
         raise InputError(

@@ -36,7 +36,7 @@ class Fitted:
 
     Args:
         part, name: which section of a calibration file: ``engines`` ``gpu``, ``links`` ``host``.
-        calibration: what was fitted and nothing else; each constant with its 80 % interval.
+        calibration: what was fitted and nothing else.
         before, after: the rows kept back, as the device's old and its new constants predict them.
         refused: rows that could not be used, with the reason.
     """

@@ -16,7 +16,7 @@ from simulator.roofline.off_device.traffic import HostLinkCalibration, copy_time
 from simulator.specs.calibration import Calibration
 from simulator.validation.calibrate.fitted import Fitted, Target
 from simulator.validation.calibrate.measured_files import is_document, measured_files, rows_of
-from simulator.validation.calibrate.section import intervals, robust_sigma
+from simulator.validation.calibrate.section import robust_sigma
 from simulator.validation.calibrate.traffic import (
     DEVICE_GATHER_RANGES,
     HOST_GATHER_RANGES,
@@ -56,7 +56,7 @@ def fit_host(data: Sequence[Path], target: Target) -> Fitted:
         )
     rate, device = float(link.bandwidth), target.hardware.name
     known = host_link(link.link_class, link.calibration, device)
-    new, errors, rows = known, dict[str, Mapping[str, float]](), 0
+    new, told, rows = known, list[str](), 0
     copies = rows_of(files, "pcie", ("kind", "nbytes", "s"))
     gathers = rows_of(files, "gather", ("where", "row_bytes", "rows", "s"))
     one_way = joined(timed_copies(copies, "h2d", device), timed_copies(copies, "d2h", device))
@@ -69,21 +69,24 @@ def fit_host(data: Sequence[Path], target: Target) -> Fitted:
         if len(pageable.seconds):
             reached = float(np.mean(pageable.nbytes / pageable.seconds))
             copy = replace(copy, pageable_bytes_per_s=reached)
-        new, errors["copy"] = replace(new, copy=copy), fit.standard_errors
+        new = replace(new, copy=copy)
+        told.append("copy")
         rows += fit.rows
     from_host = timed_gathers(gathers, "host", device)
     if len(from_host.seconds):
         start = replace(known.host_gather, floor_s=_floor_s(gathers, target))
         gather, fit = fit_gathers(from_host, rate, start, HOST_GATHER_RANGES)
-        new, errors["host_gather"] = replace(new, host_gather=gather), fit.standard_errors
+        new = replace(new, host_gather=gather)
+        told.append("host_gather")
         rows += fit.rows
     beside = rows_of(files, "overlap", ("base_s", "with_h2d_s", "with_gather16blk_s"))
     if beside and len(one_way.seconds) and len(from_host.seconds):
-        new, errors["contention"] = _contention(new, beside, one_way, from_host, target, rate), {}
-    if not errors:
+        new = _contention(new, beside, one_way, from_host, target, rate)
+        told.append("contention")
+    if not told:
         raise InputError("nothing tells of the link", file=files[0], field="data", remedy=DOCUMENT)
     after = tuple(_samples(device, new, rate, one_way, from_host))
-    constants = {part: intervals(asdict(getattr(new, part)), errors[part]) for part in errors}
+    constants = {part: asdict(getattr(new, part)) for part in told}
     section = {
         "measured_with": "copies and gathers: " + ", ".join(file.name for file in files),
         "as_of": date.today().isoformat(),

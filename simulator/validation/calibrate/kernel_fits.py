@@ -48,7 +48,7 @@ from simulator.validation.calibrate.matmul import (
     predict_rows,
     read_gemm_table,
 )
-from simulator.validation.calibrate.section import intervals, robust_sigma
+from simulator.validation.calibrate.section import robust_sigma
 from simulator.validation.calibrate.sequence import Condition, predict_modules_s
 from simulator.validation.calibrate.sequence_device import (
     FAMILIES,
@@ -123,7 +123,7 @@ def _matmul(path: Path, device: Device) -> KernelFit:
         for name in type(fit.calibration).__slots__
         if getattr(fit.calibration, name) is not None
     }
-    constants = intervals(values, fit.standard_errors)
+    constants = dict(values)
     law = device.book.law(MATMUL)
     place = _place(law.name, device)
     return _result(place, law.family, constants, fit.rows, kept.seconds, predicted)
@@ -148,7 +148,7 @@ def _attention(path: Path, device: Device) -> KernelFit:
         prefill, fit = fit_prefill(rows, rates, kernel)
         predicted = predict_prefill_s(kept, rates, kernel, prefill)
         values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
-    constants = intervals(values, fit.standard_errors)
+    constants = dict(values)
     return _result(_place(law, device), family, constants, fit.rows, kept.measured_s, predicted)
 
 
@@ -164,7 +164,7 @@ def _experts(path: Path, device: Device) -> KernelFit:
     kept = table.rows(table.is_score)
     calibration = GroupedCalibration(**fit.values)
     predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
-    constants = intervals(fit.values, fit.standard_errors)
+    constants = dict(fit.values)
     family = family_of(table.kernel, table.datatype).name
     return _result("experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
 
@@ -185,7 +185,7 @@ def _latent(path: Path, device: Device) -> KernelFit:
         name, family = prefill.name, prefill.family
         fitted, fit = fit_mla_prefill(rows, rates, prefill.kernels, prefill.constants)
         predicted = predict_mla_prefill_s(kept, rates, prefill.kernels, fitted)
-    constants = intervals(fit.values, fit.standard_errors)
+    constants = dict(fit.values)
     return _result(name, family, constants, fit.rows, kept.measured_s, predicted)
 
 
@@ -198,8 +198,7 @@ def _recurrence(path: Path, device: Device) -> KernelFit:
         said_s = predict_modules_s(kept, new, Condition())
         measured_s = np.concatenate([group.measured_s for group in kept])
         values = {name.split(":")[1]: value for name, value in fit.values.items()}
-        errors = {name.split(":")[1]: error for name, error in fit.standard_errors.items()}
-        constants[scan.law] = intervals(values, errors)
+        constants[scan.law] = values
         residual[scan.law] = round(robust_sigma(np.log(said_s / measured_s)), 3)
         fitted += fit.rows
     return KernelFit(constants, {}, residual, fitted)
@@ -209,10 +208,7 @@ def _sequence(family: Family, path: Path, device: Device) -> KernelFit:
     """The whole family of ``path``: its other tables are expected beside it."""
     tables = read_family(family, path.parent, system_of(path, device.name))
     fitted, _, fit = fit_family(family, tables, device)
-    constants = {
-        law: intervals(values, {n: fit.standard_errors[f"{law}:{n}"] for n in values})
-        for law, values in constants_of(family, fit).items()
-    }
+    constants = {law: dict(values) for law, values in constants_of(family, fit).items()}
     sections = fitted.book.sections
     kernels = {law: own for law in constants if (own := sections[law].family) is not None}
     return KernelFit(constants, kernels, {}, fit.rows)

@@ -24,7 +24,7 @@ from simulator.validation.calibrate.collective import (
 )
 from simulator.validation.calibrate.fitted import Fitted, Target
 from simulator.validation.calibrate.measured_files import measured_files
-from simulator.validation.calibrate.section import interval, robust_sigma
+from simulator.validation.calibrate.section import robust_sigma
 from simulator.validation.score import Sample
 from simulator.validation.systems import system_of
 
@@ -80,16 +80,9 @@ def _constants(fit: CollectiveFit) -> dict[str, dict[str, object]]:
         if not isinstance(value, Protocol):
             if part.name in errors:
                 shares = found.setdefault("shares", {})
-                shares[part.name] = interval(value, errors[part.name])
+                shares[part.name] = value
             continue
         leaves = {f.name: getattr(value, f.name) for f in fields(Protocol)}
         if any(f"{part.name}.{name}" in errors for name in leaves):
-            found[part.name] = {
-                name: interval(
-                    leaf,
-                    errors.get(f"{part.name}.{name}"),
-                    1.0 if name == "bandwidth_fraction" else np.inf,
-                )
-                for name, leaf in leaves.items()
-            }
+            found[part.name] = dict(leaves)
     return found

@@ -7,34 +7,10 @@ from numpy.typing import NDArray
 
 from simulator.roofline.device.device import Device
 from simulator.specs.calibration import Calibration
-from simulator.specs.quantity import Z_80
 from simulator.validation.calibrate.least_squares import Fit
 from simulator.validation.calibrate.steps import rated_names
 
-VERSION_FACTOR = 2.0
-"""Standard errors are taken this many times: versions of one library differ by more than one
-table's scatter shows."""
-
-_LEAST_RELATIVE_HALF_WIDTH = 0.04
-_MOST_RELATIVE_HALF_WIDTH = 0.8
 _LEAST_RESIDUAL = 0.05
-
-
-def interval(value: float, standard_error: float | None, most: float = np.inf) -> object:
-    """A leaf with its 80 % interval, or the bare value where the fit could not tell one."""
-    if standard_error is None or not np.isfinite(standard_error) or value <= 0:
-        return value
-    share = Z_80 * VERSION_FACTOR * standard_error / value
-    share = min(max(share, _LEAST_RELATIVE_HALF_WIDTH), _MOST_RELATIVE_HALF_WIDTH)
-    return {"value": value, "low": value * (1 - share), "high": min(value * (1 + share), most)}
-
-
-def intervals(values: Mapping[str, float], errors: Mapping[str, float]) -> dict[str, object]:
-    """Leaves of a law's constants; a fraction's interval ends at 1."""
-    return {
-        name: interval(value, errors.get(name), 1.0 if name.endswith("_fraction") else np.inf)
-        for name, value in values.items()
-    }
 
 
 def robust_sigma(log_errors: NDArray[np.float64]) -> float:
@@ -54,13 +30,13 @@ def section_of_rates(
 
     ``score_log_errors``: log(predicted / measured) of the rows kept back, by phase.
     """
-    values, errors = dict(fit.values), dict(fit.standard_errors)
+    values = dict(fit.values)
     if "bandwidth" in values and "cache" not in values:
-        values["cache"], errors["cache"] = values["bandwidth"], errors["bandwidth"]
-    constants: dict[str, dict[str, object]] = {}
+        values["cache"] = values["bandwidth"]
+    constants: dict[str, dict[str, float]] = {}
     for law, known in device.book.constants.items():
         own = {
-            name: interval(values[rate], errors[rate], 1.0 if rate != "start_s" else np.inf)
+            name: values[rate]
             for rate in values
             for name in rated_names(law, rate)
             if name in known

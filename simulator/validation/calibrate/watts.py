@@ -21,7 +21,7 @@ from simulator.validation.calibrate.power import (
     predict_loads,
     split_loads,
 )
-from simulator.validation.calibrate.section import intervals, robust_sigma
+from simulator.validation.calibrate.section import robust_sigma
 from simulator.validation.score import Sample
 
 DOCUMENT = "a document (JSON) whose power lists tag, watts, calls, seconds and flops_per_call"
@@ -57,7 +57,7 @@ def fit_watts(data: Sequence[Path], target: Target) -> Fitted:
         "measured_with": "power: " + ", ".join(file.name for file in files),
         "as_of": date.today().isoformat(),
         "rows": len(fitted),
-        "constants": {POWER.name: intervals(values, fit.standard_errors)},
+        "constants": {POWER.name: dict(values)},
         "residual": {
             POWER.name: round(robust_sigma(np.array([s.log_ratio for s in after])), 3)
         } if after else {},

@@ -1,10 +1,9 @@
-"""Calibration files as people read them: every constant with its interval, aligned."""
+"""Calibration files as people read them: every constant on a line, aligned."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simulator.specs.calibration import Calibration, DeviceCalibration, EngineCalibration
-from simulator.specs.quantity import Quantity
 
 _WIDTH = 100
 _INDENT = "  "
@@ -41,11 +40,11 @@ def _section(found: Calibration) -> Iterator[str]:
         yield "constants:"
     for law, constants in found.constants.items():
         yield f"{_INDENT}{law}:"
-        leaves = {name: _leaf(value) for name, value in constants.items()}
+        leaves = {name: _number(value.value) for name, value in constants.items()}
         yield from (_INDENT + line for line in _aligned(leaves))
     if found.residual:
         yield "residual: # one standard deviation of log time, on rows that were not fitted"
-        yield from _aligned({law: _leaf(value) for law, value in found.residual.items()})
+        yield from _aligned({law: _number(value.value) for law, value in found.residual.items()})
 
 
 def _folded(name: str, text: str) -> Iterator[str]:
@@ -62,14 +61,6 @@ def _folded(name: str, text: str) -> Iterator[str]:
 def _aligned(entries: Mapping[str, str]) -> Iterator[str]:
     width = max(map(len, entries), default=0) + 1
     return (f"{_INDENT}{name + ':':<{width}} {value}" for name, value in entries.items())
-
-
-def _leaf(quantity: Quantity) -> str:
-    known = [("value", quantity.value), ("low", quantity.low), ("high", quantity.high)]
-    parts = [f"{name}: {_number(value)}" for name, value in known if value is not None]
-    if len(parts) == 1:
-        return _number(quantity.value)
-    return "{" + ", ".join(parts) + "}"
 
 
 def _number(value: float) -> str:

@@ -1,6 +1,5 @@
 """Steps of replicas: ranks, stages, halves, and the tables that simulations look them up in."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -100,7 +99,7 @@ def test_data_parallel_ranks_share_sequences() -> None:
 def test_a_lone_prompt_keeps_one_data_parallel_rank_busy_unless_shared() -> None:
     layout = Layout(dp=8, ep=8)
     alone = steps(layout, DEEPSEEK)
-    balanced = steps(replace(layout, balanced_prefill=True), DEEPSEEK)
+    balanced = steps(layout.model_copy(update={"balanced_prefill": True}), DEEPSEEK)
     assert prefill_s(balanced, 8192) < prefill_s(alone, 8192)
     assert prefill_s(alone, 1024, 8) == pytest.approx(prefill_s(balanced, 1024, 8))
 
@@ -128,7 +127,7 @@ def test_the_fullest_stage_sets_the_pace() -> None:
 def test_two_batches_hide_messages_behind_compute() -> None:
     layout = Layout(dp=8, ep=8)
     plain = steps(layout, DEEPSEEK)
-    overlapping = steps(replace(layout, two_batch_overlap=True), DEEPSEEK)
+    overlapping = steps(layout.model_copy(update={"two_batch_overlap": True}), DEEPSEEK)
     assert prefill_s(overlapping, 8192, 16) < prefill_s(plain, 8192, 16)
     # A decode step of few rows reads all weights twice for nothing.
     assert decode_s(overlapping, 32) > decode_s(plain, 32)

@@ -6,8 +6,8 @@ import pytest
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
+from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.step.step import StepModel
-from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue, folders
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Quantity

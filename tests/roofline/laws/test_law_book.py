@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from simulator.errors import InputError
 from simulator.roofline.device.device import resolve
@@ -77,20 +78,22 @@ def test_a_variant_is_laid_over_the_wider_law_and_a_device_over_its_class():
     assert plain.is_calibrated and not found.law(EXPERTS).is_calibrated
 
 
-def test_a_law_carries_its_kernels_its_error_and_the_bounds_of_its_constants():
-    given_bounds = {"value": 0.8, "low": 0.7, "high": 0.9}
+def test_a_law_carries_its_kernels_and_its_error():
     found = book(
-        constants={"matmul": {"peak_fraction": given_bounds}},
+        constants={"matmul": {"peak_fraction": 0.8}},
         kernels={"matmul": "cublas"},
         residual={"attention": 0.11, "matmul.fp8": 0.22},
     )
     law = found.law(MATMUL)
     assert (law.family, law.kernels.name) == ("cublas", "cublas")
-    assert law.bounds["peak_fraction"] == (0.7, 0.9)
+    assert law.constants.peak_fraction == 0.8
     assert found.law(DECODE).residual == 0.11
     assert found.law(MATMUL, "fp8").residual == 0.22
-    # A narrower value without bounds is not given those of the wider one.
-    assert "peak_fraction" not in found.law(MATMUL, "fp8").bounds
+
+
+def test_an_interval_of_a_constant_is_refused_for_it_would_reach_nothing():
+    with pytest.raises(ValidationError, match="residual says"):
+        own(constants={"matmul": {"peak_fraction": {"value": 0.8, "low": 0.7, "high": 0.9}}})
 
 
 def test_what_no_section_tells_is_built_from_defaults_or_refused_by_name():
@@ -140,3 +143,17 @@ def test_every_name_belongs_to_the_law_whose_constants_it_tells(name):
     with pytest.raises(InputError, match=f"{name}.{constant}_") as refused:
         book(constants={name: {f"{constant}_": 0.5}})
     assert refused.value.problem == "unknown calibration constant"
+
+
+def test_an_engine_is_of_its_own_class_and_says_whose_kernels_it_runs():
+    spark, mac = catalogue.hardware("dgx-spark"), catalogue.hardware("apple-m4-max")
+    assert resolve(spark, "cpu").device_class == resolve(mac, "cpu").device_class == "cpu"
+    assert resolve(mac).device_class == resolve(spark).device_class == "unified-memory-soc"
+    runs = {
+        name: resolve(catalogue.hardware(name)).runs_gpu_kernels
+        for name in ("h100-sxm", "rtx-4090", "mi300x", "dgx-spark", "apple-m4-max", "tpu-v6e")
+    }
+    assert [name for name, is_so in runs.items() if is_so] == [
+        "h100-sxm", "rtx-4090", "mi300x", "dgx-spark"
+    ]  # fmt: skip
+    assert not resolve(spark, "cpu").runs_gpu_kernels

@@ -12,13 +12,13 @@ from simulator.graph.build import build
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
+from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.step.ranks import rank_step
 from simulator.roofline.step.report import report
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
-from simulator.roofline.step.under_engine import under_engine
 from simulator.specs import catalogue
 from simulator.specs.offload import Offload
 
