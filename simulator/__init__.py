@@ -8,9 +8,7 @@
 Everything is imported when first used, so that ``import simulator`` costs nothing.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,15 +37,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """The package; ``simulate`` is the function, whatever of the room so called is imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing a room binds its name here, over the function of that name.
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -16,8 +16,19 @@ def test_the_package_lists_what_it_offers():
 
 @pytest.mark.parametrize(
     "before",
-    ["rs.predict", "import simulator.simulate.figures", "rs.simulate; import simulator.simulate"],
+    [
+        "rs.predict",
+        "import simulator.simulate.run as room",
+        "rs.simulate; import simulator.simulate",
+    ],
 )
 def test_simulate_stays_a_function_whatever_was_imported(before):
-    code = f"import simulator as rs\n{before}\nassert callable(rs.simulate), rs.simulate"
+    """The function has the name of the room that it is in."""
+    code = f"""
+import simulator as rs
+{before}
+from simulator.specs.catalogue import scenario_path
+asked = rs.read_scenario(scenario_path("quickstart"), {{"workload.requests": 3}})
+assert rs.simulate(asked).finished == 3
+"""
     subprocess.run([sys.executable, "-c", code], check=True)

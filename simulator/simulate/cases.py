@@ -86,8 +86,10 @@ class _Asked:
         return self._groups[id(scenario)]
 
 
-def _sized(first: Scenario, sizes: Mapping[str, Any]) -> Scenario:
+def _sized(first: Scenario, given: Mapping[str, Any]) -> Scenario:
     point = first.workload
+    # Cells of a file are texts; whole numbers among them are told here, once for all rows alike.
+    sizes = {k: int(v) if isinstance(v, str) and v.isdecimal() else v for k, v in given.items()}
     if isinstance(point, DecodeStep | Prefill) and all(
         isinstance(value, int) and not isinstance(value, bool) and value >= 1
         for value in sizes.values()

@@ -30,8 +30,8 @@ def decode_steps(replica: Replica, batch: np.ndarray, context: np.ndarray) -> di
     cache = replica.graph.kv_bytes(context) * np.ceil(per_replica / replica.deployment.dp)
     return {
         "step_time_s": step.time_s,
-        "tpot_s": step.time_s,
-        "output_tokens_per_s": batch / step.time_s,
+        "tpot_s": step.time_s / replica.mode.tokens,
+        "output_tokens_per_s": batch * replica.mode.tokens / step.time_s,
         "bound": step.bound,
         "memory_used_bytes": replica.budget.weights + replica.budget.reserve + cache,
         "max_batch": (most * replica.deployment.replicas).astype(np.int64),

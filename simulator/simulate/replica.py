@@ -12,6 +12,7 @@ from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
 from simulator.roofline.laws.machine.constants import MACHINE
+from simulator.roofline.step.decoding import PLAIN, DecodeMode
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
@@ -65,7 +66,13 @@ class Replica:
     @cached_property
     def step_table(self) -> StepTable:
         """The same, compiled for simulation."""
-        return StepTable(self.step_model, self.limits.max_batched_tokens, self.limits.max_context)
+        limits = self.limits
+        return StepTable(self.step_model, limits.max_batched_tokens, limits.max_context, self.mode)
+
+    @property
+    def mode(self) -> DecodeMode:
+        """How its sequences decode."""
+        return PLAIN
 
     @property
     def kv_capacity_tokens(self) -> int:

@@ -21,6 +21,7 @@ from simulator.graph.operator import Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import Device
 from simulator.roofline.device.under_engine import share_of, under_engine
+from simulator.roofline.laws.collective.constants import LINK
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.load import FloatArray, Load
 from simulator.roofline.step.ranks import (
@@ -202,7 +203,7 @@ class StepModel:
         busy, work, kernels, link = zero, zero, zero, zero
         for part in parts:
             busy = busy + part.time_s
-            if part.law == "link":
+            if part.law == LINK.name:
                 link = link + part.time_s
             kernels = kernels + part.kernels
             work = work + power.work_j(part.flops, part.memory_bytes, part.link_bytes)

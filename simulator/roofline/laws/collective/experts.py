@@ -22,8 +22,6 @@ from simulator.roofline.laws.collective.fabric import FloatArray
 from simulator.roofline.laws.collective.formula import all_to_all_s
 from simulator.roofline.laws.collective.hierarchy import group_sizes, hierarchical_all_to_all_s
 
-FP8_BLOCK_BYTES = 1 + 4 / 128
-"""Bytes an activation value of fp8 with one float32 scale for each block of 128."""
 BF16_BYTES = 2.0
 
 

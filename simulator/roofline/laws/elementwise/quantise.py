@@ -39,8 +39,6 @@ PER_GROUP_128 = QuantiseScheme("per-group-128", group=128)
 PER_GROUP_16 = QuantiseScheme("per-group-16", group=16, scale_bits=8.0)
 """One 8-bit scale for 16 neighbours (NVFP4): one pass."""
 
-SCHEMES = {s.name: s for s in (STATIC, PER_TOKEN, PER_TENSOR, PER_GROUP_128, PER_GROUP_16)}
-
 
 def quantise_time_s(
     rows: ArrayLike,

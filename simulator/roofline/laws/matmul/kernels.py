@@ -33,8 +33,6 @@ class KernelFamily:
     """Output elements that one unit holds at a time, over all its resident tiles."""
     max_resident: int = 4
     """Most tiles that one unit works on at a time to hide latency."""
-    quantise: str | None = None
-    """Scheme by which activations are quantised before the product, if any."""
     row_alignment: int = 1
     """Rows are padded to this multiple by a kernel of its own where they do not fit."""
 
@@ -58,7 +56,6 @@ CUBLAS = KernelFamily("cublas", _LIBRARY_TILES, splits=(1, 2, 4, 8, 16))
 CUTLASS_SM90_FP8 = KernelFamily(
     "cutlass-sm90-fp8",
     (Tile(64, 64, up_to_rows=64), Tile(64, 128, 64, 128), Tile(128, 128, 128)),
-    quantise="per-tensor",
 )
 """vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k."""
 
@@ -72,7 +69,6 @@ CUTLASS_SM100_FP8 = KernelFamily(
         Tile(256, 64, 256),
         Tile(256, 128, 256),
     ),
-    quantise="per-tensor",
 )
 """vLLM's scaled 8-bit product on Blackwell: tiles of 256 rows are shared by two SMs."""
 
@@ -82,7 +78,6 @@ DEEPGEMM_FP8_BLOCK = KernelFamily(
         *(Tile(64, n, up_to_rows=64) for n in (16, 32, 64, 96, 128)),
         *(Tile(128, n, 64) for n in (16, 32, 48, 64, 80, 96, 112, 128, 160, 192)),
     ),
-    quantise="per-group-128",
     row_alignment=4,
 )
 """DeepGEMM with 128 x 128 weight scales: many widths, chosen to fill the last wave."""
@@ -94,7 +89,6 @@ CUTEDSL_NVFP4 = KernelFamily(
         (256, 64), (256, 128), (256, 192), (256, 256),
     ),
     accumulators=256 * 256,
-    quantise="per-group-16",
 )  # fmt: skip
 """FlashInfer's CuTe DSL 4-bit product on Blackwell: accumulators live in tensor memory."""
 
