@@ -250,7 +250,7 @@ class Synthetic(Spec):
         input_tokens: lengths of the prompts; of conversations, what a turn adds.
         output_tokens: lengths of the answers.
         requests: how many requests there are, turns of conversations counted one by one.
-        seed: of the random draws; the same seed draws the same requests.
+        seed: fixes the random draws; the same seed draws the same requests.
         shared_prefix: a text that prompts have in common; absent, all prompts differ.
         conversations: makes requests the turns of conversations; absent, each stands alone.
     """
@@ -341,7 +341,7 @@ class ServingPoint(Spec):
         requests: how many are simulated; absent, ten for each user, or 1,000.
         length_spread: lengths are drawn evenly from (1 − spread) of them upwards.
         distinct_prompts: so many prompts are repeated, as load generators do; absent, all differ.
-        seed: of the random draws; the same seed draws the same requests.
+        seed: fixes the random draws; the same seed draws the same requests.
     """
 
     kind: Annotated[Literal["serve"], _PHASE]
