@@ -15,6 +15,8 @@ SOURCES = ("simulator", "tests", "benchmarks", "noxfile.py")
 PAGES = {
     "simulator.planning.catalogue_page": "docs/catalogue.md",
     "simulator.report.figures_page": "docs/figures.md",
+    "simulator.report.scenario_page": "docs/scenario.md",
+    "simulator.report.scenario_template": "simulator/specs/templates/scenario.yaml",
 }
 
 
@@ -49,7 +51,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write what the documentation says of catalogue, tables and accuracy, which takes minutes."""
+    """Write what documentation and templates say from its sources, which takes minutes."""
     for module, page in PAGES.items():
         text = session.run(sys.executable, "-m", module, silent=True, external=True)
         Path(page).write_text(str(text), encoding="utf-8")

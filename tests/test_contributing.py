@@ -7,26 +7,15 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import yaml
 
-from simulator.graph.block import AttentionBlock
-from simulator.graph.build import build
-from simulator.graph.parameters import count_parameters
-from simulator.graph.step_shape import StepShape
-from simulator.graph.work import traffic
 from simulator.planning.browse import check_catalogue
-from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.costing import cost
-from simulator.roofline.step.step import StepModel
 from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 from simulator.specs import catalogue
-from simulator.specs.kinds.feedforward import NoFeedforward
-from simulator.specs.model import Layer, Model
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -95,45 +84,131 @@ def test_an_attention_kind_is_one_class(tmp_path):
     assert "attention.mix" in {row.name for row in explain("h100-sxm", str(path))}
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        (("predict", "--hardware", "h100-sxm", "--operators", "--model"), "attention.mix"),
-        (("catalogue", "show"), "token-mixer"),
-    ],
-)
-def test_an_attention_kind_is_found_in_a_new_file(tmp_path, command, said):
-    added = copied(tmp_path) / "graph" / "kinds" / "token_mixer.py"
-    added.write_text(example("attention"), encoding="utf-8")
-    (tmp_path / "my-mixer.yaml").write_text(example("layers"), encoding="utf-8")
-    run = [sys.executable, "-m", "simulator.cli.main", *command, "./my-mixer.yaml"]
-    answer = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said in answer.stdout
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the checkout that may be changed."""
+    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
+    for data in ("hardware_specs", "models", "scenarios"):
+        (tmp_path / data).symlink_to(ROOT / data)
+    return tmp_path
 
 
-def test_an_operator_is_one_class_and_one_law():
-    names: dict = {}
-    exec(example("operator") + example("law"), names)
+def roofsim(checkout, *command):
+    run = [sys.executable, "-m", "simulator.cli.main", *map(str, command)]
+    return subprocess.run(run, cwd=checkout, capture_output=True, text=True, check=False)
 
-    class Mixing(AttentionBlock):
-        kind: Literal["butterfly-of-a-test"] = "butterfly-of-a-test"
 
-        def operators(self, context):
-            return [names["Butterfly"](name="mix", width=context.hidden, count=context.count)]
+def answer_of(checkout, *command):
+    done = roofsim(checkout, *command, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
-    layer = Layer(attention=Mixing(), feedforward=NoFeedforward(), norms=1)
-    model = Model(
-        name="own", title="Own", hidden_size=64, vocabulary=10, max_context=99, layers=(layer,) * 3
-    )
-    own, rest = 3 * 2 * 64 * 6, 3 * 64 + 64 + 2 * 10 * 64
-    assert count_parameters(model).total == own + rest
-    graph, shape = build(model), StepShape.decode(2.0, 10.0)
-    assert graph.weight_bytes == 2.0 * (own + rest)
-    device = resolve(catalogue.hardware("h200-sxm"))
-    step = StepModel(graph, device, catalogue.engine_profile("generic"))
-    [(op, [load])] = [each for each in step.loads(shape) if each[0].name == "mix"]
-    assert float(traffic([op], shape)["weights"]) == 2.0 * own
-    assert float(load.time_s) == pytest.approx((2.0 * own + 3 * 2 * 64 * 4) / 4.8e12)
+
+def write(checkout, path, text):
+    file = checkout / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def insert(checkout, path, after, text):
+    """Put ``text`` behind the line that begins with ``after``."""
+    lines = (checkout / path).read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if line.startswith(after)) + 1
+    write(checkout, path, "".join([*lines[:at], text, *lines[at:]]))
+
+
+def append(checkout, path, text):
+    write(checkout, path, (checkout / path).read_text(encoding="utf-8") + "\n\n" + text)
+
+
+PREDICT = ("predict", "--hardware", "h100-sxm", "--model", "llama-3.1-8b")
+
+
+def test_an_attention_kind_is_found_in_a_new_file(checkout):
+    write(checkout, "simulator/graph/kinds/token_mixer.py", example("attention"))
+    write(checkout, "my-mixer.yaml", example("layers"))
+    step = ("predict", "--hardware", "h100-sxm", "--operators", "--model", "./my-mixer.yaml")
+    assert "attention.mix" in roofsim(checkout, *step).stdout
+    assert "token-mixer" in roofsim(checkout, "catalogue", "show", "./my-mixer.yaml").stdout
+
+
+BUTTERFLY_KIND = """
+from typing import Literal
+
+from simulator.graph.block import AttentionBlock
+from simulator.graph.operator.butterfly import Butterfly
+
+
+class ButterflyMixing(AttentionBlock):
+    kind: Literal["butterfly"] = "butterfly"
+
+    def operators(self, context):
+        return [Butterfly(name="butterfly", width=context.hidden, count=context.count)]
+"""
+
+
+def test_an_operator_is_one_class_and_its_law_one_folder(checkout):
+    write(checkout, "simulator/graph/operator/butterfly.py", example("operator"))
+    law = "simulator/roofline/laws/butterfly"
+    write(checkout, f"{law}/__init__.py", '"""Butterflies."""\n')
+    write(checkout, f"{law}/constants.py", example("law constants"))
+    write(checkout, f"{law}/cost.py", example("law cost"))
+    write(checkout, "simulator/graph/kinds/butterfly.py", BUTTERFLY_KIND)
+    model = example("layers").replace("{kind: token-mixer, width: 2048}", "{kind: butterfly}")
+    write(checkout, "my-mixer.yaml", model)
+    write(checkout, "my-chip.yaml", example("hardware"))
+    step = ("predict", "--hardware", "./my-chip.yaml", "--model", "./my-mixer.yaml")
+    by_default = answer_of(checkout, *step)["step_time_s"]
+    section = "engines:\n  gpu:\n    measured_with: mine\n    constants: {butterfly: {%s: 0.1}}\n"
+    write(checkout, "calibrations/my-chip.yaml", section % "bandwidth_fraction")
+    assert answer_of(checkout, *step)["step_time_s"] > by_default
+    write(checkout, "calibrations/my-chip.yaml", section % "bandwith_fraction")
+    assert "bandwidth_fraction" in roofsim(checkout, *step).stderr
+
+
+def test_an_engine_is_one_yaml_file(checkout):
+    write(checkout, "simulator/specs/engine_profiles/my-engine.yaml", example("engine"))
+    point = (*PREDICT, "--tp", 2, "--engine")
+    mine, theirs = (answer_of(checkout, *point, name) for name in ("my-engine", "vllm"))
+    assert 0 < mine["step_time_s"] < theirs["step_time_s"]
+
+
+def test_a_collective_is_one_function(checkout):
+    append(checkout, "simulator/roofline/laws/collective/formula.py", example("collective"))
+    menu = "all_reduce: {scale_up: {other: {library: [%s]}}, scale_out: {library: [ring]}}\n"
+    found = {}
+    for name in ("ring", "gather"):
+        engine = example("engine").replace("all_reduce: vllm\n", menu % name)
+        write(checkout, "simulator/specs/engine_profiles/my-engine.yaml", engine)
+        point = (*PREDICT, "--tp", 8, "--batch", 512, "--engine", "my-engine")
+        found[name] = answer_of(checkout, *point)["step_time_s"]
+    assert found["gather"] > found["ring"]
+
+
+def test_a_trace_format_is_one_function_and_its_entry(checkout):
+    path = "simulator/traces/csv_formats.py"
+    text = (checkout / path).read_text(encoding="utf-8")
+    before, table = text.split("CSV_FORMATS = {\n")
+    added = 'CSV_FORMATS = {\n    "semicolons": SEMICOLONS,\n'
+    write(checkout, path, before + example("trace") + "\n\n" + added + table)
+    write(checkout, "requests.txt", "at;prompt;answer\n0;50;30\n0.1;100;5\n")
+    run = ("run", "scenarios/quickstart.yaml", "--trace", "requests.txt")
+    assert answer_of(checkout, *run)["finished"] == 2
+
+
+def test_a_field_of_a_deployment_is_one_line(checkout):
+    insert(checkout, "simulator/specs/deployment.py", "    replicas: Annotated", example("field"))
+    insert(
+        checkout, "simulator/specs/deployment.py", "        replicas: independent copies",
+        "        spare_replicas: replicas that stand by.\n",
+    )  # fmt: skip
+    said = " ".join(roofsim(checkout, "predict", "--help").stdout.split())
+    assert "--spare-replicas" in said
+    assert answer_of(checkout, *PREDICT, "--spare-replicas", 2)["step_time_s"] > 0
+    assert answer_of(checkout, *PREDICT, "--set", "deployment.spare_replicas=2")
+    refused = roofsim(checkout, *PREDICT, "--set", "deployment.spare_replicas=-1")
+    assert refused.returncode == 2
+    assert "spare_replicas" in refused.stderr
 
 
 def test_a_policy_is_one_function(monkeypatch, scenario):
@@ -148,14 +223,6 @@ def test_a_policy_is_one_function(monkeypatch, scenario):
     assert result.metrics.finished == 60
 
 
-def copied(tmp_path):
-    """The sources in a folder of their own, to be added to."""
-    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
-    for data in ("hardware_specs", "models", "scenarios"):
-        (tmp_path / data).symlink_to(ROOT / data)
-    return tmp_path / "simulator"
-
-
 def run_quickstart(folder, *options):
     command = [sys.executable, "-m", "simulator.cli.main", "run", "quickstart", *options]
     command += ["--set", "workload.requests=30"]
@@ -163,31 +230,21 @@ def run_quickstart(folder, *options):
     return done.stdout
 
 
-def test_a_figure_is_one_entry(tmp_path):
-    table = copied(tmp_path) / "simulate" / "figures.py"
+def test_a_figure_is_one_entry(checkout):
+    table = checkout / "simulator" / "simulate" / "figures.py"
     text = table.read_text(encoding="utf-8")
     end = text.index(')  # fmt: skip\n"""All of them')
     added = textwrap.indent(example("figure").rstrip() + ",\n", "    ")
     table.write_text(text[:end] + added + text[end:], encoding="utf-8")
-    found = json.loads(run_quickstart(tmp_path, "--json"))
+    found = json.loads(run_quickstart(checkout, "--json"))
     joules = found["joules_per_request"]
     assert joules == pytest.approx(found["energy_j"] / found["finished"])
     assert found["joules_per_request_low"] < joules < found["joules_per_request_high"]
 
 
-def test_a_chart_is_one_file(tmp_path):
-    path = copied(tmp_path) / "report" / "charts" / "prompts.py"
+def test_a_chart_is_one_file(checkout):
+    path = checkout / "simulator" / "report" / "charts" / "prompts.py"
     path.write_text(example("chart"), encoding="utf-8")
-    run_quickstart(tmp_path, "--out", "out")
-    assert (tmp_path / "out" / "prompts.svg").exists()
-    assert "Each bar counts prompts." in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_a_law_is_a_declaration_and_a_cost_and_reads_a_chips_own_constants() -> None:
-    names: dict[str, object] = {}
-    exec(example("constants"), names)
-    chip = resolve(catalogue.hardware("h100-sxm"))
-    op, shape = names["Sort"](name="sort", keys_per_row=100), StepShape.decode(8, 10)
-    (found,) = cost(op, shape, chip, chip.book)
-    assert float(found.time_s) == pytest.approx(800 / (chip.units * 2e8))
-    assert chip.book.residual(found.law) > 0
+    run_quickstart(checkout, "--out", "out")
+    assert (checkout / "out" / "prompts.svg").exists()
+    assert "Each bar counts prompts." in (checkout / "out" / "report.html").read_text()

@@ -29,6 +29,8 @@ def test_the_wheel_carries_the_data_and_nothing_else(wheel):
         "simulator/data/hardware_specs/calibrations/h100-sxm.yaml",
         "simulator/data/models/llama-3.1-8b.yaml",
         "simulator/data/scenarios/quickstart.yaml",
+        "simulator/data/scenarios/trace.csv",
+        "simulator/specs/templates/scenario.yaml",
         "simulator/specs/device_classes/datacenter-gpu.yaml",
         "simulator/specs/engine_profiles/vllm.yaml",
         "simulator/specs/link_classes/nvlink.yaml",

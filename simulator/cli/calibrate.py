@@ -33,7 +33,7 @@ def calibrate(
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Fit a section of a device's calibration; constants carry their uncertainty."""
+    """Fit a section of a device's calibration; errors are told on rows that were not fitted."""
     from simulator.cli.show_validation import show_fit
     from simulator.validation.calibrate.run import calibrate as fit
     from simulator.validation.calibrate.run import check_writable, section_and_files

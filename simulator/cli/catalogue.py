@@ -28,8 +28,7 @@ def list_entries(
 ) -> None:
     """List hardware, models or scenarios, with filters for hardware."""
     from simulator.cli import show_catalogue as show
-    from simulator.planning.browse import list_hardware, list_models
-    from simulator.specs.folders import data_folder, names
+    from simulator.planning.browse import list_hardware, list_models, list_scenarios
     from simulator.units import parse
 
     if what == "hardware":
@@ -47,8 +46,10 @@ def list_entries(
             {"models": [asdict(r) for r in models]}
         )
     elif what == "scenarios":
-        found = list(names(data_folder("scenarios")))
-        print("\n".join(found)) if not as_json else opt.print_json({"scenarios": found})
+        scenarios = list_scenarios()
+        show.scenario_list(scenarios) if not as_json else opt.print_json(
+            {"scenarios": [asdict(r) for r in scenarios]}
+        )
     else:
         raise InputError(
             f"there is no list of {what!r}", remedy="list hardware, models or scenarios"
@@ -112,7 +113,7 @@ def check(
 
 @app.command("new")
 def new(
-    kind: Annotated[str, typer.Argument(help="hardware or model.")],
+    kind: Annotated[str, typer.Argument(help="hardware, model or scenario.")],
     name: Annotated[str, typer.Option(help="Name of the new entry.")] = "",
     folder: Annotated[Path, typer.Option(help="Where to put the file.")] = Path(),
 ) -> None:

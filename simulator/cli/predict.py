@@ -63,7 +63,8 @@ def _predict_cases(
     asked: Asked, path: Path, keep: list[str], out: Path | None, as_json: bool
 ) -> None:
     from simulator.cli.show import write_csv
-    from simulator.simulate.cases import answered_rows, predict_cases, questions_in, read_cases
+    from simulator.simulate.case_files import answered_rows, questions_in, read_cases
+    from simulator.simulate.cases import predict_cases
 
     columns, rows = read_cases(path, keep)
     answers = predict_cases(questions_in(rows, keep), asked.changes)

@@ -6,7 +6,7 @@ from simulator.cli.console import console
 from simulator.cli.options import print_json
 from simulator.graph.build import build
 from simulator.graph.parameters import count_parameters
-from simulator.planning.browse import Fact, HardwareRow, ModelRow
+from simulator.planning.browse import Fact, HardwareRow, ModelRow, ScenarioRow
 from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
@@ -39,6 +39,12 @@ def hardware_list(rows: Sequence[HardwareRow]) -> None:
     ]
     columns = _columns("name,vendor,class", "memory,bandwidth,bf16,power", "calibrated")
     console().print(table(columns, lines))
+
+
+def scenario_list(rows: Sequence[ScenarioRow]) -> None:
+    """One line a scenario."""
+    columns = [Column("name"), Column("shows", wrap=True)]
+    console().print(table(columns, [(row.name, row.title) for row in rows]))
 
 
 def model_list(rows: Sequence[ModelRow]) -> None:

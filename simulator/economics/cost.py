@@ -107,7 +107,6 @@ class TokenCost(Generic[NumberT]):
     usd_per_million_tokens: NumberT | None
 
 
-NO_COST: TokenCost[float] = TokenCost(None, None, None)
 """Where no price is known."""
 
 

@@ -17,6 +17,7 @@ from simulator.specs.folders import SOURCES
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
+from simulator.specs.question import read_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ class ModelRow:
     kv_bytes_per_token: float
     max_context: int
     weight_precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRow:
+    """One scenario in a list."""
+
+    name: str
+    title: str
 
 
 def list_hardware(
@@ -102,6 +111,12 @@ def _model_row(found: Model) -> ModelRow:
         max_context=found.max_context,
         weight_precision=found.weight_precision,
     )
+
+
+def list_scenarios() -> list[ScenarioRow]:
+    """Every scenario that is shipped, in order of name."""
+    found = catalogue.all_scenarios().items()
+    return [ScenarioRow(name, read_scenario(path).title) for name, path in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +212,7 @@ def check_model(model: Model) -> list[Finding]:
 
 
 def write_template(kind: str, name: str, folder: Path) -> Path:
-    """A commented file to fill in: ``kind`` is hardware or model.
+    """A commented file to fill in: ``kind`` is hardware, model or scenario.
 
     Raises:
         InputError: unknown kind, or the file is already there (nothing is overwritten).

@@ -1,7 +1,6 @@
 """A deployment's layout on its devices: what it asks of model and links, and what would fit."""
 
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 
@@ -95,29 +94,6 @@ def advice(
     needed = build(model, layout, precision, kv_precision).weight_bytes / fraction
     ideas.append(f"a device with more than {humane(needed, 'B')}")
     return "what would fit: " + ", or ".join(ideas)
-
-
-def layouts_for(model: Model, device: Device, devices: int) -> list[Layout]:
-    """Every layout of one replica on ``devices`` devices that the model and the links allow.
-
-    Tensor, pipeline and data-parallel degrees in all combinations; data-parallel attention only
-    with experts spread over the whole stage. For planners: none of them is priced here, and
-    whether memory suffices is told by ``replica_of``.
-    """
-    if devices > linked_devices(device):
-        return []
-    degrees = [d for d in range(1, devices + 1) if devices % d == 0]
-    found = []
-    for tp, pp in product(degrees, degrees):
-        dp, rest = divmod(devices, tp * pp)
-        if rest or dp < 1:
-            continue
-        stage = tp * dp
-        for ep in {1, stage} if dp == 1 else {stage}:
-            layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep)
-            if _is_possible(model, layout):
-                found.append(layout)
-    return found
 
 
 def _candidates(model: Model, most: int) -> Iterator[Layout]:

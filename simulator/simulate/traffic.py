@@ -83,5 +83,6 @@ def describe(workload: Workload) -> str:
         return f"one {workload.kind} point"
     arrivals = workload.arrivals
     if isinstance(arrivals, ClosedLoop):
-        return f"{arrivals.users} users in a closed loop"
+        users = "1 user" if arrivals.users == 1 else f"{arrivals.users} users"
+        return f"{users} in a closed loop"
     return f"{arrivals.process} arrivals, {arrivals.rate:g} a second"

@@ -155,7 +155,7 @@ def scenario_path(name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    known = names(data_folder(_SCENARIOS))
+    known = all_scenarios()
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
@@ -172,6 +172,11 @@ def all_hardware() -> Iterator[Hardware]:
 def all_models() -> Iterator[Model]:
     """Every model of the catalogue."""
     return (model(name) for name in names(data_folder(_MODELS)))
+
+
+def all_scenarios() -> dict[str, Path]:
+    """Every scenario that is shipped, by name."""
+    return names(data_folder(_SCENARIOS))
 
 
 def templates() -> dict[str, Path]:

@@ -17,8 +17,9 @@ class ReplicaSpec(Parallelism):
 
     Args:
         engine: the serving engine: vllm, sglang, trtllm, llamacpp, …
-        precision: of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the checkpoint's own.
-        kv_precision: of the cache: bf16, fp8, int8, …; absent, as the model keeps it.
+        precision: datatype of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the
+            checkpoint's own.
+        kv_precision: datatype of the cache: bf16, fp8, int8, …; absent, as the model keeps it.
         max_sequences: sequences that run at once on one data-parallel rank.
         max_batched_tokens: tokens of one step on one data-parallel rank.
         max_context: longest sequence; absent, what the model supports.
@@ -71,7 +72,8 @@ class Deployment(ReplicaSpec):
         devices: all devices of the deployment; together with tp × pp × dp × cp they give the
             number of replicas.
         replicas: independent copies of the model.
-        policy: which waiting request a replica admits first.
+        policy: which waiting request a replica admits first: fcfs, shortest-first (prompts),
+            shortest-job-first (prompts and answers), priority or slo-aware.
         scheduling: how requests are scheduled, routed and lost.
         offload: weights, tables and cache that lie off the device.
         prefill: the pool that reads prompts, with a layout of its own; with ``decode``.

@@ -23,8 +23,17 @@ class WeightOffload(Spec):
     ``host-experts``: the host's processor computes the routed experts itself.
 
     Args:
-        gigabytes, layers: how much lies off the device, in one of the two measures.
+        policy: how they come to the device: read in place (on-demand), copied ahead of use
+            (prefetch), experts copied when a token asks for them (experts), or not at all: the
+            host's processor computes the experts (host-experts).
+        place: the tier that they lie in; not the device itself.
+        gigabytes: how much lies off the device (10⁹ bytes on each device), or give ``layers``.
             ``prefetch`` takes whole layers, and without either the groups say how many.
+        layers: how many layers lie off the device, or give ``gigabytes``.
+        group: layers of a group, for ``prefetch``.
+        layers_in_group: how many of each group lie off the device.
+        prefetch_depth: buffers of one layer that layers are copied into ahead of use.
+        experts_on_device: routed experts of a layer that the device keeps, for ``experts``.
         eviction: which expert leaves the device: the one unused for longest, or none, because
             the most popular ones stay.
         skew: Zipf exponent of the experts' popularity; by default as the model's.
@@ -89,7 +98,10 @@ class CacheOffload(Spec):
     """Tiers of KV cache behind the device's own, from near to far.
 
     Args:
-        host, cxl, storage, remote: bytes that each tier gives to the cache of one device.
+        host: bytes of host memory for the cache of one device; 0 for none.
+        cxl: bytes of CXL memory for the cache of one device; 0 for none.
+        storage: bytes of a drive for the cache of one device; 0 for none.
+        remote: bytes of a remote store for the cache of one device; 0 for none.
         remote_bandwidth: bytes a second of the network path to the remote store.
         eviction: which entry leaves a full tier.
         bytes_share: stored size over the size in use (compression on the way).
@@ -123,8 +135,12 @@ class Offload(Spec):
     """Everything a deployment keeps off the device.
 
     Args:
-        host_memory: bytes of host memory that one device may use, where that differs from the
-            hardware file's; ``storage_bandwidth`` likewise.
+        weights: weights off the device; absent, all are on it.
+        tables: looked-up tables (Engram) off the device; absent, all are on it.
+        kv: tiers of KV cache behind the device's own; absent, there are none.
+        host_memory: bytes of host memory that one device may use; absent, as the hardware file
+            has it.
+        storage_bandwidth: bytes a second of the drive; absent, as the hardware file has it.
         background: bytes a second that others draw meanwhile from the host link, or from the
             one memory of a machine whose processors share it.
     """

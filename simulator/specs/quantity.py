@@ -137,11 +137,9 @@ FlopPerSecond = Annotated[Quantity, Sourced("flop/s")]
 Seconds = Annotated[Quantity, Sourced("seconds", allow_zero=True)]
 Hertz = Annotated[Quantity, Sourced("hertz")]
 Watts = Annotated[Quantity, Sourced("watts", allow_zero=True)]
-JoulesPerFlop = Annotated[Quantity, Sourced("joules/flop")]
 JoulesPerByte = Annotated[Quantity, Sourced("joules/byte")]
 Usd = Annotated[Quantity, Sourced("usd", allow_zero=True)]
 UsdPerHour = Annotated[Quantity, Sourced("usd/hour", allow_zero=True)]
-UsdPerKilowattHour = Annotated[Quantity, Sourced("usd/kwh", allow_zero=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,17 +102,3 @@ class Scenario(Spec):
     def is_step(self) -> bool:
         """Whether it asks for engine steps alone, which need no simulation."""
         return isinstance(self.workload, DecodeStep | Prefill)
-
-    @property
-    def hardware_name(self) -> str:
-        """The device's name, that of the base of a what-if."""
-        return _name(self.hardware)
-
-    @property
-    def model_name(self) -> str:
-        """The model's name, that of the base of a what-if."""
-        return _name(self.model)
-
-
-def _name(named: str | dict[str, Any]) -> str:
-    return named if isinstance(named, str) else str(named["base"])

@@ -10,7 +10,13 @@ Steps = Literal["mixed", "prefill-first", "static"]
 
 
 class FailureOf(Spec):
-    """A replica (counted from 0) goes down at the time ``at`` and is back at ``restart``."""
+    """A replica that goes down, and when.
+
+    Args:
+        replica: which one, counted from 0.
+        at: time from the start at which it goes down; its requests start over elsewhere.
+        restart: time from the start at which it is back; absent, never.
+    """
 
     replica: Annotated[int, Field(ge=0)]
     at: Annotated[float, Unit("seconds")]
@@ -27,8 +33,9 @@ class Scheduling(Spec):
     """What an engine decides by; absent fields take the engine's default.
 
     Args:
-        steps: prompts share steps with decoding sequences, have steps of their own, or a batch
-            is filled once and runs to its end.
+        steps: prompts share steps with decoding sequences (mixed), have steps of their own
+            (prefill-first), or a batch is filled once and runs to its end (static); absent, the
+            engine's way.
         whole_prompt_fits: a prompt is admitted only when all of it has room (vLLM since 0.19),
             not its first chunk alone.
         output_reserve: share of its answer for which a request must find room to be admitted:
@@ -38,16 +45,17 @@ class Scheduling(Spec):
             one step more.
         receive_interval: decode steps between two looks at what has arrived (SGLang's
             ``--scheduler-recv-interval``); 0 looks before every step.
-        gather_steps, gather_share: prompts wait so many decode steps unless they fill this share
-            of the token budget (TensorRT-LLM's ``batch_wait_timeout_iters`` and
-            ``batch_wait_max_tokens_ratio``).
+        gather_steps: prompts wait for others, up to so many decode steps (TensorRT-LLM's
+            ``batch_wait_timeout_iters``).
+        gather_share: share of a step's token budget that ends that waiting at once
+            (``batch_wait_max_tokens_ratio``).
         balance_steps: with data-parallel attention, prompts wait until there is one for every
             rank, or for a look every so many decode steps (``timeout_iters`` of TensorRT-LLM's
             ``attention_dp_config`` with ``enable_balance``).
         preemption: what a shortage of memory throws out is computed again, or swapped to the
             host over its link.
-        router: which replica a request goes to, by the name of a function in
-            ``serving.policies.routing`` or of an installed package.
+        router: which replica a request goes to: least-loaded, round-robin, prefix-aware,
+            session-sticky, or one of an installed package.
         failures: replicas that go down, and when.
     """
 

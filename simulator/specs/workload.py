@@ -16,14 +16,25 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class Fixed(Spec):
-    """Every request has this length."""
+    """Every request has this length; a bare number means the same.
+
+    Args:
+        kind: fixed.
+        tokens: the length in tokens; of conversations, the number of turns.
+    """
 
     kind: Literal["fixed"] = "fixed"
     tokens: Tokens
 
 
 class Uniform(Spec):
-    """Lengths drawn evenly from ``low`` to ``high``, both included."""
+    """Lengths drawn evenly from ``low`` to ``high``, both included.
+
+    Args:
+        kind: uniform.
+        low: the shortest, in tokens.
+        high: the longest, in tokens.
+    """
 
     kind: Literal["uniform"]
     low: Tokens
@@ -37,7 +48,15 @@ class Uniform(Spec):
 
 
 class Lognormal(Spec):
-    """Lognormal lengths given by mean and coefficient of variation, cut to [low, high]."""
+    """Lognormal lengths given by mean and coefficient of variation, cut to [low, high].
+
+    Args:
+        kind: lognormal.
+        mean: mean length in tokens, before the cut.
+        cv: standard deviation over mean, before the cut.
+        low: shorter ones become this long, in tokens.
+        high: longer ones become this long, in tokens; absent, there is no limit.
+    """
 
     kind: Literal["lognormal"]
     mean: Annotated[float, Field(gt=0)]
@@ -47,7 +66,13 @@ class Lognormal(Spec):
 
 
 class Empirical(Spec):
-    """Lengths drawn from given values, each equally likely unless ``weights`` are given."""
+    """Lengths drawn from given values, each equally likely unless ``weights`` are given.
+
+    Args:
+        kind: empirical.
+        values: lengths in tokens.
+        weights: how often each of them comes, in any measure; absent, equally often.
+    """
 
     kind: Literal["empirical"]
     values: Annotated[list[Tokens], Field(min_length=1)]
@@ -73,21 +98,37 @@ Length = Annotated[
 
 
 class Poisson(Spec):
-    """Independent arrivals at ``rate`` requests a second."""
+    """Independent arrivals at ``rate`` requests a second.
+
+    Args:
+        process: poisson.
+        rate: requests a second.
+    """
 
     process: Literal["poisson"]
     rate: Rate
 
 
 class Constant(Spec):
-    """One arrival every 1/``rate`` seconds."""
+    """One arrival every 1/``rate`` seconds.
+
+    Args:
+        process: constant.
+        rate: requests a second.
+    """
 
     process: Literal["constant"]
     rate: Rate
 
 
 class Bursty(Spec):
-    """Gamma or Weibull gaps: ``cv`` above 1 clusters arrivals, below 1 evens them out."""
+    """Gamma or Weibull gaps: ``cv`` above 1 clusters arrivals, below 1 evens them out.
+
+    Args:
+        process: gamma or weibull, the distribution of the gaps between arrivals.
+        rate: requests a second on average.
+        cv: standard deviation of the gaps over their mean; 1 is as poisson.
+    """
 
     process: Literal["gamma", "weibull"]
     rate: Rate
@@ -95,7 +136,14 @@ class Bursty(Spec):
 
 
 class Ramp(Spec):
-    """Poisson arrivals whose rate goes from ``rate`` to ``to_rate`` over ``over``, then stays."""
+    """Poisson arrivals whose rate goes from ``rate`` to ``to_rate`` over ``over``, then stays.
+
+    Args:
+        process: ramp.
+        rate: requests a second at the start.
+        to_rate: requests a second at the end of the ramp and after it.
+        over: how long the ramp takes.
+    """
 
     process: Literal["ramp"]
     rate: Rate
@@ -104,7 +152,15 @@ class Ramp(Spec):
 
 
 class OnOff(Spec):
-    """Poisson arrivals at ``rate`` for the time ``on``, then at ``off_rate`` for ``off``, …"""
+    """Poisson arrivals at ``rate`` for the time ``on``, then at ``off_rate`` for ``off``, …
+
+    Args:
+        process: on-off.
+        rate: requests a second while on.
+        on: how long each busy time lasts.
+        off: how long each quiet time lasts.
+        off_rate: requests a second while off; 0 for none.
+    """
 
     process: Literal["on-off"]
     rate: Rate
@@ -114,7 +170,14 @@ class OnOff(Spec):
 
 
 class Diurnal(Spec):
-    """Poisson arrivals around a mean ``rate``, up and down by ``swing`` of it each ``period``."""
+    """Poisson arrivals around a mean ``rate``, up and down by ``swing`` of it each ``period``.
+
+    Args:
+        process: diurnal.
+        rate: requests a second on average over a period.
+        swing: how far the rate goes up and down, as a share of the mean.
+        period: time from one low to the next; the workload begins at a low.
+    """
 
     process: Literal["diurnal"]
     rate: Rate
@@ -123,9 +186,15 @@ class Diurnal(Spec):
 
 
 class ClosedLoop(Spec):
-    """``users`` who each send the next request when the last is answered, after ``think_time``.
+    """Users who each send the next request when the last is answered, after ``think_time``.
 
     They begin one after the other, evenly over ``ramp_up``.
+
+    Args:
+        process: closed-loop.
+        users: how many there are, over the whole deployment; each has one request at a time.
+        think_time: pause between an answer and the next request.
+        ramp_up: time over which the first requests of the users are spread; 0 for all at once.
     """
 
     process: Literal["closed-loop"]
@@ -141,9 +210,12 @@ Arrivals = Annotated[
 
 
 class SharedPrefix(Spec):
-    """A text of ``tokens`` before each prompt, one of ``groups``; its tokens are extra.
+    """A text before each prompt, as a system prompt is; its tokens come on top of the prompt's.
 
-    ``skew`` is the Zipf exponent of the groups' popularity; 0 makes them equally popular.
+    Args:
+        tokens: length of the text.
+        groups: how many different texts there are; a request has one of them.
+        skew: Zipf exponent of the texts' popularity; 0 makes them equally popular.
     """
 
     tokens: Tokens
@@ -154,9 +226,14 @@ class SharedPrefix(Spec):
 class Conversations(Spec):
     """Requests are turns; each prompt holds all that was said before in its conversation.
 
-    ``input_tokens`` and ``output_tokens`` of the workload are what a turn adds. A turn comes
-    ``think_time`` on average after the last answer (exponential), arrivals are those of first
-    turns, and a conversation ends early when the next prompt would exceed ``max_context``.
+    ``input_tokens`` and ``output_tokens`` of the workload are what a turn adds, and arrivals are
+    those of first turns.
+
+    Args:
+        turns: how many turns a conversation has, as a number or drawn like a length.
+        think_time: mean time from an answer to the next turn (exponential).
+        max_context: a conversation ends early when its next prompt and answer would exceed so
+            many tokens; absent, it never does.
     """
 
     turns: Length
@@ -168,13 +245,14 @@ class Synthetic(Spec):
     """Requests drawn from distributions; exactly the same for the same ``seed``.
 
     Args:
+        kind: synthetic; may be left out.
         arrivals: when requests come.
-        input_tokens: lengths of the prompts.
+        input_tokens: lengths of the prompts; of conversations, what a turn adds.
         output_tokens: lengths of the answers.
-        requests: how many there are.
-        seed: of all that is drawn.
-        shared_prefix: a text that prompts have in common.
-        conversations: makes requests the turns of conversations.
+        requests: how many requests there are, turns of conversations counted one by one.
+        seed: fixes the random draws; the same seed draws the same requests.
+        shared_prefix: a text that prompts have in common; absent, all prompts differ.
+        conversations: makes requests the turns of conversations; absent, each stands alone.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -196,14 +274,16 @@ class Trace(Spec):
     A folder of WEKA sessions is one trace, in which all sessions begin at their own first time.
 
     Args:
-        file: the trace; what it is is told by its content.
+        kind: trace; may be left out where there is a file.
+        file: the trace, or a folder of them; taken from the scenario's folder where it lies there.
         time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
-        limit: so many requests from the start.
-        format: its name (``azure``, ``mooncake``, …) where the content should not decide.
+        limit: so many requests from the start; absent, all.
+        format: its name (``azure``, ``mooncake``, …); auto tells it from the content.
         columns: for CSV of other tools, which of its columns holds ``arrival``,
             ``input_tokens``, ``output_tokens``, and optionally ``session`` and ``priority``.
-        time_unit: of that arrival column.
-        hash_tokens: prompt tokens that one of ``hash_ids`` stands for.
+        time_unit: unit of that arrival column, where its times are numbers.
+        hash_tokens: prompt tokens that one of ``hash_ids`` stands for; absent, as the format has
+            it.
         skip_empty: leave out rows without an answer (failed requests) instead of refusing them.
     """
 
@@ -218,15 +298,19 @@ class Trace(Spec):
     skip_empty: bool = False
 
 
+_PHASE = Flag(name="phase", help="Which point is asked for: decode, prefill or serve.")
+
+
 class DecodeStep(Spec):
     """One engine step that adds a token to each of ``batch`` sequences.
 
     Args:
+        kind: decode.
         batch: sequences over the whole deployment.
         context: tokens that each of them already holds.
     """
 
-    kind: Annotated[Literal["decode"], Flag(name="phase")]
+    kind: Annotated[Literal["decode"], _PHASE]
     batch: Annotated[Count, Flag()] = 1
     context: Annotated[Tokens, Flag()] = 1024
 
@@ -235,11 +319,12 @@ class Prefill(Spec):
     """The reading of ``batch`` prompts of ``context`` tokens, in steps as the engine cuts them.
 
     Args:
+        kind: prefill.
         batch: prompts over the whole deployment.
         context: tokens of each.
     """
 
-    kind: Annotated[Literal["prefill"], Flag(name="phase")]
+    kind: Annotated[Literal["prefill"], _PHASE]
     batch: Annotated[Count, Flag()] = 1
     context: Annotated[Tokens, Flag()] = 1024
 
@@ -248,6 +333,7 @@ class ServingPoint(Spec):
     """One point of a serving benchmark: fixed lengths, and a closed loop or Poisson arrivals.
 
     Args:
+        kind: serve.
         isl: input tokens of a request.
         osl: output tokens of a request.
         concurrency: users over the whole deployment, who each ask again when answered.
@@ -255,10 +341,10 @@ class ServingPoint(Spec):
         requests: how many are simulated; absent, ten for each user, or 1,000.
         length_spread: lengths are drawn evenly from (1 − spread) of them upwards.
         distinct_prompts: so many prompts are repeated, as load generators do; absent, all differ.
-        seed: of what is drawn.
+        seed: fixes the random draws; the same seed draws the same requests.
     """
 
-    kind: Annotated[Literal["serve"], Flag(name="phase")]
+    kind: Annotated[Literal["serve"], _PHASE]
     isl: Annotated[Tokens, Flag()] = 1024
     osl: Annotated[Tokens, Flag()] = 128
     concurrency: Annotated[Count, Flag()] | None = None

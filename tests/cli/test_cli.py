@@ -291,6 +291,26 @@ def test_operators_add_up_to_the_step():
     refused(served, "decode step or a prefill")
 
 
+def test_a_new_scenario_runs_as_it_is_and_is_not_written_over(tmp_path):
+    made = roofsim("catalogue", "new", "scenario", "--name", "mine", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    ran = roofsim("run", "./mine.yaml", "--json", cwd=tmp_path)
+    found = json.loads(ran.stdout)
+    assert found["scenario"] == "mine"
+    assert found["finished"] == found["requests"] > 0
+    assert found["goodput_requests_per_s"] > 0
+    again = roofsim("catalogue", "new", "scenario", "--name", "mine", cwd=tmp_path)
+    refused(again, "mine.yaml", "already exists")
+
+
+def test_shipped_scenarios_are_listed_and_found_by_name(tmp_path):
+    listed = json.loads(roofsim("catalogue", "list", "scenarios", "--json").stdout)["scenarios"]
+    assert len(listed) >= 7
+    assert all(row["title"] for row in listed)
+    ran = roofsim("run", "trace", "--set", "workload.limit=20", "--json", cwd=tmp_path)
+    assert json.loads(ran.stdout)["finished"] == 20
+
+
 def test_a_scenario_of_one_step_is_answered_as_predict_does(tmp_path):
     path = tmp_path / "step.yaml"
     path.write_text(

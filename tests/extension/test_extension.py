@@ -108,6 +108,56 @@ def test_a_model_is_made_of_the_packages_attention(installed, tmp_path, model_fi
     assert "did you mean running-mean" in roofsim(installed, *asked).stderr
 
 
+MODEL = """
+name: shuffled
+title: Shuffled
+source: the example package
+hidden_size: 2048
+vocabulary: 32000
+max_context: 65536
+layers:
+  - repeat: 24
+    attention: {kind: shuffle}
+    feedforward: {kind: dense, width: 8192}
+"""
+
+CHIP = """
+name: my-chip
+title: My chip
+vendor: Me
+class: datacenter-gpu
+engines:
+  gpu:
+    units: 100
+    peak: {bf16: 500 TFLOP/s}
+    calibration:
+      measured_with: the example package
+      constants: {shuffle: {bandwidth_fraction: %s}}
+memory:
+  main: {capacity: 64 GB, bandwidth: 2 TB/s}
+power:
+  limit: 400 W
+"""
+
+
+def shuffle_row(installed, tmp_path, fraction):
+    (tmp_path / "shuffled.yaml").write_text(MODEL, encoding="utf-8")
+    (tmp_path / "my-chip.yaml").write_text(CHIP % fraction, encoding="utf-8")
+    chip, model = tmp_path / "my-chip.yaml", tmp_path / "shuffled.yaml"
+    step = ("predict", "-w", chip, "-m", model, "--batch", 64, "--operators", "--json")
+    done = roofsim(installed, *step)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["operators"]
+    return next(row for row in rows if row["name"] == "shuffle")
+
+
+def test_a_step_uses_the_packages_attention_kind_and_law(installed, tmp_path):
+    half, fifth = (shuffle_row(installed, tmp_path, fraction) for fraction in (0.5, 0.2))
+    moved = 24 * 64 * 2048 * 2 * 2
+    assert half["time_s"] == pytest.approx(moved / (0.5 * 2e12))
+    assert fifth["time_s"] == pytest.approx(2.5 * half["time_s"])
+
+
 def test_names_of_packages_are_suggested(installed, scenario_file):
     policy = roofsim(installed, "run", scenario_file, "--set", "deployment.policy=longest-frist")
     assert policy.returncode == 2

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import shortened
 
 from simulator.errors import InputError
 from simulator.planning.compare import compare
@@ -13,6 +14,7 @@ from simulator.simulate.cluster import resolve
 from simulator.simulate.export import export
 from simulator.simulate.predict import answer, predict, question
 from simulator.simulate.run import simulate
+from simulator.specs import catalogue
 from simulator.specs.question import PREDICT, ask, flags, from_fields, from_settings
 from simulator.specs.scenario import Scenario
 
@@ -52,16 +54,25 @@ def scenario(deployment, **fields) -> Scenario:
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_run_compare_and_export_agree(deployment, tmp_path):
-    asked = scenario(deployment)
+    agree(scenario(deployment), tmp_path)
+
+
+@pytest.mark.parametrize("name", catalogue.all_scenarios())
+def test_run_compare_and_export_agree_on_shipped_scenarios(name, tmp_path):
+    agree(shortened(name), tmp_path)
+
+
+def agree(asked: Scenario, folder):
+    """Run, comparison and both exports say the same of the same question."""
     ran = simulate(asked)
-    here, _ = compare(asked, ["h100-sxm", "h200-sxm"], workers=1)
+    here, _ = compare(asked, [asked.hardware_name, "b200"], workers=1)
     assert here.to_dict() == ran.to_dict() | {"notes": here.to_dict()["notes"]}
-    export(asked, "vllm-bench", tmp_path / "bench.json")
-    bench = json.loads((tmp_path / "bench.json").read_text())
+    export(asked, "vllm-bench", folder / "bench.json")
+    bench = json.loads((folder / "bench.json").read_text())
     assert bench["mean_ttft_ms"] == pytest.approx(1e3 * ran.ttft_s)
     assert bench["output_throughput"] == pytest.approx(ran.output_tokens_per_s)
-    export(asked, "infx", tmp_path / "agg.json")
-    aggregate = json.loads((tmp_path / "agg.json").read_text())
+    export(asked, "infx", folder / "agg.json")
+    aggregate = json.loads((folder / "agg.json").read_text())
     assert aggregate["mean_tpot"] == pytest.approx(ran.tpot_s)
     assert aggregate["tput_per_gpu"] * ran.devices == pytest.approx(ran.total_tokens_per_s)
     assert aggregate["avg_power_w"] == pytest.approx(ran.power_w / ran.devices)

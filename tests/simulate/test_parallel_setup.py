@@ -3,12 +3,9 @@
 import pytest
 
 from simulator.errors import InputError
-from simulator.roofline.device.device import resolve
-from simulator.simulate.layouts import layouts_for
 from simulator.simulate.predict import predict
 from simulator.simulate.replica import replica_of
 from simulator.simulate.representative import MOST_SIMULATED, sample_of
-from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 
 
@@ -97,18 +94,6 @@ def test_a_whole_installation_costs_no_more_to_simulate_than_a_part(
     assert whole.output_tokens_per_s == pytest.approx(part.output_tokens_per_s * grown, rel=1e-6)
     assert whole.power_w == pytest.approx(part.power_w * grown, rel=1e-6)
     assert any("identical replicas" in note for note in whole.notes)
-
-
-def test_all_layouts_of_eight_devices() -> None:
-    device = resolve(catalogue.hardware("h200-sxm"))
-    dense = layouts_for(catalogue.model("llama-3.1-70b"), device, 8)
-    assert {(x.tp, x.pp) for x in dense} == {(8, 1), (4, 2), (2, 4), (1, 8)}
-    mixture = layouts_for(catalogue.model("deepseek-v3"), device, 8)
-    assert {(x.tp, x.dp, x.ep) for x in mixture if x.pp == 1} == {
-        (8, 1, 1), (8, 1, 8), (4, 2, 8), (2, 4, 8), (1, 8, 8),
-    }  # fmt: skip
-    assert all(x.devices_per_replica == 8 for x in (*dense, *mixture))
-    assert not layouts_for(catalogue.model("llama-3.1-8b"), device, 1 << 30)
 
 
 def test_few_replicas_are_all_simulated() -> None:

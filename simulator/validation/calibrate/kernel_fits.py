@@ -1,4 +1,4 @@
-"""One table of kernels fitted: which laws it tells of, their constants and their uncertainty.
+"""One table of kernels fitted: which laws it tells of, and their constants.
 
 Tables time short repeats. Where a device tells constants of that condition apart, under
 ``benchmark.<law>``, it is those that a table tells of.
