@@ -65,7 +65,7 @@ def test_run_compare_and_export_agree_on_shipped_scenarios(name, tmp_path):
 def agree(asked: Scenario, folder):
     """Run, comparison and both exports say the same of the same question."""
     ran = simulate(asked)
-    here, _ = compare(asked, [asked.hardware_name, "b200"], workers=1)
+    here, _ = compare(asked, [str(asked.hardware), "b200"], workers=1)
     assert here.to_dict() == ran.to_dict() | {"notes": here.to_dict()["notes"]}
     export(asked, "vllm-bench", folder / "bench.json")
     bench = json.loads((folder / "bench.json").read_text())

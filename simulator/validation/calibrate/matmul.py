@@ -277,7 +277,9 @@ def _gemm_rows(
     datatype: str,
 ) -> GemmRows:
     shapes = zip(m.tolist(), n.tolist(), k.tolist(), strict=True)
-    kept_back = [is_score_row(f"gemm/{device}/{datatype}/{a}x{b}x{c}") for a, b, c in shapes]
+    kept_back = [
+        is_score_row(f"gemm/{device}/{datatype}/{a:.0f}x{b:.0f}x{c:.0f}") for a, b, c in shapes
+    ]
     return GemmRows(
         m.astype(np.float64), n.astype(np.float64), k.astype(np.float64),
         seconds.astype(np.float64), kernels, np.array(kept_back),
