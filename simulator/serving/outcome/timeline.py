@@ -55,7 +55,7 @@ class Timeline:
         self._filled = 0
         self._kept: bytearray | None = bytearray() if keep_events else None
 
-    def add(self, *event: *StepEvent) -> None:
+    def add(self, event: StepEvent) -> None:
         """Add one event of a replica."""
         _pack(self._buffer, self._filled, *event)
         self._filled += _ROW.size

@@ -7,7 +7,6 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 
 from collections.abc import Callable
 from math import ceil, inf
-from typing import TYPE_CHECKING
 
 import simpy
 
@@ -23,9 +22,6 @@ from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
 from simulator.serving.traffic.request import Request
 from simulator.serving.traffic.sources import OpenStream
-
-if TYPE_CHECKING:
-    pass
 
 UNBOUNDED = 1 << 60
 
@@ -202,50 +198,58 @@ class Engine:
 
     def _begin(self, now: float) -> None:
         """Begin to work, now that something has come from outside, and sleep until a step ends."""
-        self._next(now)
+        self._busy = self._next(now)
         if self._busy:
             self._end.set(now + self._time_s - self.env.now)
 
     def _on_end(self, _event: simpy.Event) -> None:
         """Take step after step; what ends before anything else is due needs no alarm."""
-        env = self.env
+        env, stream = self.env, self._stream
         now = env.now
-        while True:
-            self._finish(now)
-            self._next(now)
-            if not self._busy:
-                break
+        self._finish(now)
+        while self._next(now):
             end_s = now + self._time_s
-            if end_s >= env.peek():
+            # All that a stream leaves on the clock it sends here, and only once this one rests.
+            if stream is None and end_s >= env.peek():
                 self._end.set(end_s - env.now)
                 return
             now = end_s
-        if self._stream is not None:
-            self._stream.wake()
+            self._finish(now)
+        self._busy = False
+        if stream is not None:
+            stream.wake()
 
-    def _next(self, now: float) -> None:
-        """Decide on the next step, or run of steps."""
+    def _next(self, now: float) -> bool:
+        """Decide on the next step, or run of steps; False when there is nothing to do."""
         scheduler = self.scheduler
         sequences = scheduler.batch.sequences
+        self._began_s = now
         if self._door is not None and not self._door.closed_for(len(sequences)):
             for request in self._door.let_in():
                 scheduler.waiting.push(request)
+        chunks: list[Chunk] = []
         if scheduler.waiting.entries or scheduler.prefilling or scheduler.loading:
             chunks, decode = scheduler.plan(now)
             if chunks:
                 self._start_prompts(now, chunks, decode)
-                return
         else:
             scheduler.held_back = scheduler.watches_evictions = False
             if scheduler.pool.free < len(sequences) * self._step_blocks:
                 scheduler.make_room()
-        if sequences:
+        if not chunks:
+            if not sequences:
+                self._rest_until_loaded()
+                return False
             self._start_run(now)
-        else:
-            self._busy = False
-            if scheduler.loading:
-                self._rest.cancel()
-                self._rest.set(max(0.0, scheduler.next_load_s() - self.env.now))
+        if scheduler.stall_s:
+            self._add_stall(scheduler.stall_s)
+        return True
+
+    def _rest_until_loaded(self) -> None:
+        """Nothing can be computed before a prefix that is on its way is there."""
+        if self.scheduler.loading:
+            self._rest.cancel()
+            self._rest.set(max(0.0, self.scheduler.next_load_s() - self.env.now))
 
     def _on_rest(self, _event: simpy.Event) -> None:
         if not self._busy:
@@ -269,7 +273,8 @@ class Engine:
         self._chunks = chunks
         self._prompt_tokens = tokens
         self._steps = 1 if decoding else 0
-        self._sleep(now, time_s, energy_j)
+        self._time_s = time_s
+        self._energy_j = energy_j
 
     def _start_run(self, now: float) -> None:
         """Begin as many decode steps as nothing can interrupt."""
@@ -293,26 +298,21 @@ class Engine:
         run.context = context = batch.context
         if until_s < inf:
             lasts_s = until_s - (now + stall_s) if until_s > now else inf
-            steps, time_s, energy_j = steps_until(curve, context, lasts_s, steps, run.step_s)
+            steps, time_s, self._energy_j = steps_until(curve, context, lasts_s, steps, run.step_s)
         else:
-            time_s, energy_j = curve.run(context, steps)
+            time_s, self._energy_j = curve.run(context, steps)
+        self._time_s = time_s
         run.step_s = time_s / steps
         run.under_way = True
         run.began_s = now
         run.stall_s = stall_s
         self._steps = run.steps = steps
-        self._sleep(now, time_s, energy_j)
 
-    def _sleep(self, now: float, time_s: float, energy_j: float) -> None:
-        stall_s = self.scheduler.stall_s
-        if stall_s:
-            self.scheduler.stall_s = 0.0
-            time_s += stall_s
-            energy_j += stall_s * self.clock.idle_w
-        self._began_s = now
-        self._time_s = time_s
-        self._energy_j = energy_j
-        self._busy = True
+    def _add_stall(self, stall_s: float) -> None:
+        """The step just decided on waits for blocks on their way to the host or back."""
+        self.scheduler.stall_s = 0.0
+        self._time_s += stall_s
+        self._energy_j += stall_s * self.clock.idle_w
 
     def _cut_run(self, more: int) -> None:
         """A request came during a run: let the step in progress and ``more`` of them finish."""
@@ -345,9 +345,7 @@ class Engine:
         outputs = 0
         ended: list[Request] | None = None
         if steps:
-            if not chunks:
-                self._run.finish(batch, pool)
-            outputs = batch.advance(steps)
+            outputs = batch.advance(steps) if chunks else self._run.finish(batch, pool)
             if self._paused_s:
                 self._timeline.add_gap(self._paused_s + self._time_s / steps, decoding)
                 self._paused_s = 0.0
@@ -356,11 +354,11 @@ class Engine:
                 outputs -= surplus
         elif decoding:
             self._paused_s += self._time_s
-        self._timeline.add(
+        self._timeline.add((
             self._number, self._began_s, self._time_s, steps, decoding, outputs,
             self._prompt_tokens if chunks else 0, self._energy_j,
             decoding + len(scheduler.prefilling), waiting, pool.total - pool.free,
-        )  # fmt: skip
+        ))  # fmt: skip
         if ended:
             seen_s = now + self._overhead_s
             for request in ended:

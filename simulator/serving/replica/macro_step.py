@@ -114,14 +114,15 @@ class DecodeRun:
         """When the first ``steps`` steps are over."""
         return self.began_s + self.stall_s + self.curve.run(self.context, steps)[0]
 
-    def finish(self, batch: DecodeBatch, pool: BlockPool) -> None:
-        """All steps are done: take what is left of their blocks."""
+    def finish(self, batch: DecodeBatch, pool: BlockPool) -> int:
+        """All steps are done: take what is left of their blocks; returns the tokens gained."""
         self.under_way = False
         if pool.lower is not None:
             self._take_blocks_in_turn(batch, pool, self.steps)
         elif (blocks := batch.blocks_for(self.steps) - self._taken_blocks) > 0:
             pool.take(blocks)
         self._taken_blocks = 0
+        return batch.advance(self.steps)
 
     def take_blocks_by(self, now: float, batch: DecodeBatch, pool: BlockPool) -> None:
         """Take the blocks of the steps done, which evict prefixes, before the run is over."""

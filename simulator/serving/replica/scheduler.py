@@ -378,7 +378,8 @@ class Scheduler:
     def free(self, request: Request) -> None:
         """Give back what ``request`` holds."""
         self.pool.release(request)
-        self._uncommit(request)
+        if request.committed:
+            self._uncommit(request)
 
     def _uncommit(self, request: Request) -> None:
         self._committed -= request.committed
