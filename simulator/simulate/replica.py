@@ -17,7 +17,7 @@ from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
-from simulator.simulate.scheduling import with_scheduling
+from simulator.simulate.scheduling import filled_in, limits_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -160,14 +160,8 @@ def _resolved(
         min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
         None if plan is None else plan.device_bytes,
     )
-    block_tokens = deployment.kv_block_tokens or profile.kv_block_tokens
-    max_context = deployment.max_context or model.max_context
-    if max_context > model.max_context:
-        raise InputError(
-            f"context {max_context} is longer than {model.name} supports",
-            field="deployment.max_context",
-            remedy=f"use at most {model.max_context}",
-        )
+    settled = filled_in(deployment, profile, model, device.memory_bytes)
+    block_tokens, max_context = settled.kv_block_tokens or 0, settled.max_context or 0
     fits = budget.cache > 0
     blocks = deployment.kv_blocks or 0
     if fits and not blocks:
@@ -182,25 +176,8 @@ def _resolved(
             field="deployment",
             remedy=remedy,
         )
-    token_budget = profile.budget_for(device.memory_bytes)
-    sequences = deployment.max_sequences or token_budget.max_sequences
-    tokens = deployment.max_batched_tokens or token_budget.max_batched_tokens
-    limits = EngineLimits(
-        # Each data-parallel rank schedules for itself, within limits and a cache of its own.
-        max_sequences=sequences * deployment.dp,
-        max_batched_tokens=tokens * deployment.dp,
-        kv_blocks=blocks * deployment.dp,
-        kv_block_tokens=block_tokens,
-        max_context=max_context,
-        chunked_prefill=(
-            profile.chunked_prefill
-            if deployment.chunked_prefill is None
-            else deployment.chunked_prefill
-        ),
-        ranks=deployment.dp,
-        request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
-    )
-    limits = with_scheduling(limits, deployment, profile, hardware, graph.kv_bytes_per_token)
+    settled = settled.model_copy(update={"kv_blocks": blocks})
+    limits = limits_of(settled, profile, hardware, graph.kv_bytes_per_token)
     return Replica(
         hardware,
         device,

@@ -1,71 +1,76 @@
-"""A deployment's scheduling options as the simulation takes them."""
-
-from dataclasses import replace
-from typing import TYPE_CHECKING
+"""A deployment's settings with what it leaves open filled in by its engine and hardware."""
 
 from simulator.errors import InputError
-from simulator.serving.replica.limits import EngineLimits
+from simulator.serving.replica.limits import EngineLimits, admission_of
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
+from simulator.specs.model import Model
 from simulator.specs.scheduling import Scheduling
 
-if TYPE_CHECKING:
-    from simulator.serving.cluster import Failure
-    from simulator.serving.replica.door import Rule
+
+def filled_in(
+    deployment: Deployment, profile: EngineProfile, model: Model, memory_bytes: float
+) -> Deployment:
+    """The deployment with the engine's defaults on a device of that much memory.
+
+    ``kv_blocks`` stay open where they are: they are what memory has room for.
+
+    Raises:
+        InputError: longer sequences than the model supports.
+    """
+    budget = profile.budget_for(memory_bytes)
+    defaults = {
+        "max_sequences": budget.max_sequences,
+        "max_batched_tokens": budget.max_batched_tokens,
+        "max_context": model.max_context,
+        "kv_block_tokens": profile.kv_block_tokens,
+        "chunked_prefill": profile.chunked_prefill,
+        "prefix_caching": profile.prefix_caching,
+    }
+    left_open = {name for name in defaults if getattr(deployment, name) is None}
+    found = deployment.model_copy(update={name: defaults[name] for name in left_open})
+    if (found.max_context or 0) > model.max_context:
+        raise InputError(
+            f"context {found.max_context} is longer than {model.name} supports",
+            field="deployment.max_context",
+            remedy=f"use at most {model.max_context}",
+        )
+    return found
 
 
-def with_scheduling(
-    limits: EngineLimits,
+def limits_of(
     deployment: Deployment,
     profile: EngineProfile,
     hardware: Hardware,
     kv_bytes_per_token: float,
 ) -> EngineLimits:
-    """``limits`` with what the deployment says about scheduling and the engine by default.
+    """The limits of one replica of a deployment that leaves nothing open.
 
     Raises:
         InputError: swapping on hardware whose link to the host is not known.
     """
-    chosen = deployment.scheduling
-    swap_s = None
-    if chosen.preemption == "swap":
-        link = hardware.links.host
-        if link is None:
-            raise InputError(
-                f"{hardware.name} has no known link to its host to swap over",
-                field="deployment.scheduling.preemption",
-                remedy="use recompute",
-            )
-        swap_s = limits.kv_block_tokens * kv_bytes_per_token / float(link.bandwidth)
-    caching, reserve = deployment.prefix_caching, chosen.output_reserve
-    return replace(
-        limits,
-        prefix_caching=profile.prefix_caching if caching is None else caching,
-        whole_prompt_fits=chosen.whole_prompt_fits,
-        output_reserve=profile.output_reserve if reserve is None else reserve,
-        watermark_blocks=int(chosen.watermark * limits.kv_blocks),
-        schedule_ahead=chosen.asynchronous,
-        admission=_admission(chosen, deployment.dp),
-        swap_s_per_block=swap_s,
+    options = deployment.scheduling
+    if options.output_reserve is None:
+        options = options.model_copy(update={"output_reserve": profile.output_reserve})
+    block_bytes = (deployment.kv_block_tokens or 0) * kv_bytes_per_token
+    return EngineLimits(
+        deployment,
+        options,
+        request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
+        swap_s_per_block=_swap_s(options, hardware, block_bytes),
+        admission=admission_of(options, deployment.dp),
     )
 
 
-def _admission(chosen: Scheduling, ranks: int) -> "Rule | None":
-    balances = chosen.balance_steps and ranks > 1
-    if not (chosen.receive_interval or chosen.gather_steps or balances):
+def _swap_s(options: Scheduling, hardware: Hardware, block_bytes: float) -> float | None:
+    if options.preemption != "swap":
         return None
-    from simulator.serving.replica.door import EveryRank, Gather, LookEvery
-
-    if chosen.receive_interval:
-        return LookEvery(chosen.receive_interval)
-    if chosen.gather_steps:
-        return Gather(chosen.gather_steps, chosen.gather_share)
-    return EveryRank(chosen.balance_steps, ranks)
-
-
-def failures_of(deployment: Deployment) -> "tuple[Failure, ...]":
-    """The failures that the deployment names."""
-    from simulator.serving.cluster import Failure
-
-    return tuple(Failure(f.replica, f.at, f.restart) for f in deployment.scheduling.failures)
+    link = hardware.links.host
+    if link is None:
+        raise InputError(
+            f"{hardware.name} has no known link to its host to swap over",
+            field="deployment.scheduling.preemption",
+            remedy="use recompute",
+        )
+    return block_bytes / float(link.bandwidth)

@@ -1,7 +1,7 @@
 """A cluster and a scenario as the simulation of serving takes them: who asks, and who serves."""
 
 from simulator.errors import InputError
-from simulator.serving.cluster import ClusterSettings
+from simulator.serving.cluster import ClusterSettings, Failure
 from simulator.serving.cluster import Pool as ServingPool
 from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
@@ -10,7 +10,6 @@ from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.cluster import Cluster, Pool
-from simulator.simulate.scheduling import failures_of
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
 from simulator.traces.read import read_trace
@@ -54,7 +53,9 @@ def cluster_settings(
         users=None if loop is None else loop.users,
         think_s=0.0 if loop is None else loop.think_time,
         ramp_s=0.0 if loop is None else loop.ramp_up,
-        failures=failures_of(scenario.deployment),
+        failures=tuple(
+            Failure(f.replica, f.at, f.restart) for f in scenario.deployment.scheduling.failures
+        ),
         ttft_limit_s=scenario.objectives.ttft or 0.0,
         transfer=transfer,
         keep_events=keep_events,

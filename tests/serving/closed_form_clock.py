@@ -11,6 +11,8 @@ from simulator.serving.policies.ordering import COMPOSITIONS, ordering
 from simulator.serving.policies.routing import router
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.traffic.request import RequestTable
+from simulator.specs.deployment import ReplicaSpec
+from simulator.specs.scheduling import Scheduling
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,41 @@ class ClosedFormClock:
 
 
 LIMITS = EngineLimits(
-    max_sequences=64,
-    max_batched_tokens=512,
-    kv_blocks=1000,
-    kv_block_tokens=16,
-    max_context=8192,
+    ReplicaSpec(
+        max_sequences=64,
+        max_batched_tokens=512,
+        kv_blocks=1000,
+        kv_block_tokens=16,
+        max_context=8192,
+        chunked_prefill=True,
+        prefix_caching=False,
+    ),
+    Scheduling(output_reserve=0.0),
 )
+_OWN = ("request_overhead_s", "swap_s_per_block", "admission", "lower_tiers")
+_OPTIONS = tuple(name for name in Scheduling.model_fields if name not in ("router", "failures"))
+
+
+def limited(limits=LIMITS, **bounds) -> EngineLimits:
+    """The limits with some of their bounds changed, by the names that a deployment has for them."""
+    own = {name: bounds[name] for name in _OWN if name in bounds}
+    options = {name: bounds[name] for name in _OPTIONS if name in bounds}
+    replica = {name: bounds[name] for name in bounds if name not in own and name not in options}
+    return replace(
+        limits,
+        replica=limits.replica.model_copy(update=replica),
+        scheduling=limits.scheduling.model_copy(update=options),
+        **own,
+    )
 
 
 def settings(policy="fcfs", composition="mixed", routing="least-loaded", limits=LIMITS, **others):
     """Cluster settings by the names of the policies."""
-    names = {f.name for f in EngineLimits.__dataclass_fields__.values()}
-    bounds = {key: others.pop(key) for key in list(others) if key in names}
+    known = (*_OWN, *_OPTIONS, *ReplicaSpec.model_fields)
+    bounds = {name: others.pop(name) for name in known if name in others}
     alike = Pool(
         ClosedFormClock(),
-        replace(limits, **bounds),
+        limited(limits, **bounds),
         COMPOSITIONS[composition],
         others.pop("replicas", 1),
     )

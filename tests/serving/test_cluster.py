@@ -1,12 +1,11 @@
 """Several replicas: routing, failures and restarts, prefill and decode apart."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from closed_form_clock import (
     LIMITS,
     ClosedFormClock,
+    limited,
     random_table,
     serve,
     serve_watched,
@@ -164,8 +163,7 @@ def test_long_prompts_are_served_by_pools_or_rejected_and_every_gap_has_a_reason
     """Prompts up to the cache of one pool and beyond that of the other, or beyond a step."""
     requests = random_table(seed, inputs=(1, 4000), outputs=(1, 60))
     first, second = (
-        replace(LIMITS, kv_blocks=b, chunked_prefill=c)
-        for b, c in zip(blocks, chunked, strict=True)
+        limited(kv_blocks=b, chunked_prefill=c) for b, c in zip(blocks, chunked, strict=True)
     )
     options = apart(2, 1, links=links, prefill_limits=first, decode_limits=second)
     outcome = serve_watched(requests, options)
@@ -189,8 +187,8 @@ def test_long_prompts_are_served_by_pools_or_rejected_and_every_gap_has_a_reason
 @pytest.mark.parametrize(
     ("limits", "problem"),
     [
-        (replace(LIMITS, kv_blocks=100), "than the 1600 that a {} replica can hold"),
-        (replace(LIMITS, chunked_prefill=False), "than the 512 that a step of a {} replica takes"),
+        (limited(kv_blocks=100), "than the 1600 that a {} replica can hold"),
+        (limited(chunked_prefill=False), "than the 512 that a step of a {} replica takes"),
     ],
 )
 def test_a_pool_that_can_serve_nothing_is_named(pool, limits, problem):

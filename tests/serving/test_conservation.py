@@ -31,9 +31,9 @@ ENGINES = st.fixed_dictionaries(
         "kv_blocks": st.sampled_from([48, 70, 200, 1000]),
         "kv_block_tokens": st.sampled_from([1, 16, 50]),
         "output_reserve": st.sampled_from([0.0, 0.4, 1.0]),
-        "watermark_blocks": st.sampled_from([0, 3]),
+        "watermark": st.sampled_from([0.0, 0.05]),
         "whole_prompt_fits": st.booleans(),
-        "schedule_ahead": st.booleans(),
+        "asynchronous": st.booleans(),
         "admission": st.sampled_from(
             [None, None, LookEvery(4), LookEvery(30), Gather(9, 0.5), EveryRank(20, 4)]
         ),
@@ -103,9 +103,9 @@ def test_runs_of_steps_equal_single_steps(seed, options):
     ("bounds", "rejected"),
     [
         ({"kv_blocks": 40, "kv_block_tokens": 16}, False),
-        ({"kv_blocks": 40, "kv_block_tokens": 16, "ranks": 2}, True),
+        ({"kv_blocks": 20, "kv_block_tokens": 16, "dp": 2}, True),
         ({"max_batched_tokens": 600, "chunked_prefill": False}, False),
-        ({"max_batched_tokens": 600, "chunked_prefill": False, "ranks": 2}, True),
+        ({"max_batched_tokens": 300, "chunked_prefill": False, "dp": 2}, True),
     ],
 )
 def test_a_request_stays_on_one_rank(bounds, rejected):

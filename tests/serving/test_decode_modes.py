@@ -53,7 +53,7 @@ ENGINES = st.fixed_dictionaries(
         "max_batched_tokens": st.sampled_from([300, 2048]),
         "kv_blocks": st.sampled_from([70, 200, 1000]),
         "kv_block_tokens": st.sampled_from([1, 16, 50]),
-        "schedule_ahead": st.booleans(),
+        "asynchronous": st.booleans(),
         "swap_s_per_block": st.sampled_from([None, 1e-4]),
         "prefix_caching": st.booleans(),
         "replicas": st.sampled_from([1, 2]),

@@ -1,7 +1,10 @@
-"""The settings of a serving engine that the simulation heeds."""
+"""What bounds a serving engine: its settings with every default filled in, and what follows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from simulator.specs.deployment import ReplicaSpec
+from simulator.specs.scheduling import Scheduling
 
 if TYPE_CHECKING:
     from simulator.serving.replica.door import Rule
@@ -13,45 +16,62 @@ class EngineLimits:
     """What bounds a step and the cache, and how the engine behaves at those bounds.
 
     Args:
-        max_sequences: sequences that run at once.
-        max_batched_tokens: tokens of one step.
-        kv_blocks, kv_block_tokens: the paged cache.
-        max_context: longest prompt plus answer.
-        chunked_prefill: whether a prompt may be spread over steps.
-        ranks: data-parallel ranks that share these limits evenly; a sequence stays on one.
+        replica: the settings as a deployment has them, none left open; each data-parallel rank
+            schedules for itself, within bounds and a cache of its own.
+        scheduling: the options as a deployment has them, none left open.
         request_overhead_s: from arrival to the scheduler, and back with the first token.
-        prefix_caching: freed blocks keep their text until they are handed out again: for prompts
-            that begin alike, and for sequences that were thrown out.
-        whole_prompt_fits: a prompt is admitted only when all of it has room, though it may be
-            computed in chunks (vLLM since 0.19, SGLang, TensorRT-LLM); otherwise its first chunk.
-        output_reserve: share of its answer for which a request must find room to be admitted:
-            0 as vLLM and TensorRT-LLM's max-utilisation, 1 as its guaranteed-no-evict.
-        watermark_blocks: blocks that admission leaves free.
-        schedule_ahead: the next step is put together while one runs (asynchronous scheduling),
-            so a newcomer sits out one step more.
         swap_s_per_block: seconds to move a block to the host or back; None recomputes what a
             shortage of memory threw out.
-        admission: for how long newcomers are left outside while the batch decodes; None lets them
-            in before the next step.
+        admission: for how long newcomers are left outside while the batch decodes; None lets
+            them in before the next step.
         lower_tiers: where prefixes go that the device evicts; None drops them.
+
+    What follows from them is worked out once, since steps ask for it:
+
+    - ``max_sequences``, ``max_batched_tokens``, ``kv_blocks``: of all ``ranks`` together;
+    - ``watermark_blocks``: blocks that admission leaves free;
+    - ``schedule_ahead``: the next step is put together while one runs, so a newcomer sits out
+      one step more.
     """
 
-    max_sequences: int
-    max_batched_tokens: int
-    kv_blocks: int
-    kv_block_tokens: int
-    max_context: int
-    chunked_prefill: bool = True
-    ranks: int = 1
+    replica: ReplicaSpec
+    scheduling: Scheduling
     request_overhead_s: float = 0.0
-    prefix_caching: bool = False
-    whole_prompt_fits: bool = True
-    output_reserve: float = 0.0
-    watermark_blocks: int = 0
-    schedule_ahead: bool = False
     swap_s_per_block: float | None = None
     admission: "Rule | None" = None
     lower_tiers: "CacheTiers | None" = None
+    ranks: int = field(init=False)
+    max_sequences: int = field(init=False)
+    max_batched_tokens: int = field(init=False)
+    max_context: int = field(init=False)
+    kv_blocks: int = field(init=False)
+    kv_block_tokens: int = field(init=False)
+    chunked_prefill: bool = field(init=False)
+    prefix_caching: bool = field(init=False)
+    whole_prompt_fits: bool = field(init=False)
+    output_reserve: float = field(init=False)
+    watermark_blocks: int = field(init=False)
+    schedule_ahead: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        replica, options = self.replica, self.scheduling
+        ranks, blocks = replica.dp, replica.kv_blocks or 0
+        derived = {
+            "ranks": ranks,
+            "max_sequences": (replica.max_sequences or 0) * ranks,
+            "max_batched_tokens": (replica.max_batched_tokens or 0) * ranks,
+            "max_context": replica.max_context,
+            "kv_blocks": blocks * ranks,
+            "kv_block_tokens": replica.kv_block_tokens,
+            "chunked_prefill": replica.chunked_prefill,
+            "prefix_caching": replica.prefix_caching,
+            "whole_prompt_fits": options.whole_prompt_fits,
+            "output_reserve": options.output_reserve,
+            "watermark_blocks": int(options.watermark * blocks * ranks),
+            "schedule_ahead": options.asynchronous,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def cached_tokens(self) -> int:
@@ -67,3 +87,18 @@ class EngineLimits:
     def longest_prompt(self) -> int:
         """Tokens of the longest prompt that can be served at all."""
         return self.max_context if self.chunked_prefill else self.max_batched_tokens // self.ranks
+
+
+def admission_of(options: Scheduling, ranks: int) -> "Rule | None":
+    """The rule by which newcomers wait; None where they are let in before the next step."""
+    balances = options.balance_steps and ranks > 1
+    if not (options.receive_interval or options.gather_steps or balances):
+        return None
+    # Most engines let newcomers in at once, and a single step admits nobody.
+    from simulator.serving.replica.door import EveryRank, Gather, LookEvery
+
+    if options.receive_interval:
+        return LookEvery(options.receive_interval)
+    if options.gather_steps:
+        return Gather(options.gather_steps, options.gather_share)
+    return EveryRank(options.balance_steps, ranks)

@@ -113,7 +113,7 @@ def test_the_least_important_sequence_leaves_first():
 def test_a_newcomer_sits_out_the_step_that_is_put_together_already():
     requests = table([0.0, 0.5], [10, 10], [400, 4])
     plain = serve(requests, CLOCK, settings()).records
-    ahead = serve(requests, CLOCK, settings(schedule_ahead=True)).records
+    ahead = serve(requests, CLOCK, settings(asynchronous=True)).records
     step_s = CLOCK.decode(1).run(100, 1)[0]
     assert ahead.started_s[1] - plain.started_s[1] == pytest.approx(step_s, rel=1e-3)
 

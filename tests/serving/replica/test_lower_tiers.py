@@ -7,6 +7,7 @@ import pytest
 from closed_form_clock import (
     LIMITS,
     ClosedFormClock,
+    limited,
     serve,
     serve_watched,
     settings,
@@ -188,7 +189,7 @@ OPTIONS = st.fixed_dictionaries(
         "max_sequences": st.sampled_from([2, 32]),
         "whole_prompt_fits": st.booleans(),
         "output_reserve": st.sampled_from([0.0, 1.0]),
-        "schedule_ahead": st.booleans(),
+        "asynchronous": st.booleans(),
         "swap_s_per_block": st.sampled_from([None, 1e-4]),
         "composition": st.sampled_from(["mixed", "prefill-first", "static"]),
         "routing": st.sampled_from(["least-loaded", "prefix-aware"]),
@@ -285,7 +286,7 @@ def test_a_large_host_brings_mooncake_to_its_ideal_hit_rate(shared_data):
     file = shared_data / "traces" / "mooncake_fast25" / "conversation_trace.jsonl"
     requests = read_trace(Trace(kind="trace", file=file))
     clock = ClosedFormClock(token_s=1e-5, past_s=0)
-    limits = replace(
+    limits = limited(
         LIMITS, kv_blocks=400_000 // 16, max_context=1 << 18, max_sequences=256,
         max_batched_tokens=8192, prefix_caching=True,
     )  # fmt: skip
