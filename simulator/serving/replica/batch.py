@@ -93,7 +93,10 @@ class DecodeBatch:
             request.generated += left
             surplus += gained - left
             ended.append(request)
-            self._find_next_end()
+            if ends and ends[0][3].epoch == ends[0][2]:
+                self.next_end = ends[0][0]
+            else:
+                self._find_next_end()
         return ended, surplus
 
     def _take_out(self, request: Request) -> int:
@@ -127,6 +130,8 @@ class DecodeBatch:
         size, position = self._block_tokens, self.position
         gained = int((self.tick + steps) * self._tokens) - position
         start = position % size
+        if gained == 1:
+            return self._growth[start]
         if gained < size:
             return sum(self._growth[start : start + gained])
         whole, rest = divmod(gained, size)

@@ -206,7 +206,7 @@ class BlockPool:
             remnants.leave(request.index, full)
 
     def _give_back(self, request: Request) -> None:
-        if self.cache is None or not request.prefix:
+        if not request.prefix or self.cache is None:
             self.free += request.blocks
         else:
             self._share(request, request.computed)

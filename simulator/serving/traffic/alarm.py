@@ -30,6 +30,6 @@ class Alarm:
 
     def cancel(self) -> None:
         """Do not ring; it may be set to another time at once."""
-        if self._timeout is not None and self._timeout.callbacks is not None:
+        if self._timeout is not None and not self._timeout.processed:
             self._timeout.callbacks = []
             self._timeout = None
