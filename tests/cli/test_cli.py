@@ -75,7 +75,14 @@ def test_run_shows_a_summary_for_people(quick):
 
 def test_compare_prints_each_device_relative_to_the_first(quick, tmp_path):
     done = roofsim(
-        "compare", quick, "--hardware", "h100-sxm,h200-sxm,b200", "--out", tmp_path / "c"
+        "compare",
+        quick,
+        "--hardware",
+        "h100-sxm,h200-sxm,b200",
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "c",
     )
     assert done.returncode == 0, done.stderr
     for word in ("h100-sxm", "h200-sxm", "b200"):
