@@ -3,7 +3,8 @@
 python -m simulator.report.figures_page > docs/figures.md
 """
 
-from simulator.simulate.figures import FIGURES, Figure
+from simulator.simulate.figure import Figure
+from simulator.simulate.figures import FIGURES
 
 
 def figures_page() -> str:

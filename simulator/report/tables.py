@@ -10,7 +10,8 @@ from rich.text import Text
 
 from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
 from simulator.simulate.answer import Answer
-from simulator.simulate.figures import FIGURE, HEADLINE, Figure
+from simulator.simulate.figure import Figure
+from simulator.simulate.figures import FIGURE, HEADLINE
 from simulator.units import humane, money, percent, seconds, significant
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from simulator.serving.cluster import Outcome
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.records import Counters
 from simulator.simulate.cluster import Cluster, Pool
-from simulator.simulate.figures import Known, Value, usd_known
+from simulator.simulate.figure import Known, Value
+from simulator.simulate.figures import usd_known
 from simulator.specs.scenario import Economics, Scenario
 
 

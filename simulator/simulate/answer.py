@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.simulate.figures import FIGURE, HEADLINE, Figure, Value
+from simulator.simulate.figure import Figure, Value
+from simulator.simulate.figures import FIGURE, HEADLINE
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,120 +8,15 @@ given by whoever asks the question.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simulator.economics.cost import DevicePrice, token_cost, usd_per_second
+from simulator.simulate.figure import Error, Figure, Known, Value
 from simulator.specs.scenario import Economics
-from simulator.units import between, humane, money, percent, seconds, significant
 
 if TYPE_CHECKING:
-    # Not every answer is simulated: a step needs nothing of the serving rooms.
     from simulator.serving.outcome.metrics import ServingMetrics
-
-Unit = Literal[
-    "seconds", "tokens/s", "requests/s", "watts", "joules", "W per token/s", "usd", "usd/hour",
-    "bytes", "fraction", "count", "text",
-]  # fmt: skip
-Value: TypeAlias = Any
-"""A number, an array with an entry for each question, a text, or None."""
-
-Known: TypeAlias = Mapping[str, Value]
-"""Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
-``prefill_share`` (of the cost), and ``usd_per_s`` (None without a price) with its ``_low`` and
-``_high`` by the cheapest and the dearest offer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Printer:
-    """How numbers of one unit are printed: the number, and what follows it."""
-
-    number: Callable[[float | None], str]
-    after: str = ""
-
-
-PRINTERS: Mapping[Unit, Printer] = {
-    "seconds": Printer(seconds),
-    "tokens/s": Printer(significant, "tokens/s"),
-    "requests/s": Printer(significant, "requests/s"),
-    "watts": Printer(lambda value: humane(value, "W")),
-    "joules": Printer(lambda value: humane(value, "J")),
-    "W per token/s": Printer(lambda value: humane(value, "W per token/s")),
-    "usd": Printer(money),
-    "usd/hour": Printer(lambda value: f"{money(value)}/h"),
-    "bytes": Printer(lambda value: humane(value, "B")),
-    "fraction": Printer(percent),
-    "count": Printer(significant),
-    "text": Printer(str),
-}
-
-Error = Literal["step", "first token", "power", "price"]
-"""What makes a figure uncertain: the time of a step, what comes before a first token beside the
-steps, the power that a step draws, or a price."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of an answer.
-
-    Args:
-        key: its name in Python, JSON and CSV.
-        unit: what it is counted in; tells how it is printed.
-        label, short: what people call it, with room and without.
-        definition: what exactly it is.
-        per: what it is counted for, where people must be told beside the number.
-        better: which way is good; None where neither is.
-        errors: what makes it uncertain; none for what is counted or given.
-        column: whether ``predict`` answers it, and so its tables have a column of it.
-        measured, derived: how it follows from a simulation, or from other figures.
-    """
-
-    key: str
-    unit: Unit
-    label: str
-    definition: str
-    short: str = ""
-    per: str = ""
-    better: Literal["higher", "lower"] | None = None
-    errors: tuple[Error, ...] = ()
-    column: bool = False
-    measured: "Callable[[ServingMetrics], object] | None" = None
-    derived: Callable[[Known], Value] | None = None
-
-    def number(self, value: float | None) -> str:
-        """The number alone, where its unit stands elsewhere."""
-        return PRINTERS[self.unit].number(value)
-
-    @property
-    def is_of_outcome(self) -> bool:
-        """Whether it follows from what a simulation measured, and moves when that does."""
-        return self.measured is not None or self.derived is not None
-
-    @property
-    def unit_words(self) -> str:
-        """What stands after, above or below the number."""
-        return PRINTERS[self.unit].after or self.per
-
-    def show(self, value: object) -> str:
-        """A value as people read it.
-
-        >>> FIGURE["ttft_s"].show(0.0355), FIGURE["weight_bytes"].show(1.606e10)
-        ('35.5 ms', '16.1 GB')
-        """
-        if value is None:
-            return "–"
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        if isinstance(value, int) and self.unit == "count":
-            return f"{value:,}"
-        if not isinstance(value, int | float):
-            return str(value)
-        printer = PRINTERS[self.unit]
-        return f"{printer.number(value)} {printer.after}".strip()
-
-    def between(self, low: float, high: float) -> str:
-        """A range whose unit is written once: ``31.2–40.3 ms``."""
-        return between(self.show(low), self.show(high))
 
 
 def _over(above: str, below: str) -> Callable[[Known], Value]:

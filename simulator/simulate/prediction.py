@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simulator.economics.cost import device_price
 from simulator.simulate.answer import Answer
-from simulator.simulate.figures import COLUMNS, Figure, Value, figures_of, usd_known
+from simulator.simulate.figure import Figure, Value
+from simulator.simulate.figures import COLUMNS, figures_of, usd_known
 from simulator.simulate.replica import Replica
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.scenario import Economics

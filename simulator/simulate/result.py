@@ -9,7 +9,8 @@ from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.records import Records
 from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.answer import Answer
-from simulator.simulate.figures import FIGURES, Figure
+from simulator.simulate.figure import Figure
+from simulator.simulate.figures import FIGURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from simulator.serving.outcome.remarks import remarks
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.accounts import accounts_of, facts, measured
 from simulator.simulate.cluster import Cluster, resolve
-from simulator.simulate.figures import Known, figures_of
+from simulator.simulate.figure import Known
+from simulator.simulate.figures import figures_of
 from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.serving_point import whole_or_sample

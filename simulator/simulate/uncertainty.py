@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.simulate.answer import Interval
-from simulator.simulate.figures import FIGURE, Error, Known, Value
+from simulator.simulate.figure import Error, Known, Value
+from simulator.simulate.figures import FIGURE
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.quantity import Z_80
 

@@ -175,9 +175,8 @@ def _written_as(error: InputError, changes: list[Change]) -> InputError:
     field = error.field or ""
     for change in reversed(changes):
         if field == change.path or field.startswith(f"{change.path}."):
-            inner = field if field != change.path or change.written.startswith("--set") else None
-            said = change.written if inner != change.written.removeprefix("--set ") else "--set"
-            return InputError(error.problem, file=said, field=inner, remedy=error.remedy)
+            inner = field.removeprefix(change.path).lstrip(".") or None
+            return InputError(error.problem, file=change.written, field=inner, remedy=error.remedy)
     return error
 
 

@@ -99,8 +99,9 @@ class Difference:
 
     def __str__(self) -> str:
         change = ""
-        if _is_number(self.was) and _is_number(self.now) and self.was:
-            change = f"  ({self.now / self.was - 1:+.3g})"  # type: ignore[operator]
+        was, now = _number(self.was), _number(self.now)
+        if now is not None and was:
+            change = f"  ({now / was - 1:+.3g})"
         return f"{self.question}  {self.figure}: was {self.was!r}, is {self.now!r}{change}"
 
 
@@ -117,13 +118,15 @@ def differences(question: str, was: Figures, now: Figures) -> list[Difference]:
 
 
 def _agree(was: object, now: object) -> bool:
-    if _is_number(was) and _is_number(now):
-        return math.isclose(was, now, rel_tol=TOLERANCE, abs_tol=0.0)  # type: ignore[arg-type]
+    first, second = _number(was), _number(now)
+    if first is not None and second is not None:
+        return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=0.0)
     return type(was) is type(now) and was == now
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_one else None
 
 
 @dataclass(frozen=True)

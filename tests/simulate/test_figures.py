@@ -14,7 +14,8 @@ from simulator.cli.show import write_csv
 from simulator.errors import InputError
 from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
-from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, Figure, figures_of
+from simulator.simulate.figure import PRINTERS, Figure
+from simulator.simulate.figures import COLUMNS, FIGURE, FIGURES, figures_of
 from simulator.simulate.point import decode_steps
 from simulator.simulate.predict import predict
 from simulator.simulate.prediction import keys, steps_predicted
@@ -49,7 +50,7 @@ def test_every_figure_has_a_key_of_its_own_and_says_what_it_is():
     for figure in FIGURES:
         assert figure.label
         assert figure.definition
-        assert figure.unit in figures.PRINTERS
+        assert figure.unit in PRINTERS
 
 
 def test_predict_answers_the_documented_figures_in_their_order():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from simulator.report import style
 from simulator.report.measures import factor, labels, times
 from simulator.simulate import figures
+from simulator.simulate.figure import Figure as AnswerFigure
 from simulator.simulate.result import SimulationResult
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
     return f"{len(names)} systems under one load"
 
 
-def best(measure: figures.Figure, values: Sequence[float | None]) -> int | None:
+def best(measure: AnswerFigure, values: Sequence[float | None]) -> int | None:
     """Which value is the best; None without two values to choose from."""
     known = [(v, i) for i, v in enumerate(values) if v is not None]
     if len(known) < 2:
@@ -72,7 +73,7 @@ def best(measure: figures.Figure, values: Sequence[float | None]) -> int | None:
     return (max(known) if measure.better == "higher" else min(known))[1]
 
 
-def _panel(axes: "Axes", measure: figures.Figure, values: Sequence[float | None]) -> None:
+def _panel(axes: "Axes", measure: AnswerFigure, values: Sequence[float | None]) -> None:
     style.plain_text_axes(axes)
     axes.set_ylim(len(values) - 0.45, -0.55)
     most = max((v for v in values if v is not None), default=1.0) or 1.0
@@ -133,7 +134,7 @@ def _panel(axes: "Axes", measure: figures.Figure, values: Sequence[float | None]
             )
 
 
-def _verdict(measure: figures.Figure, ratio: float) -> str:
+def _verdict(measure: AnswerFigure, ratio: float) -> str:
     if abs(ratio - 1) < 0.02:
         return style.MUTED
     return style.BETTER if (ratio > 1) == (measure.better == "higher") else style.WORSE
