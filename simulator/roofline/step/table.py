@@ -10,7 +10,6 @@ numpy for single numbers.
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 from typing import TypeVar
 
@@ -46,7 +45,8 @@ DecodePiece = tuple[float, float, Part, Part]
 """Where it starts and its width; the part at its start, and what it gains until its end."""
 
 _ENDLESS = 1e18
-_MOST_LINES = 1 << 14
+_MOST_KEYS = 1 << 14
+_OFTEN = 4
 _STRAIGHT = 1e-13
 
 
@@ -144,10 +144,10 @@ class StepTable:
         self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
         self._decode_part = _Filling(_BATCH_BLOCK, self._decode_parts)
         self._prefill_part: dict[float, list[list[Part]]] = {}
-        # Requests of one length ask for the same steps again and again.
-        self._prompts_memo = lru_cache(1 << 14)(self._prompts_at)
+        # Requests of one length ask for the same steps again and again: how often, and what is
+        # kept of those asked for often.
+        self._asked: dict[JoinedKey, int] = {}
         self._lines: dict[JoinedKey, Line] = {}
-        self._seen: set[JoinedKey] = set()
 
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
@@ -191,8 +191,12 @@ class StepTable:
             line = self._lines.get(key)
             if line is None:
                 cost = self._joined(key, context)
-                if self.model.offload is None:
-                    self._note(key)
+                self._asked[key] = times = self._asked.get(key, 0) + 1
+                if times == _OFTEN:
+                    self._keep_line(key)
+                elif len(self._asked) > _MOST_KEYS:
+                    self._asked.clear()
+                    self._lines.clear()
             else:
                 start, time_s, time_slope, energy_j, energy_slope = line
                 x = context - start
@@ -209,23 +213,23 @@ class StepTable:
         decoding, prompts, prompt_tokens, past, sampling, piece = key
         rows = decoding * self._width
         tokens = rows + prompt_tokens
-        part = self._prompts_memo(tokens, rows + sampling, prompts, prompt_tokens / prompts, past)
+        part = _sum(
+            self._token_part[tokens], self._prefill_at(prompts, prompt_tokens / prompts, past)
+        )
+        if rows + sampling:
+            part = _sum(part, self._logit_part[rows + sampling])
         if decoding:
             part = _sum(part, self._decode_at(decoding, context, piece))
         return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
 
-    def _note(self, key: JoinedKey) -> None:
-        """What is asked for a second time is likely to be asked for often: keep it as a line.
+    def _keep_line(self, key: JoinedKey) -> None:
+        """Keep what is asked for often as a line, which costs as much as three answers.
 
         On a piece of the context the times and energies of the parts are linear, and time is the
-        larger, energy the smaller of such lines: bent to one side only, or straight when the
-        middle lies on the line between the ends.
+        larger, energy the smaller of such lines: bent to one side only, so straight when the
+        middle lies on the line between the ends. Time beside offloaded weights is no such line.
         """
-        if key not in self._seen:
-            if len(self._seen) == _MOST_LINES:
-                self._seen.clear()
-                self._lines.clear()
-            self._seen.add(key)
+        if self.model.offload is not None:
             return
         start, end = self._knots[key[-1] : key[-1] + 2]
         (low_s, low_j), (high_s, high_j), (time_s, energy_j) = (
@@ -235,13 +239,6 @@ class StepTable:
         if abs(bent_s) <= _STRAIGHT * time_s and abs(bent_j) <= _STRAIGHT * energy_j:
             slopes = (high_s - low_s) / (end - start), (high_j - low_j) / (end - start)
             self._lines[key] = start, low_s, slopes[0], low_j, slopes[1]
-        else:
-            self._seen.discard(key)
-
-    def _prompts_at(self, tokens: int, rows: int, prompts: int, chunk: float, past: float) -> Part:
-        """All of a step but its decode attention."""
-        part = _sum(self._token_part[tokens], self._prefill_at(prompts, chunk, past))
-        return _sum(part, self._logit_part[rows]) if rows else part
 
     def _joined_in_turns(
         self,
