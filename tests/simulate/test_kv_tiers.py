@@ -143,7 +143,8 @@ def test_no_first_token_comes_before_its_bytes():
 
 def test_mooncake_comes_near_its_ideal_with_a_host_tier(shared_data):
     file = shared_data / "traces" / "mooncake_fast25" / "conversation_trace.jsonl"
-    workload = {"kind": "trace", "file": str(file)}
+    workload = {"kind": "trace", "file": str(file), "limit": 3000}
+    ideal = 0.3197  # of the first 3,000 prompts' tokens, were nothing ever forgotten
     options = {
         "workload": workload, "kv_blocks": None, "precision": "fp8", "replicas": 4,
         "scheduling": {"router": "prefix-aware"},
@@ -152,7 +153,7 @@ def test_mooncake_comes_near_its_ideal_with_a_host_tier(shared_data):
     without = served(**options).metrics
     large = served(**options, offload={"kv": kv, "host_memory": "4 TB"}).metrics
     assert without.hit_rate < 0.12
-    assert 0.36 < large.hit_rate <= 0.3745
+    assert 0.97 * ideal < large.hit_rate <= 1.001 * ideal
     assert large.ttft_s.mean < 0.85 * without.ttft_s.mean
     # Each replica read over a link of its own for no longer than the whole run.
     assert large.read_bytes_by_tier["host"] < 4 * 64e9 * large.makespan_s

@@ -284,7 +284,8 @@ def test_a_replica_that_fails_loses_its_tiers_but_not_its_requests():
 
 def test_a_large_host_brings_mooncake_to_its_ideal_hit_rate(shared_data):
     file = shared_data / "traces" / "mooncake_fast25" / "conversation_trace.jsonl"
-    requests = read_trace(Trace(kind="trace", file=file))
+    requests = read_trace(Trace(kind="trace", file=file, limit=3000))
+    ideal = 0.3197  # of the first 3,000 prompts' tokens, were nothing ever forgotten
     clock = ClosedFormClock(token_s=1e-5, past_s=0)
     limits = limited(
         LIMITS, kv_blocks=400_000 // 16, max_context=1 << 18, max_sequences=256,
@@ -298,6 +299,6 @@ def test_a_large_host_brings_mooncake_to_its_ideal_hit_rate(shared_data):
         records = serve(requests, clock, settings(limits=limits, lower_tiers=tiers)).records
         hits.append(records.cached_tokens.sum() / records.input_tokens.sum())
         ttft_s.append(records.ttft_s.mean())
-    assert hits[0] < hits[1] < hits[2] <= 0.3745
-    assert hits[2] > 0.36
+    assert hits[0] < hits[1] < hits[2] <= 1.001 * ideal
+    assert hits[2] > 0.97 * ideal
     assert ttft_s[0] > ttft_s[1] > ttft_s[2]
