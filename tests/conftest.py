@@ -1,5 +1,9 @@
 """What all tests share: where the measured data is, and a scenario that is quick to run."""
 
+import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,27 @@ settings.register_profile("default", deadline=None, max_examples=50)
 settings.load_profile("default")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_BYTECODE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where Python may not keep bytecode beside its sources, keep it as long as the tests run.
+
+    Else each process that a test starts would compile all that it imports.
+    """
+    if sys.dont_write_bytecode:
+        folder = tempfile.mkdtemp(prefix="roofsim-bytecode-")
+        config.stash[_BYTECODE] = folder
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing is left behind."""
+    if folder := config.stash.get(_BYTECODE, None):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

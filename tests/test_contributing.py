@@ -84,52 +84,75 @@ def test_an_attention_kind_is_one_class(tmp_path):
     assert "attention.mix" in {row.name for row in explain("h100-sxm", str(path))}
 
 
+class Checkout:
+    """A copy of the checkout that may be changed, and goes back to what it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: dict[Path, bytes | None] = {}
+        shutil.copytree(ROOT / "simulator", folder / "simulator")
+        for data in ("hardware_specs", "models", "scenarios"):
+            (folder / data).symlink_to(ROOT / data)
+
+    def read(self, path: str) -> str:
+        return (self.folder / path).read_text(encoding="utf-8")
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        self.written.setdefault(file, file.read_bytes() if file.exists() else None)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def append(self, path: str, text: str) -> None:
+        self.write(path, self.read(path) + "\n\n" + text)
+
+    def insert(self, path: str, after: str, text: str) -> None:
+        """Put ``text`` behind the line that begins with ``after``."""
+        lines = self.read(path).splitlines(keepends=True)
+        at = next(i for i, line in enumerate(lines) if line.startswith(after)) + 1
+        self.write(path, "".join([*lines[:at], text, *lines[at:]]))
+
+    def undo(self) -> None:
+        for file, before in self.written.items():
+            if before is None:
+                file.unlink()
+                if not any(file.parent.iterdir()):
+                    file.parent.rmdir()
+            else:
+                file.write_bytes(before)
+        self.written.clear()
+
+    def roofsim(self, *command: object) -> subprocess.CompletedProcess[str]:
+        run = [sys.executable, "-m", "simulator.cli.main", *map(str, command)]
+        return subprocess.run(run, cwd=self.folder, capture_output=True, text=True, check=False)
+
+    def answer_of(self, *command: object) -> dict:
+        done = self.roofsim(*command, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    return Checkout(tmp_path_factory.mktemp("checkout"))
+
+
 @pytest.fixture
-def checkout(tmp_path):
-    """A copy of the checkout that may be changed."""
-    shutil.copytree(ROOT / "simulator", tmp_path / "simulator")
-    for data in ("hardware_specs", "models", "scenarios"):
-        (tmp_path / data).symlink_to(ROOT / data)
-    return tmp_path
-
-
-def roofsim(checkout, *command):
-    run = [sys.executable, "-m", "simulator.cli.main", *map(str, command)]
-    return subprocess.run(run, cwd=checkout, capture_output=True, text=True, check=False)
-
-
-def answer_of(checkout, *command):
-    done = roofsim(checkout, *command, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def write(checkout, path, text):
-    file = checkout / path
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-
-
-def insert(checkout, path, after, text):
-    """Put ``text`` behind the line that begins with ``after``."""
-    lines = (checkout / path).read_text(encoding="utf-8").splitlines(keepends=True)
-    at = next(i for i, line in enumerate(lines) if line.startswith(after)) + 1
-    write(checkout, path, "".join([*lines[:at], text, *lines[at:]]))
-
-
-def append(checkout, path, text):
-    write(checkout, path, (checkout / path).read_text(encoding="utf-8") + "\n\n" + text)
+def checkout(copied):
+    """The copy as it was made, whatever the tests before have changed."""
+    yield copied
+    copied.undo()
 
 
 PREDICT = ("predict", "--hardware", "h100-sxm", "--model", "llama-3.1-8b")
 
 
 def test_an_attention_kind_is_found_in_a_new_file(checkout):
-    write(checkout, "simulator/graph/kinds/token_mixer.py", example("attention"))
-    write(checkout, "my-mixer.yaml", example("layers"))
+    checkout.write("simulator/graph/kinds/token_mixer.py", example("attention"))
+    checkout.write("my-mixer.yaml", example("layers"))
     step = ("predict", "--hardware", "h100-sxm", "--operators", "--model", "./my-mixer.yaml")
-    assert "attention.mix" in roofsim(checkout, *step).stdout
-    assert "token-mixer" in roofsim(checkout, "catalogue", "show", "./my-mixer.yaml").stdout
+    assert "attention.mix" in checkout.roofsim(*step).stdout
+    assert "token-mixer" in checkout.roofsim("catalogue", "show", "./my-mixer.yaml").stdout
 
 
 BUTTERFLY_KIND = """
@@ -148,65 +171,64 @@ class ButterflyMixing(AttentionBlock):
 
 
 def test_an_operator_is_one_class_and_its_law_one_folder(checkout):
-    write(checkout, "simulator/graph/operator/butterfly.py", example("operator"))
+    checkout.write("simulator/graph/operator/butterfly.py", example("operator"))
     law = "simulator/roofline/laws/butterfly"
-    write(checkout, f"{law}/__init__.py", '"""Butterflies."""\n')
-    write(checkout, f"{law}/constants.py", example("law constants"))
-    write(checkout, f"{law}/cost.py", example("law cost"))
-    write(checkout, "simulator/graph/kinds/butterfly.py", BUTTERFLY_KIND)
+    checkout.write(f"{law}/__init__.py", '"""Butterflies."""\n')
+    checkout.write(f"{law}/constants.py", example("law constants"))
+    checkout.write(f"{law}/cost.py", example("law cost"))
+    checkout.write("simulator/graph/kinds/butterfly.py", BUTTERFLY_KIND)
     model = example("layers").replace("{kind: token-mixer, width: 2048}", "{kind: butterfly}")
-    write(checkout, "my-mixer.yaml", model)
-    write(checkout, "my-chip.yaml", example("hardware"))
+    checkout.write("my-mixer.yaml", model)
+    checkout.write("my-chip.yaml", example("hardware"))
     step = ("predict", "--hardware", "./my-chip.yaml", "--model", "./my-mixer.yaml")
-    by_default = answer_of(checkout, *step)["step_time_s"]
+    by_default = checkout.answer_of(*step)["step_time_s"]
     section = "engines:\n  gpu:\n    measured_with: mine\n    constants: {butterfly: {%s: 0.1}}\n"
-    write(checkout, "calibrations/my-chip.yaml", section % "bandwidth_fraction")
-    assert answer_of(checkout, *step)["step_time_s"] > by_default
-    write(checkout, "calibrations/my-chip.yaml", section % "bandwith_fraction")
-    assert "bandwidth_fraction" in roofsim(checkout, *step).stderr
+    checkout.write("calibrations/my-chip.yaml", section % "bandwidth_fraction")
+    assert checkout.answer_of(*step)["step_time_s"] > by_default
+    checkout.write("calibrations/my-chip.yaml", section % "bandwith_fraction")
+    assert "bandwidth_fraction" in checkout.roofsim(*step).stderr
 
 
 def test_an_engine_is_one_yaml_file(checkout):
-    write(checkout, "simulator/specs/engine_profiles/my-engine.yaml", example("engine"))
+    checkout.write("simulator/specs/engine_profiles/my-engine.yaml", example("engine"))
     point = (*PREDICT, "--tp", 2, "--engine")
-    mine, theirs = (answer_of(checkout, *point, name) for name in ("my-engine", "vllm"))
+    mine, theirs = (checkout.answer_of(*point, name) for name in ("my-engine", "vllm"))
     assert 0 < mine["step_time_s"] < theirs["step_time_s"]
 
 
 def test_a_collective_is_one_function(checkout):
-    append(checkout, "simulator/roofline/laws/collective/formula.py", example("collective"))
+    checkout.append("simulator/roofline/laws/collective/formula.py", example("collective"))
     menu = "all_reduce: {scale_up: {other: {library: [%s]}}, scale_out: {library: [ring]}}\n"
     found = {}
     for name in ("ring", "gather"):
         engine = example("engine").replace("all_reduce: vllm\n", menu % name)
-        write(checkout, "simulator/specs/engine_profiles/my-engine.yaml", engine)
+        checkout.write("simulator/specs/engine_profiles/my-engine.yaml", engine)
         point = (*PREDICT, "--tp", 8, "--batch", 512, "--engine", "my-engine")
-        found[name] = answer_of(checkout, *point)["step_time_s"]
+        found[name] = checkout.answer_of(*point)["step_time_s"]
     assert found["gather"] > found["ring"]
 
 
 def test_a_trace_format_is_one_function_and_its_entry(checkout):
     path = "simulator/traces/csv_formats.py"
-    text = (checkout / path).read_text(encoding="utf-8")
+    text = checkout.read(path)
     before, table = text.split("CSV_FORMATS = {\n")
     added = 'CSV_FORMATS = {\n    "semicolons": SEMICOLONS,\n'
-    write(checkout, path, before + example("trace") + "\n\n" + added + table)
-    write(checkout, "requests.txt", "at;prompt;answer\n0;50;30\n0.1;100;5\n")
+    checkout.write(path, before + example("trace") + "\n\n" + added + table)
+    checkout.write("requests.txt", "at;prompt;answer\n0;50;30\n0.1;100;5\n")
     run = ("run", "scenarios/quickstart.yaml", "--trace", "requests.txt")
-    assert answer_of(checkout, *run)["finished"] == 2
+    assert checkout.answer_of(*run)["finished"] == 2
 
 
 def test_a_field_of_a_deployment_is_one_line(checkout):
-    insert(checkout, "simulator/specs/deployment.py", "    replicas: Annotated", example("field"))
-    insert(
-        checkout, "simulator/specs/deployment.py", "        replicas: independent copies",
+    checkout.insert("simulator/specs/deployment.py", "    replicas: Annotated", example("field"))
+    checkout.insert("simulator/specs/deployment.py", "        replicas: independent copies",
         "        spare_replicas: replicas that stand by.\n",
     )  # fmt: skip
-    said = " ".join(roofsim(checkout, "predict", "--help").stdout.split())
+    said = " ".join(checkout.roofsim("predict", "--help").stdout.split())
     assert "--spare-replicas" in said
-    assert answer_of(checkout, *PREDICT, "--spare-replicas", 2)["step_time_s"] > 0
-    assert answer_of(checkout, *PREDICT, "--set", "deployment.spare_replicas=2")
-    refused = roofsim(checkout, *PREDICT, "--set", "deployment.spare_replicas=-1")
+    assert checkout.answer_of(*PREDICT, "--spare-replicas", 2)["step_time_s"] > 0
+    assert checkout.answer_of(*PREDICT, "--set", "deployment.spare_replicas=2")
+    refused = checkout.roofsim(*PREDICT, "--set", "deployment.spare_replicas=-1")
     assert refused.returncode == 2
     assert "spare_replicas" in refused.stderr
 
@@ -223,28 +245,24 @@ def test_a_policy_is_one_function(monkeypatch, scenario):
     assert result.metrics.finished == 60
 
 
-def run_quickstart(folder, *options):
-    command = [sys.executable, "-m", "simulator.cli.main", "run", "quickstart", *options]
-    command += ["--set", "workload.requests=30"]
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
+QUICKSTART = ("run", "quickstart", "--set", "workload.requests=30")
 
 
 def test_a_figure_is_one_entry(checkout):
-    table = checkout / "simulator" / "simulate" / "figures.py"
-    text = table.read_text(encoding="utf-8")
+    table = "simulator/simulate/figures.py"
+    text = checkout.read(table)
     end = text.index(')  # fmt: skip\n"""All of them')
     added = textwrap.indent(example("figure").rstrip() + ",\n", "    ")
-    table.write_text(text[:end] + added + text[end:], encoding="utf-8")
-    found = json.loads(run_quickstart(checkout, "--json"))
+    checkout.write(table, text[:end] + added + text[end:])
+    found = checkout.answer_of(*QUICKSTART)
     joules = found["joules_per_request"]
     assert joules == pytest.approx(found["energy_j"] / found["finished"])
     assert found["joules_per_request_low"] < joules < found["joules_per_request_high"]
 
 
-def test_a_chart_is_one_file(checkout):
-    path = checkout / "simulator" / "report" / "charts" / "prompts.py"
-    path.write_text(example("chart"), encoding="utf-8")
-    run_quickstart(checkout, "--out", "out")
-    assert (checkout / "out" / "prompts.svg").exists()
-    assert "Each bar counts prompts." in (checkout / "out" / "report.html").read_text()
+def test_a_chart_is_one_file(checkout, tmp_path):
+    checkout.write("simulator/report/charts/prompts.py", example("chart"))
+    done = checkout.roofsim(*QUICKSTART, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "prompts.svg").exists()
+    assert "Each bar counts prompts." in (tmp_path / "out" / "report.html").read_text()

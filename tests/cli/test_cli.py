@@ -2,22 +2,13 @@
 
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-
-
-def roofsim(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command where nothing lies but what it makes itself."""
-    command = [sys.executable, "-m", "simulator.cli.main", *map(str, arguments)]
-    with TemporaryDirectory() as elsewhere:
-        where = cwd or elsewhere
-        return subprocess.run(command, capture_output=True, text=True, cwd=where, check=False)
+from command import roofsim
 
 
 def refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
@@ -84,7 +75,14 @@ def test_run_shows_a_summary_for_people(quick):
 
 def test_compare_prints_each_device_relative_to_the_first(quick, tmp_path):
     done = roofsim(
-        "compare", quick, "--hardware", "h100-sxm,h200-sxm,b200", "--out", tmp_path / "c"
+        "compare",
+        quick,
+        "--hardware",
+        "h100-sxm,h200-sxm,b200",
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "c",
     )
     assert done.returncode == 0, done.stderr
     for word in ("h100-sxm", "h200-sxm", "b200"):
@@ -166,12 +164,27 @@ def test_no_progress_bar_in_a_pipe(quick):
     assert "requests" not in roofsim("run", quick).stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("predict", "-w", "h100-sxm", "-m", "llama-3.1-8b", "--json"), 0, ""),
+        (("predict", "-w", "h900", "-m", "llama-3.1-8b"), 2, "roofsim: "),
+    ],
+)
+def test_a_process_ends_with_the_code_of_its_command(arguments, code, says):
+    """Other tests call the command in this process; this one is what a shell does."""
+    command = [sys.executable, "-m", "simulator.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(says)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == roofsim(*arguments).stdout
+
+
 def test_the_command_line_starts_without_heavy_imports():
     code = "import sys, simulator.cli.main; print(sorted(sys.modules))"
-    environment = dict(os.environ)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     for heavy in ("numpy", "scipy", "matplotlib", "pydantic", "simpy", "joblib"):
         assert f"'{heavy}'" not in done.stdout, heavy
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +25,15 @@ REQUEST_COLUMNS = (
 )
 
 
-def test_a_report_has_every_file(result, tmp_path):
-    folder = tmp_path / "new" / "report"
-    paths = write.write_report(result, folder)
+@pytest.fixture(scope="module")
+def report(result, tmp_path_factory) -> tuple[Path, list[Path]]:
+    """The folder of a report, and the files that were said to be written."""
+    folder = tmp_path_factory.mktemp("written") / "new" / "report"
+    return folder, write.write_report(result, folder)
+
+
+def test_a_report_has_every_file(report):
+    folder, paths = report
     names = {p.name for p in paths}
     charts = {f"{c}.{e}" for c in ("latency", "timeline", "operators", "roofline")
               for e in ("svg", "png")}  # fmt: skip
@@ -36,9 +43,9 @@ def test_a_report_has_every_file(result, tmp_path):
     assert [p.name for p in folder.parent.iterdir()] == ["report"]
 
 
-def test_summary_is_the_result(result, tmp_path):
-    write.write_report(result, tmp_path)
-    read = json.loads((tmp_path / "summary.json").read_text())
+def test_summary_is_the_result(result, report):
+    folder, _ = report
+    read = json.loads((folder / "summary.json").read_text())
     assert read == json.loads(json.dumps(result.to_dict()))
 
 
@@ -69,13 +76,15 @@ def test_a_time_that_never_came_is_empty(result, tmp_path):
     assert row["input_tokens"] == str(records.input_tokens[3])
 
 
-def test_a_second_report_replaces_the_first_and_spares_other_files(result, results, tmp_path):
-    write.write_report(results[1], tmp_path)
-    (tmp_path / "mine.txt").write_text("kept")
-    write.write_report(result, tmp_path)
-    assert json.loads((tmp_path / "summary.json").read_text())["hardware"] == result.hardware
-    assert (tmp_path / "mine.txt").read_text() == "kept"
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+def test_a_second_report_replaces_the_first_and_spares_other_files(report, results, tmp_path):
+    folder = shutil.copytree(report[0], tmp_path / "report")
+    (folder / "mine.txt").write_text("kept")
+    write.write_report(results[1], folder)
+    for name in ("summary.json", "report.html", "latency.svg", "latency.png"):
+        assert (folder / name).read_bytes() != (report[0] / name).read_bytes(), name
+    assert json.loads((folder / "summary.json").read_text())["hardware"] == results[1].hardware
+    assert (folder / "mine.txt").read_text() == "kept"
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
 
 @pytest.mark.parametrize("existing", [True, False])
