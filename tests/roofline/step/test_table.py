@@ -23,7 +23,7 @@ def model(name: str, layout: Layout) -> StepModel:
 @given(
     layout=st.sampled_from([Layout(), Layout(tp=2)]),
     decoding=st.integers(1, 300),
-    contexts=st.lists(st.floats(500, 560), min_size=6, max_size=8),
+    contexts=st.lists(st.floats(514, 575), min_size=6, max_size=8),
     tokens=st.integers(1, 700),
     past=st.sampled_from([0.0, 800.5]),
     sampling=st.integers(0, 1),
