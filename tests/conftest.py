@@ -21,10 +21,13 @@ _BYTECODE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where Python may not keep bytecode beside its sources, keep it as long as the tests run.
+    """What spares the processes that tests run in time that tells nothing.
 
-    Else each process that a test starts would compile all that it imports.
+    Where Python may not keep bytecode beside its sources, it is kept as long as the tests run;
+    else each process would compile all that it imports. Arrays here are too small for the threads
+    of a linear algebra library, which would wait for each other, and for other tests, busily.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.dont_write_bytecode:
         folder = tempfile.mkdtemp(prefix="roofsim-bytecode-")
         config.stash[_BYTECODE] = folder
