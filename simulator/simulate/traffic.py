@@ -69,6 +69,7 @@ def _closed_loop(workload: Workload) -> ClosedLoop | None:
 
 def _served_by(pool: Pool) -> ServingPool:
     replica = pool.replica
+    replica.step_table.forget()
     chosen = replica.deployment.scheduling.steps or replica.profile.scheduling
     # Prompts alone look for cached prefixes, so tiers behind the cache serve their pool.
     limits = replica.limits if pool.role == "decode" else with_cache_tiers(replica)

@@ -149,6 +149,15 @@ class StepTable:
         self._asked: dict[JoinedKey, int] = {}
         self._lines: dict[JoinedKey, Line] = {}
 
+    def forget(self) -> None:
+        """Begin anew with what is asked for often.
+
+        A step from a kept line differs in its last digits from one that is summed. Whoever
+        simulates begins so, and the same seed gives the same bytes whatever was asked before.
+        """
+        self._asked.clear()
+        self._lines.clear()
+
     def decode(self, sequences: int) -> Curve:
         """The curve for ``sequences`` decoding together."""
         return self._curves[sequences]
