@@ -1,6 +1,5 @@
 """A model and its layout, put together as the operators that one device runs in one step."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -29,7 +28,7 @@ from simulator.graph.parallel import (
     shard,
 )
 from simulator.graph.vision import encoder_operators, encoder_parameters
-from simulator.specs.model import Layer, Model
+from simulator.specs.model import Layer, Model, counted
 from simulator.specs.precision import NATIVE_CACHE, CacheFormat, Precision, precision
 
 
@@ -107,7 +106,7 @@ def build(
         _vocabulary_rows(sharded.hidden_size),
         *after_embedding(sharded.hidden_size, layout),
     ]
-    for layer, count in Counter(sharded.layers).items():
+    for layer, count in counted(sharded.layers):
         operators += _layer_operators(layer, replace(context, count=count), layout)
     operators += [*between_stages(model, layout), *_head(sharded, layout, context.linear)]
     stages = _stages(sharded, layout, context)
@@ -134,7 +133,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
     first = 0
     for layers in layout.stages(len(sharded.layers)):
         is_last = first + layers == len(sharded.layers)
-        groups = tuple(Counter(sharded.layers[first : first + layers]).items())
+        groups = tuple(counted(sharded.layers[first : first + layers]))
         matrices = elsewhere = kv_per_token = state = 0.0
         for layer, count in groups:
             matrices += _weight_bytes(
@@ -281,5 +280,5 @@ def own_cache_format(model: Model) -> str:
 
     ``native`` is a format of the kind's own, such as DeepSeek V3.2's fp8 latents.
     """
-    per_value = {layer.attention.native_bytes() for layer in set(model.layers)}
+    per_value = {layer.attention.native_bytes() for layer, _ in counted(model.layers)}
     return "bf16" if per_value == {2.0} else "native"

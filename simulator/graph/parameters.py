@@ -1,13 +1,12 @@
 """Counting a model's parameters from its shapes."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from simulator.graph.block import BlockContext
 from simulator.graph.kinds import lower
 from simulator.graph.operator import Lookup
 from simulator.graph.vision import encoder_parameters
-from simulator.specs.model import Layer, Model
+from simulator.specs.model import Layer, Model, counted
 from simulator.specs.precision import BF16, NATIVE_CACHE
 
 
@@ -57,7 +56,7 @@ class ParameterCount:
 def count_parameters(model: Model) -> ParameterCount:
     """Count a model's parameters from its shapes."""
     total = active = lookup = 0
-    for layer, count in Counter(model.layers).items():
+    for layer, count in counted(model.layers):
         of_layer = _layer(layer, model.hidden_size)
         total += count * of_layer.total
         active += count * of_layer.active

@@ -1,8 +1,10 @@
 """A model's architecture, whatever file it came from: layers made of parts, each of some kind."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from simulator.specs.kinds.kind import (
     AttentionKind,
@@ -145,6 +147,22 @@ class Model(Spec):
     source: str | None = None
     hypothetical: bool = False
     notes: str | None = None
+
+    @field_validator("layers")
+    @classmethod
+    def _equal_ones_are_one(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        known: dict[Layer, Layer] = {}
+        return tuple(known.setdefault(layer, layer) for layer in layers)
+
+
+def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
+    """How often each layer stands among ``layers``, in the order in which they first come.
+
+    Equal layers of a model are one object, so that nothing is compared here.
+    """
+    times = Counter(map(id, layers))
+    first = {id(layer): layer for layer in layers}
+    return [(layer, times[place]) for place, layer in first.items()]
 
 
 class ModelFile(Spec):

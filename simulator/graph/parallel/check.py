@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from simulator.errors import InputError
 from simulator.graph.parallel.layout import Layout
 from simulator.specs.kinds.feedforward import MixtureOfExperts
-from simulator.specs.model import Model
+from simulator.specs.model import Model, counted
 
 
 def check_layout(model: Model, layout: Layout) -> None:
@@ -34,7 +34,7 @@ def _nearest(degrees: list[int], asked: int, shown: int = 6) -> str:
 
 
 def _check_heads(model: Model, layout: Layout) -> None:
-    heads = {h for layer in set(model.layers) for h in layer.attention.divisible()}
+    heads = {h for layer, _ in counted(model.layers) for h in layer.attention.divisible()}
     undivided = sorted(h for h in heads if h % layout.tp)
     if undivided:
         raise InputError(
@@ -57,7 +57,7 @@ def _check_heads(model: Model, layout: Layout) -> None:
 
 
 def _kv_heads(model: Model) -> set[int]:
-    return {layer.attention.cached_heads() for layer in set(model.layers)} - {0}
+    return {layer.attention.cached_heads() for layer, _ in counted(model.layers)} - {0}
 
 
 def _check_cache(model: Model, layout: Layout) -> None:
@@ -74,7 +74,7 @@ def _check_cache(model: Model, layout: Layout) -> None:
 
 
 def _check_experts(model: Model, layout: Layout) -> None:
-    parts = {layer.feedforward for layer in model.layers}
+    parts = [layer.feedforward for layer, _ in counted(model.layers)]
     experts = {part.experts for part in parts if isinstance(part, MixtureOfExperts)}
     if not experts:
         asked = {"ep": layout.ep > 1, "redundant_experts": layout.redundant_experts > 0}

@@ -10,7 +10,7 @@ from simulator.graph.parallel.check import check_layout
 from simulator.graph.parallel.layout import Layout
 from simulator.specs.kinds.feedforward import MixtureOfExperts
 from simulator.specs.kinds.kind import FeedforwardKind, divide
-from simulator.specs.model import Layer, Model
+from simulator.specs.model import Layer, Model, counted
 
 
 def shard(model: Model, layout: Layout) -> Model:
@@ -23,8 +23,8 @@ def shard(model: Model, layout: Layout) -> Model:
     if layout == Layout():
         return model
     check_layout(model, layout)
-    narrower = {layer: _shard_layer(layer, layout) for layer in set(model.layers)}
-    layers = tuple(narrower[layer] for layer in model.layers)
+    narrower = {id(layer): _shard_layer(layer, layout) for layer, _ in counted(model.layers)}
+    layers = tuple(narrower[id(layer)] for layer in model.layers)
     vocabulary = divide(model.vocabulary, layout.tp)
     return model.model_copy(update={"layers": layers, "vocabulary": vocabulary})
 
