@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simulator.graph.operator import AttentionCore, LatentCore
+from simulator.graph.operator import AttentionCore, FloatArray, LatentCore
+from simulator.graph.operator.base import Work
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.attention.constants import (
     DECODE,
@@ -50,6 +51,21 @@ def _law(
     return law, *rates.attending(wanted)
 
 
+def _core(
+    law: str, time_s: FloatArray, work: Work, datatype: str, in_datatype: DeviceRates
+) -> Load:
+    """The load of one phase's core."""
+    return load(
+        law=law,
+        time_s=time_s,
+        datatype=datatype,
+        peak_flops=in_datatype.peak_flops,
+        flops=work.flops,
+        memory_bytes=work.memory_bytes,
+        bandwidth_bytes_per_s=in_datatype.bandwidth_bytes_per_s,
+    )
+
+
 @cost.register
 def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook) -> list[Load]:
     if gathers(op) and op.shared_key_value:
@@ -74,15 +90,8 @@ def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook)
         window_tokens=window,
     )
     decoding, prefilling = op.phases(shape)
-    decode = load(
-        law=law.name,
-        time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
-        datatype=datatype,
-        peak_flops=in_datatype.peak_flops,
-        flops=decoding.flops,
-        memory_bytes=decoding.memory_bytes,
-        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
-    )
+    decode_s = np.where(shape.decode_sequences > 0, decode_s, 0.0)
+    decode = _core(law.name, decode_s, decoding, datatype, in_datatype)
     if gathers(op):
         return [decode.times(op.count), gathered_prefill(op, shape, rates, book)]
     prompts, datatype, in_datatype = _law(PREFILL, op, rates, book)
@@ -100,15 +109,8 @@ def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook)
         window_tokens=reach,
         causal=op.span.causal,
     )
-    prefill = load(
-        law=prompts.name,
-        time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
-        datatype=datatype,
-        peak_flops=in_datatype.peak_flops,
-        flops=prefilling.flops,
-        memory_bytes=prefilling.memory_bytes,
-        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
-    )
+    prefill_s = np.where(shape.prefill_sequences > 0, prefill_s, 0.0)
+    prefill = _core(prompts.name, prefill_s, prefilling, datatype, in_datatype)
     return [decode.times(op.count), prefill.times(op.count)]
 
 
@@ -130,15 +132,8 @@ def _latent(op: LatentCore, shape: StepShape, rates: Rates, book: LawBook) -> li
         kv_bytes_per_value=op.kv_bytes_per_value,
     )
     decoding, prefilling = op.phases(shape)
-    decode = load(
-        law=law.name,
-        time_s=np.where(shape.decode_sequences > 0, decode_s, 0.0),
-        datatype=datatype,
-        peak_flops=in_datatype.peak_flops,
-        flops=decoding.flops,
-        memory_bytes=decoding.memory_bytes,
-        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
-    )
+    decode_s = np.where(shape.decode_sequences > 0, decode_s, 0.0)
+    decode = _core(law.name, decode_s, decoding, datatype, in_datatype)
     prompts, datatype, in_datatype = _law(LATENT_PREFILL, op, rates, book)
     key = op.nope_size + op.rope_size
     prefill_s = mla_prefill_time_s(
@@ -153,13 +148,6 @@ def _latent(op: LatentCore, shape: StepShape, rates: Rates, book: LawBook) -> li
         value_dim=op.value_size,
         kv_bytes_per_value=op.kv_bytes_per_value,
     )
-    prefill = load(
-        law=prompts.name,
-        time_s=np.where(shape.prefill_sequences > 0, prefill_s, 0.0),
-        datatype=datatype,
-        peak_flops=in_datatype.peak_flops,
-        flops=prefilling.flops,
-        memory_bytes=prefilling.memory_bytes,
-        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s,
-    )
+    prefill_s = np.where(shape.prefill_sequences > 0, prefill_s, 0.0)
+    prefill = _core(prompts.name, prefill_s, prefilling, datatype, in_datatype)
     return [decode.times(op.count), prefill.times(op.count)]
