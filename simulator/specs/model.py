@@ -131,7 +131,12 @@ class Published(Spec):
 
 
 class Model(Spec):
-    """A decoder as shapes. ``weight_precision`` is how the published checkpoint stores it."""
+    """A decoder as shapes.
+
+    Args:
+        weight_precision: how the published checkpoint stores it.
+        assumptions: what the reader of its file took for granted, as sentences for the user.
+    """
 
     name: str
     title: str
@@ -147,6 +152,7 @@ class Model(Spec):
     source: str | None = None
     hypothetical: bool = False
     notes: str | None = None
+    assumptions: tuple[str, ...] = ()
 
     @field_validator("layers")
     @classmethod

@@ -1,5 +1,6 @@
 """Which architecture a config describes, and its layers one by one."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,9 @@ _ATTENTION: dict[str, Callable[[Config, Family, int], list[AttentionKind]]] = {
     "convolution": convolution_layers,
 }
 
+_DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
+"""Where multimodal configs keep their decoder."""
+
 _INFERENCE_SPELLING = {
     "dim": "hidden_size",
     "inter_dim": "intermediate_size",
@@ -58,15 +62,16 @@ def read_config(
 ) -> Model:
     """Build a model from the fields of a ``config.json``.
 
-    A multimodal config's ``text_config`` is the decoder. Without ``model_type`` the config is
-    read by the fields that it has, and otherwise as a Llama-like decoder.
+    A multimodal config's decoder stands in an inner mapping (``text_config``, …). The family is
+    the one that ``model_type`` names, or ``architectures`` where that is absent; a mapping with
+    neither is an excerpt, read by the fields that it has.
 
     Raises:
         InputError: a field is missing, or says something that is not understood.
     """
     outer = Config(content, file)
-    config = outer.inner("text_config") if "text_config" in content else outer
-    family, config = _family(config, outer)
+    config = _decoder(outer)
+    family, config, assumed = _family(config, outer)
     layers = _layers(config, family)
     last = layers[-1]
     tie_field = config if "tie_word_embeddings" in config.fields else outer
@@ -81,11 +86,20 @@ def read_config(
         weight_precision=weight_precision(outer, config),
         vision=vision_of(outer, config.size("hidden_size")),
         draft=draft_of(config, last),
+        assumptions=assumed,
     )
 
 
-def _family(config: Config, outer: Config) -> tuple[Family, Config]:
-    """The conventions to read the config by, and the config in the common spelling."""
+def _decoder(outer: Config) -> Config:
+    """The mapping that describes the decoder."""
+    for name in _DECODERS:
+        if isinstance(outer.fields.get(name), dict):
+            return _decoder(outer.inner(name))
+    return outer
+
+
+def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, ...]]:
+    """The conventions to read the config by, the config in the common spelling, what is assumed."""
     model_type = config.text("model_type") or outer.text("model_type")
     if model_type:
         if model_type not in FAMILIES:
@@ -94,20 +108,53 @@ def _family(config: Config, outer: Config) -> tuple[Family, Config]:
                 f"architecture {model_type!r} is not understood",
                 nearest(model_type, FAMILIES),
             )
-        family = FAMILIES[model_type]
-        return family, config.renamed(dict(family.spelling))
+        return *_spelled(model_type, config), ()
+    named = [str(a) for c in (config, outer) for a in c.fields.get("architectures") or ()]
+    if named:
+        found = _model_type_of(named[0])
+        if found is None:
+            raise config.error(
+                "architectures",
+                f"architecture {named[0]!r} is not understood, and no model_type says more",
+                "add the model_type of an architecture that computes the same",
+            )
+        return *_spelled(found, config), (f"family {found}, as architectures says",)
+    return _by_fields(config)
+
+
+def _spelled(model_type: str, config: Config) -> tuple[Family, Config]:
+    family = FAMILIES[model_type]
+    return family, config.renamed(dict(family.spelling))
+
+
+def _model_type_of(architecture: str) -> str | None:
+    """The known ``model_type`` that a class of ``transformers`` belongs to.
+
+    Classes are called like their type, without its underscores and with what the class is for
+    at the end: ``Qwen3MoeForCausalLM`` is ``qwen3_moe``.
+    """
+    stem = re.sub(r"(For\w+|LMHeadModel|Model)$", "", architecture).lower()
+    return next((known for known in FAMILIES if known.replace("_", "") == stem), None)
+
+
+def _by_fields(config: Config) -> tuple[Family, Config, tuple[str, ...]]:
+    """An excerpt that names no architecture: DeepSeek's own configs, tables of papers."""
     if config.has("engram_layers"):
-        return FAMILIES["engram"], complete_engram(config)
+        return FAMILIES["engram"], complete_engram(config), ()
     if config.has("n_layers") and config.has("dim"):
         config = config.renamed(_INFERENCE_SPELLING)
     if config.has("index_topk") and config.has("kv_lora_rank"):
-        return FAMILIES["deepseek_v32"], config
+        return FAMILIES["deepseek_v32"], config, ()
     if config.has("kv_lora_rank"):
-        return FAMILIES["deepseek_v3"], config
+        return FAMILIES["deepseek_v3"], config, ()
+    method = ""
     if config.has("quantization_config"):
         method = config.inner("quantization_config").text("quant_method")
-        return FAMILIES.get(method, LLAMA), config
-    return LLAMA, config
+    assumed = (
+        "neither model_type nor architectures is given: read by its fields, as a decoder of "
+        "grouped-query attention with gated MLPs and no biases",
+    )
+    return FAMILIES.get(method, LLAMA), config, assumed
 
 
 def _layers(config: Config, family: Family) -> list[Layer]:
