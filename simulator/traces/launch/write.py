@@ -1,0 +1,156 @@
+"""A scenario's deployment as the launch line of an engine."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.errors import InputError
+from simulator.specs.deployment import Deployment
+from simulator.specs.scenario import Scenario
+from simulator.specs.what_if import changes_in, model_of
+from simulator.traces.launch.dialects import DIALECTS
+from simulator.traces.launch.read import has_experts
+from simulator.traces.launch.settled import Question, Written, plain_arguments, set_fields
+from simulator.traces.launch.table import Known, known
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The launch line of an engine.
+
+    Args:
+        engine: which one.
+        words: the command and its arguments.
+        files: files that it reads, by name.
+        left_out: fields of the scenario that the engine has no argument for.
+    """
+
+    engine: str
+    words: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    def script(self) -> str:
+        """The line as it is pasted into a shell, its files written before it."""
+        text = ""
+        for name, content in self.files.items():
+            text += f"cat > {shlex.quote(name)} << 'EOF'\n{content.rstrip()}\nEOF\n"
+        return f"{text}{shlex.join(self.words)}\n"
+
+
+def launch_line(scenario: Scenario, engine: str) -> Line:
+    """How ``engine`` is started as the scenario's deployment says.
+
+    Raises:
+        InputError: an unknown engine, two pools, or a model with what-ifs.
+    """
+    about = known(engine)
+    if scenario.deployment.pools:
+        raise InputError(
+            "two pools are two servers, and a line starts one",
+            field="deployment.prefill",
+            remedy="write a scenario for each pool, and export each",
+        )
+    model = named_model(scenario)
+    written, left_out = arguments_of(scenario, about)
+    begin = about.table.starts[0].split()
+    if engine == "trtllm":
+        text = _yaml(written)
+        files = {FILE: text} if text else {}
+        words = (*begin[-1:], model, *(("--config", FILE) if text else ()))
+        return Line(engine, ("trtllm-serve", *words[1:]), files, left_out)
+    flag = () if engine == "vllm" else ("--model-path",)
+    return Line(engine, (*begin, *flag, model, *_words(written, about)), {}, left_out)
+
+
+FILE = "trtllm.yaml"
+"""What TensorRT-LLM's fields are written to: most have no argument of their own."""
+
+
+def named_model(scenario: Scenario) -> str:
+    """The name of the scenario's model.
+
+    Raises:
+        InputError: it is a what-if, which no engine can load.
+    """
+    if isinstance(scenario.model, str):
+        return scenario.model
+    if changes_in(scenario.model):
+        raise InputError(
+            "is a what-if, which no engine can load",
+            field="model",
+            remedy=f"export with its base, --model {scenario.model['base']}",
+        )
+    return str(scenario.model["base"])
+
+
+def arguments_of(scenario: Scenario, about: Known) -> tuple[Written, tuple[str, ...]]:
+    """The arguments of the scenario's deployment, and its fields that none stands for."""
+    deployment = scenario.deployment
+
+    def model_has_experts() -> bool:
+        return has_experts(model_of(scenario.model))
+
+    question = Question(model_has_experts, lambda: model_of(scenario.model).weight_precision)
+    plain, paths = plain_arguments(about, deployment)
+    ruled, spoken = DIALECTS[about.table.engine].write(deployment, question)
+    unspoken = dict(_unspoken(deployment, paths | spoken))
+    left_out = tuple(
+        f"deployment.{path} = {value}: {about.table.engine} has no argument for it"
+        for path, value in unspoken.items()
+    )
+    return {**plain, **ruled}, left_out
+
+
+_OF_NO_LINE = frozenset({"engine", "devices"})
+"""Fields that the line's own name says, and that others add up to."""
+
+
+def _unspoken(deployment: Deployment, spoken: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    for path, value in set_fields(deployment):
+        owner: Any = deployment
+        *parents, name = path.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        default = type(owner).model_fields[name].get_default(call_default_factory=True)
+        if path not in spoken | _OF_NO_LINE and value != default:
+            yield path, value
+
+
+def _words(written: Written, about: Known) -> Iterator[str]:
+    for name, value in written.items():
+        if value is True:
+            yield name
+        elif value is False:
+            yield _opposite(name, about)
+        elif isinstance(value, list):
+            yield from (name, *map(str, value))
+        else:
+            yield from (name, _word(value))
+
+
+def _opposite(name: str, about: Known) -> str:
+    """The plainest spelling of a switch turned off, which every release knows."""
+    return f"{about.table.opposites['--']}{name.removeprefix('--')}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _yaml(written: Written) -> str:
+    """Fields as a nested YAML file."""
+    import yaml
+
+    content: dict[str, Any] = {}
+    for name, value in written.items():
+        *parents, last = name.removeprefix("--").split(".")
+        place = content
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return yaml.safe_dump(content, sort_keys=False) if content else ""
