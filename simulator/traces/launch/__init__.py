@@ -1,1 +1,1 @@
-"""Launch lines of serving engines and their manifests: read as a scenario's settings, and written."""
+"""Launch lines and manifests of serving engines: read as a scenario's settings, and written."""

@@ -1,6 +1,5 @@
 """A server's arguments, checked against its table: each known, each once, each with its value."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.specs.json_text import NotJsonError, read_json
 from simulator.specs.reading import parse_yaml
+from simulator.specs.text_file import read_text
 from simulator.traces.launch.shell import LINE, unset
 from simulator.traces.launch.table import Known
 
@@ -87,7 +88,7 @@ def _put(found: Arguments, name: str, given: Given) -> None:
         given = Given(given.written, {**old.value, **given.value})
     elif old is not None and old.value != given.value:
         raise given.refused(
-            f"{_shown(given)} contradicts {_shown(old)}", f"leave one of the two out"
+            f"{_shown(given)} contradicts {_shown(old)}", "leave one of the two out"
         )
     found[name] = given
 
@@ -109,7 +110,10 @@ def _pairs(known: Known, words: Sequence[str]) -> Iterator[tuple[str, Given]]:
                     remedy="quote values that have spaces in them, or leave it out",
                 )  # fmt: skip
             has_model = True
-            yield "--model" if "--model" in known.takes else "--model-path", Given("model", _set(word))
+            yield (
+                "--model" if "--model" in known.takes else "--model-path",
+                Given("model", _set(word)),
+            )
             continue
         spelled, equals, value = word.partition("=")
         name, is_on, member = _named(known, spelled)
@@ -178,17 +182,18 @@ def _value(takes: str, spelled: str, text: str, member: str) -> object:
         return str(round(float(found[1]) * _TIMES[found[2]]))
     if takes != "object":
         return text
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+    if text.isdigit():
         # vLLM takes a bare level of compilation.
-        if text.isdigit():
-            return {"mode": int(text)}
+        return {"mode": int(text)}
+    try:
+        value = read_json(text)
+    except NotJsonError as error:
         raise Given(spelled, text).refused(
-            f"not valid JSON: {error.msg} at character {error.pos}",
-            "quote the whole object with ' and its keys with \"",
+            str(error), "quote the whole object with ' and its keys with \""
         ) from None
-    return value if isinstance(value, dict) else {"value": value}
+    if not isinstance(value, dict):
+        raise Given(spelled, text).refused("is no JSON object", "write it as '{\"key\": value}'")
+    return value
 
 
 def _of_file(
@@ -196,22 +201,25 @@ def _of_file(
 ) -> Iterator[tuple[str, Given]]:
     """The arguments of a YAML file: ``written`` says the file and the field."""
     name = str(given.value)
-    path = folder / name
     text = files.get(name)
     if text is None:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"names a file that cannot be read: {error}", file=given.place,
-                remedy="run it where the file lies, or give its arguments in the line",
-            ) from None  # fmt: skip
+            text = read_text(folder / name, _LARGEST)
+        except InputError as error:
+            raise given.refused(
+                f"{name}: {error.problem}",
+                "run it where the file lies, or give its arguments in the line",
+            ) from None
     content = parse_yaml(text, Path(name))
     if not isinstance(content, dict):
         raise InputError(
             "is no mapping of arguments", file=name, remedy="write a line for each, name: value"
         )
     yield from _of_mapping(known, content, "", name)
+
+
+_LARGEST = 1_000_000
+"""Bytes of a file of arguments; larger ones are something else."""
 
 
 def _of_mapping(

@@ -86,12 +86,16 @@ def _documents(
     yield {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, "labels": labels, "annotations": {HARDWARE: hardware}},
+        "metadata": {
+            "name": name,
+            "labels": dict(labels),
+            "annotations": {HARDWARE: hardware},
+        },
         "spec": {
             "replicas": scenario.deployment.replicas,
-            "selector": {"matchLabels": labels},
+            "selector": {"matchLabels": dict(labels)},
             "template": {
-                "metadata": {"labels": labels},
+                "metadata": {"labels": dict(labels)},
                 "spec": {"containers": [container], "volumes": volumes},
             },
         },

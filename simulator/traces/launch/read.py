@@ -129,4 +129,3 @@ def _around(start: Start) -> Iterator[str]:
 
 def _is_runner(word: str) -> bool:
     return word in ("nohup", "exec", "time", "sudo", "uv", "run")
-

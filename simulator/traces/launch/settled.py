@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from simulator.specs.deployment import Deployment
 from simulator.specs.question import Change
 from simulator.traces.launch.arguments import Arguments, Given
@@ -96,7 +98,7 @@ def plain_arguments(known: Known, deployment: Deployment) -> tuple[Written, froz
         value = _in_words(wanted[path], setting.words)
         if isinstance(value, bool):
             value = value is not setting.switches_off
-            if not value and not _has_opposite(known, name):
+            if not value and not _can_be_off(known):
                 if setting.switches_off:
                     spoken.add(path)
                 continue
@@ -107,7 +109,7 @@ def plain_arguments(known: Known, deployment: Deployment) -> tuple[Written, froz
     return written, frozenset(spoken)
 
 
-def _in_words(value: Any, words: Mapping[str, str | float | None]) -> Any:
+def _in_words(value: object, words: Mapping[str, str | float | None]) -> object:
     if not words or isinstance(value, bool):
         return value
     for word, meant in words.items():
@@ -121,8 +123,9 @@ def _names_only(words: Mapping[str, object]) -> bool:
     return not any(_is_number(word) for word in words)
 
 
-def _has_opposite(known: Known, name: str) -> bool:
-    return bool(known.table.opposites) or known.table.engine == "trtllm"
+def _can_be_off(known: Known) -> bool:
+    """Whether a switch can be written turned off: by an opposite, or as false in a YAML file."""
+    return bool(known.table.opposites) or known.table.written_as_yaml
 
 
 def set_fields(deployment: Deployment) -> Iterator[tuple[str, Any]]:
@@ -130,10 +133,10 @@ def set_fields(deployment: Deployment) -> Iterator[tuple[str, Any]]:
     return _set_fields(deployment, "")
 
 
-def _set_fields(spec: Any, above: str) -> Iterator[tuple[str, Any]]:
+def _set_fields(spec: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
     for name, info in type(spec).model_fields.items():
         value = getattr(spec, name)
-        if hasattr(value, "model_fields_set"):
+        if isinstance(value, BaseModel):
             yield from _set_fields(value, f"{above}{name}.")
         elif value is not None and (
             value != info.get_default(call_default_factory=True) or name in spec.model_fields_set

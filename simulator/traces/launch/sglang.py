@@ -98,7 +98,7 @@ def _experts(arguments: Arguments, whole: int, settled: Settled) -> None:
 
 
 def _steps(arguments: Arguments, ranks: int, settled: Settled) -> None:
-    """SGLang counts sequences and prompt tokens over all of attention's ranks, a scenario for one."""
+    """Sequences and prompt tokens are those of all of attention's ranks, in a scenario of one."""
     running = arguments.get("--max-running-requests")
     if running is not None:
         settled.put("deployment.max_sequences", max(1, running.whole() // ranks), running)

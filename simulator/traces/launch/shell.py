@@ -27,8 +27,11 @@ class Command:
 
 
 _HEREDOC = re.compile(
-    r"^[ \t]*(?:cat|tee)\b[^\n]*?>?\s*(?P<a>[^\s<>|;&]*)[^\n]*?<<-?\s*(?P<q>['\"]?)(?P<end>\w+)(?P=q)"
-    r"(?:\s*>+\s*(?P<b>\S+))?[^\n]*\n(?P<text>.*?)^[ \t]*(?P=end)[ \t]*$",
+    r"^[ \t]*(?:cat\s*>+|tee)\s*(?P<before>[^\s<>|;&]+)[^\n]*?"
+    r"<<-?\s*(?P<q1>['\"]?)(?P<end1>\w+)(?P=q1)"
+    r"[^\n]*\n(?P<text1>.*?)^[ \t]*(?P=end1)[ \t]*$"
+    r"|^[ \t]*cat\s*<<-?\s*(?P<q2>['\"]?)(?P<end2>\w+)(?P=q2)\s*>+\s*(?P<after>\S+)"
+    r"[^\n]*\n(?P<text2>.*?)^[ \t]*(?P=end2)[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -38,9 +41,9 @@ _REDIRECTS = frozenset({">", ">>", "<", ">&", "&>", "&>>"})
 
 
 def commands(text: str) -> list[Command]:
-    """The commands of ``text`` in order: lines joined at ``\\``, comments and redirections left out.
+    """The commands of ``text`` in order, without comments and redirections.
 
-    Variables that the text itself sets are put in.
+    Lines are joined at ``\\``, and variables that the text itself sets are put in.
 
     Raises:
         InputError: a quote that does not end.
@@ -48,24 +51,27 @@ def commands(text: str) -> list[Command]:
     files: dict[str, str] = {}
 
     def kept(found: re.Match[str]) -> str:
-        files[found["b"] or found["a"]] = found["text"]
+        name = found["before"] or found["after"]
+        files[name.strip("'\"")] = found["text1"] or found["text2"] or ""
         return ""
 
     text = _HEREDOC.sub(kept, text)
     text = re.sub(r"\\[ \t]*\r?\n", " ", text)
-    set_before: dict[str, str] = {}
+    values: dict[str, str] = {}
+    exported: dict[str, str] = {}
     found: list[Command] = []
     for line in text.splitlines():
         for words in _split(line):
-            words = [_filled(word, set_before) for word in words]
-            if words[0] == "export":
-                words = words[1:]
-            own, rest = _environment(words)
+            used = {name for word in words if (name := unset(word)) is not None}
+            is_export = words[0] == "export"
+            own, rest = _environment([_filled(word, values) for word in words[is_export:]])
             if not rest:
-                set_before |= own
+                values |= own
+                exported |= own if is_export else {}
                 continue
-            named = {_filled(name, set_before): content for name, content in files.items()}
-            found.append(Command(tuple(rest), {**set_before, **own}, named))
+            named = {_filled(name, values): _filled(text, values) for name, text in files.items()}
+            seen = {name: value for name, value in exported.items() if name not in used}
+            found.append(Command(tuple(rest), {**seen, **own}, named))
     return found
 
 

@@ -53,9 +53,10 @@ def start_in(commands: Sequence[Command], engine: str | None = None) -> Start:
 def _starts(command: Command, wanted: Sequence[str]) -> Iterator[Start]:
     for engine in wanted:
         table = known(engine).table
-        at = next((end for begin in table.starts if (end := _end_of(begin, command.words))), None)
-        if at is not None:
-            begin, end = at
+        places = (_place_of(start, command.words) for start in table.starts)
+        place = next((found for found in places if found is not None), None)
+        if place is not None:
+            begin, end = place
             yield Start(
                 engine, command.words[end:], command.environment, command.files,
                 command.words[:begin],
@@ -64,9 +65,9 @@ def _starts(command: Command, wanted: Sequence[str]) -> Iterator[Start]:
     yield from _containers(command, wanted)
 
 
-def _end_of(begin: str, words: Sequence[str]) -> tuple[int, int] | None:
-    """Where the words of ``begin`` stand among ``words``, the first by its file name alone."""
-    sought = begin.split()
+def _place_of(start: str, words: Sequence[str]) -> tuple[int, int] | None:
+    """Where the words of ``start`` stand among ``words``, the first by its file name alone."""
+    sought = start.split()
     for i in range(len(words) - len(sought) + 1):
         here = [PurePosixPath(words[i]).name, *words[i + 1 : i + len(sought)]]
         if here == sought:
@@ -74,10 +75,11 @@ def _end_of(begin: str, words: Sequence[str]) -> tuple[int, int] | None:
     return None
 
 
-_PLAIN_FLAGS = frozenset(
-    "--rm --detach --interactive --tty --privileged --init --read-only --publish-all --quiet "
-    "--no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust".split()
-)
+_PLAIN_FLAGS = frozenset({
+    "--rm", "--detach", "--interactive", "--tty", "--privileged", "--init", "--read-only",
+    "--publish-all", "--quiet", "--no-healthcheck", "--oom-kill-disable", "--sig-proxy",
+    "--disable-content-trust",
+})  # fmt: skip
 """Flags of ``docker run`` that no value follows; letters of ``-itdP`` neither."""
 
 

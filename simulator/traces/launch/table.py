@@ -72,6 +72,7 @@ class LaunchTable(Spec):
         images: container images that begin so by themselves; the first is written.
         opposites: beginnings of switches, and of the same switches turned off.
         sets: arguments that set something, by name.
+        written_as_yaml: they are written to a file that ``--config`` names, as fields of it.
         unused: all others, by why they set nothing.
     """
 
@@ -79,7 +80,8 @@ class LaunchTable(Spec):
     source: str
     starts: tuple[str, ...]
     images: tuple[str, ...]
-    opposites: dict[str, str]
+    opposites: dict[str, str] = {}
+    written_as_yaml: bool = False
     sets: dict[str, Setting]
     unused: tuple[Unused, ...]
 

@@ -11,7 +11,7 @@ _TIMEOUT_ITERS = 50
 """Steps that a balanced prompt waits at most, where nothing is said (its AttentionDpConfig)."""
 
 
-def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
+def _read(arguments: Arguments, _question: Question, settled: Settled) -> None:
     _ranks(arguments, settled)
     balance = arguments.get(_BALANCE)
     if balance is not None and balance.value:

@@ -56,17 +56,17 @@ def launch_line(scenario: Scenario, engine: str) -> Line:
     model = named_model(scenario)
     written, left_out = arguments_of(scenario, about)
     begin = about.table.starts[0].split()
-    if engine == "trtllm":
-        text = _yaml(written)
-        files = {FILE: text} if text else {}
-        words = (*begin[-1:], model, *(("--config", FILE) if text else ()))
-        return Line(engine, ("trtllm-serve", *words[1:]), files, left_out)
-    flag = () if engine == "vllm" else ("--model-path",)
+    named = next(name for name, setting in about.table.sets.items() if setting.field == "model")
+    flag = () if named == "--model" else (named,)
+    if about.table.written_as_yaml and written:
+        words = (*begin, *flag, model, "--config", file_of(engine))
+        return Line(engine, words, {file_of(engine): _yaml(written)}, left_out)
     return Line(engine, (*begin, *flag, model, *_words(written, about)), {}, left_out)
 
 
-FILE = "trtllm.yaml"
-"""What TensorRT-LLM's fields are written to: most have no argument of their own."""
+def file_of(engine: str) -> str:
+    """What an engine's fields are written to, where most have no argument of their own."""
+    return f"{engine}.yaml"
 
 
 def named_model(scenario: Scenario) -> str:
@@ -89,19 +89,22 @@ def named_model(scenario: Scenario) -> str:
 def arguments_of(scenario: Scenario, about: Known) -> tuple[Written, tuple[str, ...]]:
     """The arguments of the scenario's deployment, and its fields that none stands for."""
     deployment = scenario.deployment
-
-    def model_has_experts() -> bool:
-        return has_experts(model_of(scenario.model))
-
-    question = Question(model_has_experts, lambda: model_of(scenario.model).weight_precision)
+    model = model_of(scenario.model)
+    question = Question(lambda: has_experts(model), lambda: model.weight_precision)
     plain, paths = plain_arguments(about, deployment)
     ruled, spoken = DIALECTS[about.table.engine].write(deployment, question)
-    unspoken = dict(_unspoken(deployment, paths | spoken))
-    left_out = tuple(
+    if deployment.precision == model.weight_precision:
+        spoken |= {"precision"}
+    left_out = [
         f"deployment.{path} = {value}: {about.table.engine} has no argument for it"
-        for path, value in unspoken.items()
-    )
-    return {**plain, **ruled}, left_out
+        for path, value in _unspoken(deployment, paths | spoken)
+    ]
+    if model.name == scenario.model:
+        left_out.append(
+            f"where the weights are: {model.name} is the catalogue's name; put the repository's or "
+            "a path in its place"
+        )
+    return {**plain, **ruled}, tuple(left_out)
 
 
 _OF_NO_LINE = frozenset({"engine", "devices"})
@@ -136,7 +139,7 @@ def _opposite(name: str, about: Known) -> str:
     return f"{about.table.opposites['--']}{name.removeprefix('--')}"
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if isinstance(value, dict):
         return json.dumps(value)
     return repr(value) if isinstance(value, float) else str(value)
@@ -153,4 +156,4 @@ def _yaml(written: Written) -> str:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    return yaml.safe_dump(content, sort_keys=False) if content else ""
+    return yaml.safe_dump(content, sort_keys=False)
