@@ -21,6 +21,7 @@ from simulator.specs.quantity import (
     Usd,
     UsdPerHour,
     Watts,
+    Whole,
 )
 
 DeviceClass = Literal[
@@ -121,7 +122,7 @@ class Link(Spec):
     latency: Seconds | None = None
     domain: Count | None = None
     topology: Topology = "switched"
-    dimensions: list[int] | None = None
+    dimensions: list[Annotated[Whole, Field(ge=1, le=1_000_000)]] | None = None
     in_network_reduction: bool = False
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None

@@ -15,7 +15,7 @@ from simulator.specs.kinds.kind import (
     Size,
 )
 from simulator.specs.kinds.residual import PlainResidual
-from simulator.specs.quantity import Bytes, Count, Spec
+from simulator.specs.quantity import Bytes, Count, Spec, Whole
 
 
 class Layer(Spec):
@@ -33,7 +33,7 @@ class Layer(Spec):
     feedforward: SerializeAsAny[FeedforwardKind]
     residual: SerializeAsAny[ResidualKind] = PlainResidual()
     lookup: SerializeAsAny[LookupKind] | None = None
-    norms: int = Field(default=2, ge=0)
+    norms: Whole = Field(default=2, ge=0, le=1000)
 
     @property
     def parts(self) -> tuple[Kind, ...]:
@@ -81,8 +81,8 @@ class VisionEncoder(Spec):
     merge: Size = 1
     out_size: Size
     merger: Literal["mlp", "linear"] = "mlp"
-    taps: int = Field(default=0, ge=0)
-    positions: int = Field(default=0, ge=0)
+    taps: Whole = Field(default=0, ge=0, le=1000)
+    positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
 
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
