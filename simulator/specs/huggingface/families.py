@@ -27,6 +27,8 @@ class Family:
         shared_experts: experts that every token visits, where no field counts them.
         shared_gate: a gate on them.
         moe_norms: further norms around the experts.
+        stretches_context: a scaling of the rotary positions lengthens the context that the
+            config names; elsewhere the length counts it already.
         spelling: other names of the common fields.
     """
 
@@ -49,6 +51,7 @@ class Family:
     shared_experts: int = 0
     shared_gate: bool = False
     moe_norms: int = 0
+    stretches_context: bool = True
     spelling: tuple[tuple[str, str], ...] = ()
 
 
@@ -56,7 +59,7 @@ LLAMA = Family()
 _QWEN3 = Family(query_key_norm=True)
 _QWEN_HYBRID = Family(attention="gated-delta", query_key_norm=True, shared_gate=True)
 _GEMMA2 = Family(tied=True, norms=4, global_every=2)
-_GEMMA3 = Family(tied=True, norms=4, global_every=6, query_key_norm=True)
+_GEMMA3 = Family(tied=True, norms=4, global_every=6, query_key_norm=True, stretches_context=False)
 _GEMMA4 = Family(attention="gemma-4", tied=True, norms=4, query_key_norm=True, moe_norms=3)
 _LLAMA4 = Family(shared_experts=1)
 _DEEPSEEK = Family(attention="latent")

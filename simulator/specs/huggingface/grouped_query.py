@@ -53,7 +53,9 @@ def _reach_of_layers(config: Config, family: Family, layers: int) -> list[dict[s
     if window and every:
         return [{} if (i + 1) % every == 0 else {"window": window} for i in range(layers)]
     slides = config.flag("use_sliding_window", family.slides)
-    return [{"window": window} if slides and window else {}] * layers
+    # Qwen 2 sees everything in its first layers.
+    first = config.optional_size("max_window_layers") or 0
+    return [{"window": window} if slides and window and i >= first else {} for i in range(layers)]
 
 
 def reach_of(config: Config, kind: str, window: int | None, chunk: int | None) -> dict[str, Any]:

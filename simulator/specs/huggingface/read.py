@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator.errors import nearest
+from simulator.specs.huggingface.context import context_of
 from simulator.specs.huggingface.engram import complete_engram
 from simulator.specs.huggingface.extras import draft_of, lookups_of, residual_of, vision_of
 from simulator.specs.huggingface.families import FAMILIES, LLAMA, Family
@@ -74,6 +75,7 @@ def read_config(
     family, config, assumed = _family(config, outer)
     layers = _layers(config, family)
     last = layers[-1]
+    max_context, said = context_of(config, family)
     tie_field = config if "tie_word_embeddings" in config.fields else outer
     return Model(
         name=name,
@@ -81,12 +83,12 @@ def read_config(
         hidden_size=config.size("hidden_size"),
         vocabulary=config.size("vocab_size"),
         layers=tuple(layers),
-        max_context=config.optional_size("max_position_embeddings") or 32768,
+        max_context=max_context,
         tied_embeddings=tie_field.flag("tie_word_embeddings", family.tied),
         weight_precision=weight_precision(outer, config),
         vision=vision_of(outer, config.size("hidden_size")),
         draft=draft_of(config, last),
-        assumptions=assumed,
+        assumptions=(*assumed, *said),
     )
 
 
