@@ -82,7 +82,8 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        return self.step_model.notes
+        said = (f"{self.model.name}: {text}" for text in self.model.assumptions)
+        return (*said, *self.step_model.notes)
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SOURCES, SPECS, data_folder, names
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface import described_by, read_checkpoint, read_config
 from simulator.specs.kept import Reader, kept
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -49,7 +49,7 @@ _hardware = kept(read_device)
 
 
 def model(name: str) -> Model:
-    """The model called ``name``: a slug, a Hugging Face id, a YAML file or a ``config.json``.
+    """The model called ``name``: a slug, a Hugging Face id, a file, or a checkpoint's folder.
 
     Edited files count anew, as for hardware.
 
@@ -58,18 +58,19 @@ def model(name: str) -> Model:
     """
     if is_path(name):
         return _model(Path(name))
-    config = Path(name) / "config.json"
-    if config.is_file():
-        return _model(config)
+    folder = Path(name)
+    described = described_by(folder) if folder.is_dir() else None
+    if described is not None:
+        return _model(described)
     slug = name.lower().split("/")[-1]
     return _model(_entry(data_folder(_MODELS), slug, "model", name))
 
 
 @kept
 def _model(path: Path, reader: Reader) -> Model:
-    content = reader.mapping(path)
     if path.suffix != ".json":
-        return model_of(validate(ModelFile, content, path), path)
+        return model_of(validate(ModelFile, reader.mapping(path), path), path)
+    path, content = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
     return read_config(content, name=title.lower(), title=title, file=path)
 
