@@ -355,7 +355,7 @@ def _check(table: RequestTable, settings: ClusterSettings) -> None:
         if not 0 <= failure.replica < count:
             raise InputError(
                 f"replica {failure.replica} does not exist", field=_FAILURES,
-                remedy=f"there are replicas 0 to {count - 1}" if count > 1 else "replica 0 is alone",
+                remedy=f"there are replicas 0 to {count - 1}" if count > 1 else "there is one, 0",
             )  # fmt: skip
         if failure.restart_s is not None and failure.restart_s <= failure.at_s:
             raise InputError("a restart must come after the failure", field=_FAILURES)
