@@ -134,6 +134,7 @@ class Model(Spec):
     """A decoder as shapes.
 
     Args:
+        learned_positions: positions that have a learned vector each, added to the embedding.
         weight_precision: how the published checkpoint stores it.
         assumptions: what the reader of its file took for granted, as sentences for the user.
     """
@@ -145,6 +146,7 @@ class Model(Spec):
     layers: tuple[Layer, ...] = Field(min_length=1)
     max_context: Size
     tied_embeddings: bool = False
+    learned_positions: int = Field(default=0, ge=0)
     weight_precision: str = "bf16"
     vision: VisionEncoder | None = None
     draft: Draft | None = None
