@@ -1,6 +1,6 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 

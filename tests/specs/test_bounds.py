@@ -10,7 +10,7 @@ from simulator.errors import FieldError, InputError
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.kinds.kind import Kind
-from simulator.specs.model import ModelFile
+from simulator.specs.model import Model, ModelFile
 from simulator.specs.plain import DEEPEST, MOST_VALUES, check_plain
 from simulator.specs.quantity import Quantity
 from simulator.specs.question import PREDICT, ask, from_fields, from_settings
@@ -25,6 +25,7 @@ def every_schema() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
     waiting: list[type[BaseModel]] = [
         Scenario,
+        Model,
         Hardware,
         ModelFile,
         EngineProfile,

@@ -58,7 +58,7 @@ class MixtureOfExperts(FeedforwardKind):
     kind: Literal["moe"] = "moe"
     experts: Size
     top_k: Size
-    idle_experts: int = Field(default=0, ge=0)
+    idle_experts: Whole = Field(default=0, ge=0, le=1_000_000)
     expert_width: Size
     shared_width: Whole = Field(default=0, ge=0, le=1_000_000_000)
     latent: Size | None = None
