@@ -17,6 +17,7 @@ from simulator.serving.replica.engine import UNBOUNDED, Engine
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
+from simulator.serving.traffic.front_end import FrontEnd
 from simulator.serving.traffic.handover import Links, Transfer
 from simulator.serving.traffic.request import Request, RequestTable
 from simulator.serving.traffic.sources import ClosedLoop, OpenStream, Source
@@ -131,11 +132,14 @@ class Cluster:
         self._recorder = Recorder(table)
         replicas = sum(pool.replicas for pool in pools)
         self._timeline = Timeline(replicas, keep_events=settings.keep_events)
+        # A stream that goes to one replica is let through its front end before all else.
+        self._has_passed = settings.users is None and _is_alone(table, settings)
         self._source = self._make_source()
         self.engines = [
             self._engine(pool, number)
             for number, pool in enumerate(p for p in pools for _ in range(p.replicas))
         ]
+        self._front_ends = [self._front_end(engine) for engine in self.engines]
         roles = [pool.role for pool in pools for _ in range(pool.replicas)]
         self._entrance = [i for i, role in enumerate(roles) if role != "decode"]
         self._decoders = [i for i, role in enumerate(roles) if role == "decode"]
@@ -147,8 +151,7 @@ class Cluster:
 
     def _engine(self, pool: Pool, number: int) -> Engine:
         source = self._source
-        alone = _is_alone(self._table, self._settings)
-        stream = source if alone and isinstance(source, OpenStream) else None
+        stream = source if self._has_passed and isinstance(source, OpenStream) else None
         return Engine(
             self.env,
             pool.clock,
@@ -165,10 +168,20 @@ class Cluster:
             stream=stream,
         )
 
+    def _front_end(self, engine: Engine) -> FrontEnd | None:
+        """Where prompts come in; what a stream sends to one replica has passed it already."""
+        time = engine.limits.front_end
+        if time is None or self._has_passed:
+            return None
+        return FrontEnd(self.env, time, self._submit)
+
     def _make_source(self) -> Source:
         settings = self._settings
         if settings.users is None:
-            return OpenStream(self.env, self._table, self._send)
+            time = settings.pools[0].limits.front_end
+            if time is None or not self._has_passed:
+                return OpenStream(self.env, self._table, self._send, self._table.arrival_s)
+            return OpenStream(self.env, self._table, self._send, time.passed_s(self._table))
         return ClosedLoop(
             self.env, self._table, self._send, settings.users, settings.think_s, settings.ramp_s
         )
@@ -187,7 +200,10 @@ class Cluster:
 
     def _send(self, row: int, now: float) -> None:
         self.arrived += 1
-        self._route(self._columns.request(row, now, self._settings.ttft_limit_s))
+        came_s = self._columns.arrival_s(row) if self._has_passed else now
+        request = self._columns.request(row, came_s, self._settings.ttft_limit_s)
+        request.submitted_s = now
+        self._route(request)
 
     def _route(self, request: Request) -> None:
         engines, up = self.engines, self._open
@@ -205,7 +221,21 @@ class Cluster:
         if len(up) > 1:
             views = [engines[i] for i in up]
             request.replica = up[self._settings.router(request, views, self.arrived - 1)]
-        engines[request.replica].submit(request)
+        front_end = self._front_ends[request.replica]
+        if front_end is None:
+            engines[request.replica].submit(request)
+        else:
+            engines[request.replica].arriving += 1
+            front_end.take(request)
+
+    def _submit(self, request: Request) -> None:
+        """Give ``request`` to the replica whose front end it has passed."""
+        engine = self.engines[request.replica]
+        engine.arriving -= 1
+        if engine.up:
+            engine.submit(request)
+        else:
+            self._route(request)
 
     def _note_who_is_up(self) -> None:
         self._open = [i for i in self._entrance if self.engines[i].up]
@@ -296,6 +326,7 @@ class _Columns:
     """The table as plain lists, which are faster to read one by one, and its requests."""
 
     def __init__(self, table: RequestTable, block_tokens: int) -> None:
+        self._arrivals = table.arrival_s.tolist()
         self._inputs = table.input_tokens.tolist()
         self._outputs = table.output_tokens.tolist()
         self._prefixes = table.prefix_blocks
@@ -310,8 +341,12 @@ class _Columns:
             self._stride = block_tokens // gcd(table.prefix_block_tokens, block_tokens)
             self.unit_tokens = table.prefix_block_tokens * self._stride
 
+    def arrival_s(self, row: int) -> float:
+        """When the request of one row comes, by the table."""
+        return self._arrivals[row]
+
     def request(self, row: int, now: float, ttft_limit_s: float) -> Request:
-        """The request of one row, arriving now."""
+        """The request of one row, which comes now."""
         own = ttft_limit_s if self._ttft_limits is None else self._ttft_limits[row]
         prefix: tuple[int, ...] = ()
         if self._prefixes is not None:

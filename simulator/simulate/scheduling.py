@@ -2,6 +2,7 @@
 
 from simulator.errors import InputError
 from simulator.serving.replica.limits import EngineLimits, admission_of
+from simulator.serving.traffic.front_end import FrontEndTime
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
@@ -57,10 +58,24 @@ def limits_of(
     return EngineLimits(
         deployment,
         options,
-        request_overhead_s=float(profile.request_overhead) + float(profile.server_overhead),
+        front_end=_front_end(deployment, profile),
+        request_overhead_s=float(profile.request_overhead) + _server_overhead_s(deployment, profile),
         swap_s_per_block=_swap_s(options, hardware, block_bytes),
         admission=admission_of(options, deployment.dp),
     )
+
+
+def _server_overhead_s(deployment: Deployment, profile: EngineProfile) -> float:
+    own = deployment.server_overhead
+    return float(profile.server_overhead) if own is None else own
+
+
+def _front_end(deployment: Deployment, profile: EngineProfile) -> FrontEndTime | None:
+    """The server's front end; an engine in process, which no server stands before, has none."""
+    found = profile.front_end
+    if found is None or deployment.server_overhead == 0:
+        return None
+    return FrontEndTime(float(found.request), float(found.token))
 
 
 def _swap_s(options: Scheduling, hardware: Hardware, block_bytes: float) -> float | None:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
 from simulator.specs.parallelism import Degree, Parallelism
-from simulator.specs.quantity import Flag, Number, Whole
+from simulator.specs.quantity import Flag, Number, Unit, Whole
 from simulator.specs.scheduling import Scheduling
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
@@ -32,6 +32,8 @@ class ReplicaSpec(Parallelism):
         kv_blocks: blocks of the cache on one rank; absent, as many as fit.
         chunked_prefill: whether a prompt may be spread over steps.
         prefix_caching: whether blocks that an earlier prompt left are used again.
+        server_overhead: time a server adds to each first token beside its queue; 0 for an engine
+            in process, without a server's front end.
     """
 
     engine: Annotated[str, Flag()] = "vllm"
@@ -46,6 +48,7 @@ class ReplicaSpec(Parallelism):
     kv_blocks: Tokens | None = None
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
+    server_overhead: Annotated[Number, Field(ge=0), Unit("seconds"), Flag()] | None = None
 
 
 class Pool(ReplicaSpec):

@@ -88,6 +88,17 @@ class AllReduces(Spec):
         return next(found, self.scale_up[OTHER_LINKS])
 
 
+class FrontEnd(Spec):
+    """What a request takes of a server's front end, which serves one after another.
+
+    ``request``: of every request (HTTP, its message to the engine). ``token``: of each token of
+    its prompt (tokenising).
+    """
+
+    request: Seconds
+    token: Seconds
+
+
 class EngineProfile(Spec):
     """One serving engine: its overheads, memory rule and scheduler defaults.
 
@@ -98,8 +109,9 @@ class EngineProfile(Spec):
         request_overhead: time from a request's arrival until the scheduler sees it, plus the
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
-        server_overhead: what a server adds to TTFT beside that: HTTP, tokenising, the first
-            message back; only where requests are served.
+        server_overhead: what a server adds to TTFT beside that, whatever others ask: the way
+            there and the first message back; only where requests are served.
+        front_end: what each request takes of the server's front end, one after another.
         start_share: of a law's calibrated time to start a kernel, the part that the engine does
             not hide by fusing or by overlapping launches.
         kernel_gap: time the device waits between two kernels, by class of device.
@@ -142,6 +154,7 @@ class EngineProfile(Spec):
     sequence_overhead: Seconds
     request_overhead: Seconds
     server_overhead: Seconds = Quantity(value=0.0)
+    front_end: FrontEnd | None = None
     kernel_launch: Seconds
     start_share: dict[Literal["matmul", "elementwise", "attention", "experts"], Fraction] = {}
     kernel_gap: dict[DeviceClass, Seconds] = {}

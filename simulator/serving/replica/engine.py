@@ -45,7 +45,7 @@ class Engine:
         "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end", "_energy_j", "_lower",
         "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prefill_s",
         "_prompt_ends", "_prompt_tokens", "_rest", "_run", "_schedule_ahead", "_step_blocks",
-        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "clock", "counters", "env",
+        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "arriving", "clock", "counters", "env",
         "failures", "limits", "scheduler", "up",
     )  # fmt: skip
 
@@ -78,6 +78,8 @@ class Engine:
         )  # fmt: skip
         self.up = True
         self.failures = 0
+        # Requests on their way here, in the front end.
+        self.arriving = 0
         # Cache blocks that a sequence takes in a step on average, and at most.
         self._blocks_per_step = clock.mode.tokens / limits.kv_block_tokens
         self._step_blocks = ceil(ceil(clock.mode.tokens) / limits.kv_block_tokens)
@@ -119,8 +121,8 @@ class Engine:
 
     @property
     def unfinished(self) -> int:
-        """Requests that wait or run here."""
-        return self.waiting + self.scheduler.running
+        """Requests that wait or run here, or are on their way."""
+        return self.arriving + self.waiting + self.scheduler.running
 
     def cached_prefix_tokens(self, request: Request) -> int:
         """Tokens of the prompt that the prefix cache holds right now, in whatever tier."""

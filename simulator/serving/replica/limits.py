@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simulator.serving.traffic.front_end import FrontEndTime
 from simulator.specs.deployment import ReplicaSpec
 from simulator.specs.scheduling import Scheduling
 
@@ -19,7 +20,9 @@ class EngineLimits:
         replica: the settings as a deployment has them, none left open; each data-parallel rank
             schedules for itself, within bounds and a cache of its own.
         scheduling: the options as a deployment has them, none left open.
-        request_overhead_s: from arrival to the scheduler, and back with the first token.
+        front_end: what a request takes of the server's front end, one after another; None for
+            an engine in process.
+        request_overhead_s: from there to the scheduler, and back with the first token.
         swap_s_per_block: seconds to move a block to the host or back; None recomputes what a
             shortage of memory threw out.
         admission: for how long newcomers are left outside while the batch decodes; None lets
@@ -36,6 +39,7 @@ class EngineLimits:
 
     replica: ReplicaSpec
     scheduling: Scheduling
+    front_end: FrontEndTime | None = None
     request_overhead_s: float = 0.0
     swap_s_per_block: float | None = None
     admission: "Rule | None" = None

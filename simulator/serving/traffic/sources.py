@@ -7,7 +7,7 @@ from math import inf
 import simpy
 
 from simulator.serving.traffic.alarm import Alarm
-from simulator.serving.traffic.request import NO_ROW, RequestTable
+from simulator.serving.traffic.request import NO_ROW, FloatArray, RequestTable
 
 Send = Callable[[int, float], None]
 """(row, time at which its request arrives)."""
@@ -53,15 +53,17 @@ class Source(ABC):
 
 
 class OpenStream(Source):
-    """Requests come at the times that the table says, whatever became of earlier ones.
+    """Requests are sent at times of their own (``sent_s``), whatever became of earlier ones.
 
     ``next_s`` is when the next one comes that waits for no other; infinity after the last.
     """
 
-    def __init__(self, env: simpy.Environment, table: RequestTable, send: Send) -> None:
+    def __init__(
+        self, env: simpy.Environment, table: RequestTable, send: Send, sent_s: FloatArray
+    ) -> None:
         super().__init__(env, table, send)
-        arrivals: list[float] = table.arrival_s.tolist()
-        self._upcoming = ((row, arrivals[row]) for row in self._heads)
+        times: list[float] = sent_s.tolist()
+        self._upcoming = ((row, times[row]) for row in self._heads)
         self._alarm = Alarm(env, self._on_alarm)
         self._asks: Callable[[], bool] = _nobody_asks
         self._row, self.next_s = next(self._upcoming, _NOBODY)
