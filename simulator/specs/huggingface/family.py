@@ -85,6 +85,7 @@ class Family(Spec):
         required: common fields without which the layers cannot be told.
         words: what each word of ``layer_types`` stands for, beside the usual ones.
         mixer: the attention of layers that the config does not tell apart.
+        sublayers: layers for each one that the config counts.
         cycle, listed: which layer is what where there is no ``layer_types``.
         slides: whether ``sliding_window`` holds; from layer ``max_window_layers`` on.
         norms: norms of the stream's width in a layer, or the field that counts them.
@@ -114,6 +115,7 @@ class Family(Spec):
     required: tuple[str, ...] = ()
     words: dict[str, LayerWord] = {}
     mixer: str = "grouped-query"
+    sublayers: int = 1
     cycle: Cycle | None = None
     listed: Listed | None = None
     slides: Setting = "use_sliding_window"

@@ -38,7 +38,7 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     Raises:
         InputError: a field is missing, or says something that is not understood.
     """
-    count = config.size("num_hidden_layers")
+    count = _count(config) * family.sublayers
     for field in family.required:
         if not config.has(field):
             raise config.error(field, "missing field", "add it: it says what each layer is")
@@ -59,10 +59,28 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     ]
 
 
+def _count(config: Config) -> int:
+    """Layers as the config counts them; some tell their kinds and leave the count out."""
+    kinds = config.fields.get("layer_types")
+    if not config.has("num_hidden_layers") and isinstance(kinds, list | str) and kinds:
+        return len(kinds)
+    return config.size("num_hidden_layers")
+
+
 def _attention(config: Config, family: Family, named: Sequence[str]) -> list[AttentionKind]:
     known = words_of(family)
-    built = {word: mixer_of(config, family, known[word]) for word in dict.fromkeys(named)}
-    found = [built[word] for word in named]
+    # Laguna's layers differ in their number of heads besides.
+    heads = config.pattern("num_attention_heads_per_layer", len(named)) or [None] * len(named)
+    kinds = list(zip(named, heads, strict=True))
+    built = {
+        (word, own): mixer_of(
+            config if own is None else config.with_fields({"num_attention_heads": own}),
+            family,
+            known[word],
+        )
+        for word, own in dict.fromkeys(kinds)
+    }
+    found = [built[kind] for kind in kinds]
     # The last layers of Gemma 3n and 4 E read the cache of the last layer of their kind before.
     shared = config.optional_size("num_kv_shared_layers") or 0
     first = len(named) - shared
