@@ -37,12 +37,12 @@ def shared_key(
     query, key, _ = part.projected
     projected = sum(part.projected) + (query if part.gated else 0) + further_columns
     return [
-        *quantise("attention.qkv", context.hidden, context, context.linear),
+        *quantise("attention.qkv", context.hidden, context),
         Matmul(
             name="attention.qkv",
             n=projected,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.qkv"),
             count=count,
         ),
         Elementwise(
@@ -55,12 +55,12 @@ def shared_key(
         *_cache_write(part, context),
         *attending,
         *_behind_core(part, context),
-        *quantise("attention.out", attended, context, context.linear),
+        *quantise("attention.out", attended, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=attended,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]

@@ -16,12 +16,12 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
     # Inside a chunk: C·Bᵀ once a group, and the masked scores times X for every head.
     inside = 2 * CHUNK * (part.groups * part.state_size + inner)
     return [
-        *quantise("attention.in", context.hidden, context, context.linear),
+        *quantise("attention.in", context.hidden, context),
         Matmul(
             name="attention.in",
             n=columns,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.in"),
             count=count,
         ),
         Elementwise(
@@ -45,12 +45,12 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
             bytes_per_row=3 * inner * size,
             count=count,
         ),
-        *quantise("attention.out", inner, context, context.linear),
+        *quantise("attention.out", inner, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=inner,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]
