@@ -48,6 +48,7 @@ class Graph:
         layer_groups: the layers whose cache the fullest stage keeps, equal ones together.
         kv_bytes_per_value: bytes of one cached value, where the kind does not tell otherwise.
         cache: how cached values are stored.
+        encoder_bytes: the part of ``weight_bytes`` in an encoder of images, on the first stage.
         table_bytes: tables that layers look up (Engram), whole; on the device or on the host.
         stage_share: the slowest pipeline stage's part of a pass, by the weights it reads.
     """
@@ -60,6 +61,7 @@ class Graph:
     layer_groups: tuple[tuple[Layer, int], ...]
     kv_bytes_per_value: float
     cache: CacheFormat = NATIVE_CACHE
+    encoder_bytes: float = 0.0
     table_bytes: float = 0.0
     stage_share: float = 1.0
 
@@ -123,6 +125,7 @@ def build(
         layer_groups=remembering.groups,
         kv_bytes_per_value=cache.bytes(),
         cache=cache,
+        encoder_bytes=0.0 if model.vision is None else _encoder_bytes(model.vision, layout),
         table_bytes=sum(op.count * op.table_bytes for op in operators if isinstance(op, Lookup)),
         stage_share=max(s.matrices for s in stages) / sum(s.matrices for s in stages),
     )

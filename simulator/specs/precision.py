@@ -62,6 +62,7 @@ _PRECISIONS = {
         Precision("w4a4_mxfp4", 4 + 8 / 32, "mxfp4", 4 + 8 / 32, quantises_activations=True),
         Precision("mxfp8", 8 + 8 / 32, "fp8", 8 + 8 / 32, quantises_activations=True),
         Precision("w4a8", 4 + 16 / 128, "fp8", 8, quantises_activations=True),
+        Precision("w4a8_int8", 4 + 16 / 128, "int8", 8, quantises_activations=True),
         Precision("w3a16", 3 + 16 / 128, "bf16", 16),
         Precision("w2a16", 2 + 16 / 128, "bf16", 16),
         Precision("nf4", 4 + 32 / 64, "bf16", 16),

@@ -26,7 +26,7 @@ from simulator.specs.huggingface.latent import (
     latent_layers,
     sparse_latent_layers,
 )
-from simulator.specs.huggingface.quantization import weight_precision
+from simulator.specs.huggingface.quantization import stored_as
 from simulator.specs.kinds.kind import AttentionKind
 from simulator.specs.model import Layer, Model
 
@@ -73,22 +73,29 @@ def read_config(
     outer = Config(content, file)
     config = _decoder(outer)
     family, config, assumed = _family(config, outer)
+    hidden = config.size("hidden_size")
     layers = _layers(config, family)
     last = layers[-1]
+    stored = stored_as(outer, config, layers, hidden)
     max_context, said = context_of(config, family)
     tie_field = config if "tie_word_embeddings" in config.fields else outer
     return Model(
         name=name,
         title=title,
-        hidden_size=config.size("hidden_size"),
+        hidden_size=hidden,
         vocabulary=config.size("vocab_size"),
-        layers=tuple(layers),
+        layers=tuple(
+            layer.model_copy(update={"stored": products}) if products else layer
+            for layer, products in zip(layers, stored.layers, strict=True)
+        ),
         max_context=max_context,
         tied_embeddings=tie_field.flag("tie_word_embeddings", family.tied),
-        weight_precision=weight_precision(outer, config),
-        vision=vision_of(outer, config.size("hidden_size")),
+        weight_precision=stored.precision,
+        stored=stored.ends,
+        cache_precision=stored.cache,
+        vision=vision_of(_holder_of_vision(outer), hidden, stored.tower),
         draft=draft_of(config, last),
-        assumptions=(*assumed, *said),
+        assumptions=(*assumed, *said, *stored.said),
     )
 
 
@@ -98,6 +105,11 @@ def _decoder(outer: Config) -> Config:
         if isinstance(outer.fields.get(name), dict):
             return _decoder(outer.inner(name))
     return outer
+
+
+def _holder_of_vision(outer: Config) -> Config:
+    """The mapping beside whose ``vision_config`` the decoder stands."""
+    return outer.inner("thinker_config") if outer.has("thinker_config") else outer
 
 
 def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, ...]]:
@@ -165,7 +177,9 @@ def _layers(config: Config, family: Family) -> list[Layer]:
     feedforward = feedforward_layers(config, family, count)
     residual = residual_of(config)
     lookups = lookups_of(config, count)
-    return [
+    layers = (
         Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=family.norms)
         for a, f, t in zip(attention, feedforward, lookups, strict=True)
-    ]
+    )
+    known: dict[Layer, Layer] = {}
+    return [known.setdefault(layer, layer) for layer in layers]
