@@ -18,7 +18,6 @@ from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
-from simulator.specs.quantity import Quantity
 from simulator.units import SYMBOLS, humane, significant
 
 
@@ -94,17 +93,17 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     screen.print(table(_columns("field", "value,low,high", "kind,confidence,as of,source"), lines))
     for number, source in enumerate(cited, start=1):
         screen.print(f"[dim]\\[{number}] {source}[/dim]")
-    if found.prices:
+    if found.prices.offers:
         offers = [
             (
                 offer.provider,
                 offer.term,
-                _dollars(offer.usd_per_device_hour),
-                _dollars(offer.usd_per_device),
+                "" if offer.term == "purchase" else significant(offer.price.value),
+                significant(offer.price.value) if offer.term == "purchase" else "",
                 offer.as_of,
-                offer.source,
+                found.prices.citation(offer),
             )
-            for offer in found.prices
+            for offer in found.prices.offers
         ]
         screen.print(table(_columns("price,term", "$ an hour,$ to buy", "as of,source"), offers))
     for name, engine in found.engines.items():
@@ -112,10 +111,6 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
             screen.print(f"calibration of {name}: {engine.calibration.measured_with}")
     if found.notes:
         screen.print(found.notes)
-
-
-def _dollars(price: Quantity | None) -> str:
-    return "" if price is None else significant(price.value)
 
 
 def _number(value: float, dimension: str | None) -> str:

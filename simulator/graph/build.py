@@ -135,6 +135,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
     """The stages in order: the first holds encoder and embedding, the last norm and head."""
     table = _head_precision(context) if sharded.tied_embeddings else context.tables
     embedding = table.weight_bytes * sharded.vocabulary * sharded.hidden_size
+    positions = 2.0 * sharded.learned_positions * sharded.hidden_size
     head = _weight_bytes(_head(sharded, layout, context))
     encoder = 0.0 if sharded.vision is None else _encoder_bytes(sharded.vision, layout)
     stages = []
@@ -156,8 +157,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
         # A tied table serves both ends where they are on the same device.
         if first == 0 and not (sharded.tied_embeddings and is_last):
             elsewhere += embedding
-        if first == 0:
-            elsewhere += encoder
+        elsewhere += positions + encoder if first == 0 else 0.0
         stages.append(_Stage(groups, matrices + elsewhere, matrices, kv_per_token, state))
         first += layers
     return stages

@@ -14,11 +14,11 @@ from simulator.graph.published import compare_published
 from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
-from simulator.specs.device_file import shared_sources
 from simulator.specs.folders import SOURCES
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
+from simulator.specs.price_files import shared_sources
 from simulator.specs.question import read_scenario
 from simulator.units import humane
 
@@ -209,7 +209,7 @@ def check_laws(hardware: Hardware) -> list[Finding]:
 
 def unused_shared_sources(devices: Iterable[Hardware]) -> list[Finding]:
     """Entries of the shared table of sources that none of ``devices`` names."""
-    named = {key for device in devices for key in device.sources}
+    named = {key for device in devices for key in (*device.sources, *device.prices.sources)}
     return [
         Finding(SOURCES, key, "is named by no device", "delete it", "warning")
         for key in shared_sources(Reader())

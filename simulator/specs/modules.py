@@ -13,9 +13,11 @@ from simulator.specs.kinds.feedforward import DenseFeedforward, MixtureOfExperts
 from simulator.specs.kinds.grouped_query import SharedKeyAttention
 from simulator.specs.kinds.kind import Kind
 from simulator.specs.kinds.latent import SharedLatentAttention, SparseLatentAttention
+from simulator.specs.kinds.parallel import ParallelMixers
 from simulator.specs.kinds.recurrent import (
     GatedDeltaNet,
     KimiDeltaAttention,
+    Mamba1,
     Mamba2,
     ShortConvolution,
 )
@@ -233,14 +235,26 @@ def _short_convolution(part: ShortConvolution, hidden: int) -> list[Module]:
 
 
 @modules_of.register
+def _mamba_1(part: Mamba1, hidden: int) -> list[Module]:
+    return _state_space(2 * part.channels, part.channels, hidden)
+
+
+@modules_of.register
 def _mamba_2(part: Mamba2, hidden: int) -> list[Module]:
-    columns, inside = part.convolved + part.inner + part.heads, ("mamba", "mixer")
+    return _state_space(part.convolved + part.inner + part.heads, part.inner, hidden)
+
+
+def _state_space(columns: int, inner: int, hidden: int) -> list[Module]:
+    inside = ("mamba", "mixer")
     return [
         Module("attention.in", columns * hidden, hidden, inside, ("in_proj",), ("ssm_in",)),
-        Module(
-            "attention.out", part.inner * hidden, part.inner, inside, ("out_proj",), ("ssm_out",)
-        ),
+        Module("attention.out", inner * hidden, inner, inside, ("out_proj",), ("ssm_out",)),
     ]
+
+
+@modules_of.register
+def _parallel(part: ParallelMixers, hidden: int) -> list[Module]:
+    return [module for branch in part.branches for module in modules_of(branch, hidden)]
 
 
 @modules_of.register

@@ -6,7 +6,7 @@ the lengths that a config names, times the factor of a scaling that the length d
 
 from typing import Any
 
-from simulator.specs.huggingface.families import Family
+from simulator.specs.huggingface.family import Family
 from simulator.specs.huggingface.fields import Config
 
 _LENGTHS = (
