@@ -68,15 +68,11 @@ def show_entry(
     from simulator.cli import show_catalogue as show
     from simulator.planning.browse import facts
     from simulator.specs import catalogue
+    from simulator.specs.model import Model
 
-    try:
-        hardware = catalogue.hardware(name)
-    except InputError as unknown_device:
-        try:
-            model = catalogue.model(name)
-        except InputError:
-            raise unknown_device from None
-        show.model(model, as_json)
+    hardware = catalogue.device_or_model(name)
+    if isinstance(hardware, Model):
+        show.model(hardware, as_json)
         return
     if as_json:
         opt.print_json({"name": hardware.name, "facts": [asdict(f) for f in facts(hardware)]})

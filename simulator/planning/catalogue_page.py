@@ -44,7 +44,12 @@ def catalogue_page() -> str:
         rows = [row for row in devices if row.device_class == device_class]
         if rows:
             parts += [f"## {title}", "", *_hardware_table(rows), ""]
-    parts += ["## Models", "", *_model_table(list_models())]
+    models = list_models()
+    trained = [row for row in models if not row.hypothetical]
+    made_up = [row for row in models if row.hypothetical]
+    parts += ["## Models", "", *_model_table(trained), ""]
+    parts += ["## Made-up models", "", "Shapes of benchmarks and announcements.", ""]
+    parts += _model_table(made_up)
     return "\n".join(parts) + "\n"
 
 
