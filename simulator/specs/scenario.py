@@ -91,6 +91,8 @@ class Scenario(Spec):
         objectives: what counts as good service.
         economics: prices and facility.
         warm_up_requests: requests at the start that are served but not measured.
+        notes: how the scenario came to be, where a file of another tool was read: what was assumed
+            and what was left out. Every answer to it says so too.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Scenario(Spec):
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
     warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
+    notes: tuple[str, ...] = ()
 
     def on(self, hardware: str) -> "Scenario":
         """The same question on other hardware, with the same what-ifs; its title is dropped."""
