@@ -15,7 +15,7 @@ from simulator.specs.kinds.kind import (
     Size,
 )
 from simulator.specs.kinds.residual import PlainResidual
-from simulator.specs.quantity import Bytes, Count, Spec, Whole
+from simulator.specs.quantity import Bytes, Count, Number, Spec, Whole
 from simulator.specs.stored import Stored
 
 
@@ -163,7 +163,7 @@ class Model(Spec):
     weight_precision: str = "bf16"
     stored: Stored = ()
     cache_precision: str | None = None
-    stored_bytes: float | None = Field(default=None, gt=0)
+    stored_bytes: Number | None = Field(default=None, gt=0, le=1e18)
     vision: VisionEncoder | None = None
     draft: Draft | None = None
     published: Published = Published()

@@ -266,7 +266,7 @@ def _dense(part: DenseFeedforward, hidden: int) -> list[Module]:
 @modules_of.register
 def _mixture(part: MixtureOfExperts, hidden: int) -> list[Module]:
     width = part.latent or hidden
-    within = tuple(f"{name}.{inner}" for name in _MLP for inner in ("experts", "switch_mlp"))
+    within = tuple(f"{name}.experts" for name in _MLP)
     routed = _mlp(
         EXPERTS, part.expert_width, part.gated, width, (*within, "experts"), "_exps", part.experts
     )

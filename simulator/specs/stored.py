@@ -6,7 +6,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from simulator.specs.precision import Precision, precision
-from simulator.specs.quantity import Spec
+from simulator.specs.quantity import Number, Spec
 
 EMBEDDING = "embedding"
 HEAD = "head.logits"
@@ -25,7 +25,7 @@ class StoredProduct(Spec):
 
     product: str
     precision: str
-    bits: float | None = Field(default=None, gt=0)
+    bits: Number | None = Field(default=None, gt=0, le=64)
 
     @property
     def resolved(self) -> Precision:

@@ -51,14 +51,16 @@ def _group(group: Config) -> Precision:
         # Activations alone are quantised, or the cache.
         return precision("bf16")
     weights = _numbers(group.inner("weights"))
-    activations = (
-        _numbers(group.inner("input_activations")) if group.has("input_activations") else None
-    )
+    activations = None
+    if group.has("input_activations"):
+        acting = group.inner("input_activations")
+        # Quantised without a word on how: as the weights are.
+        activations = _numbers(acting) if acting.has("num_bits") else replace(weights, group=None)
     found = product_of(weights, activations)
     if found is None:
-        acting = "" if activations is None else f" with {activations.kind} of {activations.bits}"
+        beside = "" if activations is None else f" with {activations.kind} of {activations.bits}"
         raise not_understood(
-            group, "weights.num_bits", f"{weights.kind} weights of {weights.bits} bits{acting}",
+            group, "weights.num_bits", f"{weights.kind} weights of {weights.bits} bits{beside}",
             "int of 2, 3, 4 and 8 bits, float of 4 and 8",
         )  # fmt: skip
     return found
@@ -228,11 +230,12 @@ def mlx(quantisation: Config) -> Scheme:
     plain = precision("bf16")
     rules = []
     for name, value in quantisation.fields.items():
+        # MLX's name of all experts together.
+        module = Patterns((name.replace(".switch_mlp.", ".experts."),))
         if value is False:
-            rules.append(Rule(Patterns((name,)), plain))
+            rules.append(Rule(module, plain))
         elif isinstance(value, dict):
-            own = quantisation.inner(name)
-            rules.append(Rule(Patterns((name,)), _mlx_numbers(own, quantisation)))
+            rules.append(Rule(module, _mlx_numbers(quantisation.inner(name), quantisation)))
     return Scheme(usual, tuple(rules), ends=usual, joined_up_projections=True)
 
 
