@@ -104,7 +104,7 @@ def mixer_of(config: Config, family: Family, word: LayerWord) -> AttentionKind:
         InputError: a field that it needs is missing.
     """
     own = config.with_fields({**renamed(config.fields, word.names), **word.values})
-    return _MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
+    return MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
 
 
 def _nothing(_config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
@@ -117,7 +117,7 @@ def _attention_beside_mamba(config: Config, family: Family, word: LayerWord) -> 
     return ParallelMixers(branches=branches)
 
 
-_MIXERS: dict[str, _Mixer] = {
+MIXERS: dict[str, _Mixer] = {
     "none": _nothing,
     "grouped-query": grouped_query,
     "block-sparse": block_sparse,
@@ -133,3 +133,4 @@ _MIXERS: dict[str, _Mixer] = {
     "mamba-2": mamba_2,
     "grouped-query+mamba-2": _attention_beside_mamba,
 }
+"""What may mix the tokens of a layer, by the name that a family gives it."""
