@@ -10,7 +10,11 @@ from typing import Annotated, Any
 import typer
 
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a built-in one's name.")
+    str | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file, or a built-in one's name, or none beside --launch.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Out = Annotated[
@@ -49,6 +53,18 @@ def print_json(content: object) -> None:
     """One JSON object on stdout."""
     json.dump(content, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    from simulator.files.whole_file import whole_file
+
+    with whole_file(path, "out") as file:
+        file.write(text)
 
 
 def progress_bar(label: str, quiet: bool) -> "ProgressBar":

@@ -38,7 +38,7 @@ def predict(
     for flag, value in (("--keep", keep), ("--out", out)):
         if value:
             raise InputError("goes with --cases", file=flag, remedy="leave it out")
-    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.changes}
+    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.all_changes}
     if missing:
         raise InputError(
             f"--{sorted(missing)[0]} is missing", remedy="name both, or give a table with --cases"
@@ -70,7 +70,7 @@ def _predict_cases(
         raise InputError("goes with CSV", file="--out", remedy="leave out --json or --out")
     columns, rows = read_cases(path, keep)
     with table_file(out) as file:
-        answers = predict_cases(questions_in(rows, keep), asked.changes)
+        answers = predict_cases(questions_in(rows, keep), asked.of_a_table())
         header, answered = answered_rows(columns, rows, answers)
         if as_json:
             opt.print_json({"rows": list(answered)})

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from simulator.errors import InputError
+from simulator.errors import InputError, shown
 from simulator.specs.kinds.kind import Kind
 from simulator.specs.reading import validate
+
+LARGEST = 1_000_000_000
+"""No size of a model is nearly as large."""
 
 KindT = TypeVar("KindT", bound=Kind)
 
@@ -46,8 +49,10 @@ class Config:
             value = self.fields.get(name)
             if value is None or value == 0:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise self.error(name, f"expected a positive whole number, found {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
+                raise self.error(
+                    name, f"expected a whole number from 1 to {LARGEST:,}, found {shown(value)}"
+                )
             return value
         return None
 
@@ -57,7 +62,7 @@ class Config:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.error(name, f"expected true or false, found {value!r}")
+            raise self.error(name, f"expected true or false, found {shown(value)}")
         return value
 
     def holds(self, setting: bool | str) -> bool:
@@ -75,7 +80,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, list) or not all(type(v) is int for v in value):
-            raise self.error(name, f"expected a list of whole numbers, found {value!r}")
+            raise self.error(name, f"expected a list of whole numbers, found {shown(value)}")
         return value
 
     def pattern(self, name: str, length: int) -> list[Any] | None:

@@ -27,7 +27,7 @@ from simulator.specs.kinds.grouped_query import GroupedQueryAttention
 from simulator.specs.kinds.kind import AttentionKind
 from simulator.specs.kinds.nothing import NoAttention
 from simulator.specs.kinds.parallel import ParallelMixers
-from simulator.specs.model import Layer
+from simulator.specs.model import MOST_LAYERS, Layer
 
 _Mixer = Callable[[Config, Family, LayerWord], AttentionKind]
 
@@ -39,6 +39,8 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
         InputError: a field is missing, or says something that is not understood.
     """
     count = config.size("num_hidden_layers")
+    if count > MOST_LAYERS:
+        raise config.error("num_hidden_layers", f"must be at most {MOST_LAYERS}, found {count}")
     for field in family.required:
         if not config.has(field):
             raise config.error(field, "missing field", "add it: it says what each layer is")

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.specs.kinds.kind import FeedforwardKind, Size, divide
+from simulator.specs.quantity import Number, Whole
 
 
 class NoFeedforward(FeedforwardKind):
@@ -57,17 +58,17 @@ class MixtureOfExperts(FeedforwardKind):
     kind: Literal["moe"] = "moe"
     experts: Size
     top_k: Size
-    idle_experts: int = Field(default=0, ge=0)
+    idle_experts: Whole = Field(default=0, ge=0, le=1_000_000)
     expert_width: Size
-    shared_width: int = Field(default=0, ge=0)
+    shared_width: Whole = Field(default=0, ge=0, le=1_000_000_000)
     latent: Size | None = None
     shared_gate: bool = False
     router_bias: bool = False
     hash_routed: bool = False
     gated: bool = True
     bias: bool = False
-    skew: float = Field(default=0.0, ge=0)
-    norms: int = Field(default=0, ge=0)
+    skew: Number = Field(default=0.0, ge=0, le=20)
+    norms: Whole = Field(default=0, ge=0, le=1000)
 
     @model_validator(mode="after")
     def _enough_experts(self) -> Self:
