@@ -70,19 +70,34 @@ def show_entry(
     from simulator.specs import catalogue
     from simulator.specs.model import Model
 
+<<<<<<< HEAD
     hardware = catalogue.device_or_model(name)
     if isinstance(hardware, Model):
         show.model(hardware, as_json)
+=======
+    try:
+        hardware = catalogue.hardware(name)
+    except InputError as unknown_device:
+        try:
+            model = catalogue.model(name)
+        except InputError:
+            raise unknown_device from None
+        if out is not None:
+            raise InputError(
+                "a model has no roofline", file="--out", remedy="leave it out"
+            ) from None
+        show.model(model, as_json)
+>>>>>>> main
         return
+    if out is not None:
+        from simulator.report.write import write_device_roof
+
+        for path in write_device_roof(name, out):
+            print(path, file=sys.stderr)
     if as_json:
         opt.print_json({"name": hardware.name, "facts": [asdict(f) for f in facts(hardware)]})
         return
     show.hardware(hardware, facts(hardware))
-    if out is not None:
-        from simulator.report.write import write_device_roof
-
-        for path in write_device_roof(hardware.name, out):
-            print(path, file=sys.stderr)
 
 
 @app.command("check")
