@@ -63,19 +63,24 @@ def _predict_cases(
     asked: Asked, path: Path, keep: list[str], out: Path | None, as_json: bool
 ) -> None:
     from simulator.cli.show import write_csv
-    from simulator.simulate.case_files import answered_rows, questions_in, read_cases
+    from simulator.simulate.case_files import answered_rows, faults, read_cases
     from simulator.simulate.cases import predict_cases
 
-    columns, rows = read_cases(path, keep)
-    answers = predict_cases(questions_in(rows, keep), asked.changes)
-    header, answered = answered_rows(columns, rows, answers)
-    failed = sum(isinstance(a, InputError) for a in answers)
+    table = read_cases(path, keep, asked.changes)
+    answers = predict_cases(table.questions(), asked.changes)
+    header, rows = answered_rows(table, answers)
     if as_json:
-        opt.print_json({"rows": list(answered)})
-    else:
-        write_csv(header, answered, out)
+        answered = list(rows)
+        opt.print_json({"rows": answered})
+        rows = iter(answered)
+    if out is not None or not as_json:
+        write_csv(header, rows, out)
+    failed = sum(isinstance(a, Exception) for a in answers)
     if failed:
         print(
-            f"roofsim: {failed} of {len(rows)} rows have no answer; see their error column",
+            f"roofsim: {failed} of {len(answers)} rows have no answer; see their error column",
             file=sys.stderr,
         )
+    for failure in faults(answers):
+        # The rows are written; how the program failed at one of them is told like any failure.
+        raise failure
