@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import NoReturn
 
 import typer
@@ -13,9 +14,13 @@ from simulator.cli.streams import cannot_write, drop_output, open_streams
 from simulator.errors import InputError
 
 COMMANDS = (
-    "run", "predict", "compare", "validate", "calibrate", "context", "export", "catalogue",
+    "run", "predict", "compare", "validate", "calibrate", "context", "import", "export",
+    "catalogue",
 )  # fmt: skip
-"""Each is a function, or an ``app`` of sub-commands, in the module of its name."""
+"""Each is a function, or an ``app`` of sub-commands, in the module of its name.
+
+What Python keeps for itself has an underscore after it there.
+"""
 
 
 class ReaderGoneError(Exception):
@@ -43,13 +48,14 @@ def build(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(_roofsim)
     for name in names:
-        module = import_module(f"simulator.cli.{name}")
+        spelled = f"{name}_" if iskeyword(name) else name
+        module = import_module(f"simulator.cli.{spelled}")
         if hasattr(module, "app"):
             for command in module.app.registered_commands:
                 command.callback = _told_apart()(command.callback)
             app.add_typer(module.app, name=name)
         else:
-            app.command(name)(_told_apart()(getattr(module, name)))
+            app.command(name)(_told_apart()(getattr(module, spelled)))
     return app
 
 

@@ -38,7 +38,7 @@ def predict(
     for flag, value in (("--keep", keep), ("--out", out)):
         if value:
             raise InputError("goes with --cases", file=flag, remedy="leave it out")
-    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.changes}
+    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.all_changes}
     if missing:
         raise InputError(
             f"--{sorted(missing)[0]} is missing", remedy="name both, or give a table with --cases"
@@ -62,19 +62,22 @@ def predict(
 def _predict_cases(
     asked: Asked, path: Path, keep: list[str], out: Path | None, as_json: bool
 ) -> None:
-    from simulator.cli.show import write_csv
+    from simulator.cli.show import table_file, write_csv
     from simulator.simulate.case_files import answered_rows, faults, read_cases
     from simulator.simulate.cases import predict_cases
 
-    table = read_cases(path, keep, asked.changes)
-    answers = predict_cases(table.questions(), asked.changes)
-    header, rows = answered_rows(table, answers)
-    if as_json:
-        answered = list(rows)
-        opt.print_json({"rows": answered})
-        rows = iter(answered)
-    if out is not None or not as_json:
-        write_csv(header, rows, out)
+    if as_json and out is not None:
+        raise InputError("goes with CSV", file="--out", remedy="leave out --json or --out")
+    changes = asked.of_a_table()
+    table = read_cases(path, keep, changes)
+    table.refuse_without_effect(asked.changes)
+    with table_file(out) as file:
+        answers = predict_cases(table.questions(), changes)
+        header, answered = answered_rows(table, answers)
+        if as_json:
+            opt.print_json({"rows": list(answered)})
+        else:
+            write_csv(header, answered, file)
     failed = sum(isinstance(a, Exception) for a in answers)
     if failed:
         print(

@@ -27,6 +27,7 @@ class Table:
     Args:
         file: where it is from.
         columns: its columns, in order.
+        fields: those among them that ask something, by the path that they stand for.
         kept: those among them that stand beside the answers and ask nothing.
         lines: the line of the file that each row stands on.
         rows: their cells by column; what is too much for the columns is left out.
@@ -35,6 +36,7 @@ class Table:
 
     file: Path
     columns: list[str]
+    fields: dict[str, str]
     kept: frozenset[str]
     lines: list[int]
     rows: list[dict[str, str]]
@@ -48,6 +50,21 @@ class Table:
             for number, row in enumerate(self.rows)
         ]
 
+    def refuse_without_effect(self, changes: Iterable[Change]) -> None:
+        """Refuse a flag that no row leaves room for.
+
+        Raises:
+            InputError: every row says its own; names the flag.
+        """
+        for change in changes:
+            column = self.fields.get(change.path)
+            if column is not None and all(row.get(column) for row in self.rows):
+                raise InputError(
+                    f"has no effect: every row says its own in the column {column!r}",
+                    file=change.written,
+                    remedy="leave it out, or leave cells of that column empty",
+                )
+
 
 def read_cases(path: Path, keep: Iterable[str] = (), changes: Iterable[Change] = ()) -> Table:
     """A CSV file of cases.
@@ -58,14 +75,14 @@ def read_cases(path: Path, keep: Iterable[str] = (), changes: Iterable[Change] =
 
     Raises:
         InputError: unreadable, empty, without what every case needs, a column that is no field
-            (suggests the nearest), two of one field, or a change that no row leaves room for.
+            (suggests the nearest), or two of one field.
     """
     lines = csv_lines(read_text(path, MOST_BYTES, "cases"), path)
     _, columns = next(lines, (1, []))
     kept = frozenset(keep)
     kept |= {name for name in columns if name.startswith(NOTE_PREFIX)}
-    found = Table(path, columns, kept, [], [], {})
-    fields = _checked_columns(found)
+    fields = _checked_columns(path, columns, kept)
+    found = Table(path, columns, fields, kept, [], [], {})
     for number, (line, cells) in enumerate(lines):
         found.lines.append(line)
         found.rows.append(dict(zip(columns, cells, strict=False)))
@@ -74,47 +91,38 @@ def read_cases(path: Path, keep: Iterable[str] = (), changes: Iterable[Change] =
                 f"{len(cells)} cells for {len(columns)} columns",
                 remedy="put a text that holds a comma into quotation marks",
             )
-    changes = list(changes)
+    named = [*fields, *(change.path for change in changes)]
     for name in ("hardware", "model"):
-        named = [*fields, *(change.path for change in changes)]
         if not any(path.split(".")[0] == name for path in named):
             raise _line_1(
                 path,
                 f"the column {name!r} is missing",
                 "the columns are the names of predict's flags: hardware, model, phase, …",
             )
-    for change in changes:
-        column = fields.get(change.path)
-        if column is not None and all(row.get(column) for row in found.rows):
-            raise InputError(
-                f"has no effect: every row says its own in the column {column!r}",
-                file=change.written,
-                remedy="leave it out, or leave cells of that column empty",
-            )
     return found
 
 
-def _checked_columns(table: Table) -> dict[str, str]:
+def _checked_columns(file: Path, columns: list[str], kept: frozenset[str]) -> dict[str, str]:
     """Paths of the columns that ask something, and the names of these."""
     fields: dict[str, str] = {}
-    for name in table.columns:
-        if name not in table.kept:
-            path = _path_of_column(name, table.file)
+    for name in columns:
+        if name not in kept:
+            path = _path_of_column(name, file)
             if path in fields:
                 both = dict.fromkeys((fields[path], name))
                 twice = " and ".join(repr(each) for each in both)
-                raise _line_1(table.file, f"the column {twice} stands twice")
+                raise _line_1(file, f"the column {twice} stands twice")
             fields[path] = name
         elif name in ANSWERED:
             problem = f"the column {name!r} is called like one of the answer's"
-            raise _line_1(table.file, problem, f"call it note_{name}")
-        elif table.columns.count(name) > 1:
-            raise _line_1(table.file, f"the column {name!r} stands twice")
-    unknown = table.kept - set(table.columns)
+            raise _line_1(file, problem, f"call it note_{name}")
+        elif columns.count(name) > 1:
+            raise _line_1(file, f"the column {name!r} stands twice")
+    unknown = kept - set(columns)
     if unknown:
         name = min(unknown)
         raise InputError(
-            f"there is no column {name!r}", file="--keep", remedy=nearest(name, table.columns)
+            f"there is no column {name!r}", file="--keep", remedy=nearest(name, columns)
         )
     return fields
 

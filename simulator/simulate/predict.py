@@ -125,12 +125,12 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
 
 
 def beside(cluster: Cluster, point: DecodeStep | Prefill) -> tuple[str, ...]:
-    """What is to be said of a step beside its own setup: what-ifs, and pools that take no part."""
+    """What is said beside a step's own setup: what was told, and which pool takes no part."""
     if len(cluster.pools) == 1:
-        return cluster.what_ifs
+        return cluster.told
     pool = "prefill" if isinstance(point, Prefill) else "decode"
     alone = f"one step of the {pool} pool alone: devices, watts and dollars are those of this pool"
-    return (*cluster.what_ifs, alone)
+    return (*cluster.told, alone)
 
 
 def stepping(cluster: Cluster, point: DecodeStep | Prefill) -> Replica:

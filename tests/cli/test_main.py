@@ -61,13 +61,3 @@ def test_too_little_memory_is_told(monkeypatch):
     done = roofsim(*ASKED)
     assert done.returncode == 1
     assert "out of memory" in done.stderr
-
-
-def test_a_table_goes_to_a_file_and_to_json(tmp_path):
-    cases = tmp_path / "cases.csv"
-    cases.write_text("hardware,model\nh100-sxm,llama-3.1-8b\n", encoding="utf-8")
-    out = tmp_path / "answers.csv"
-    done = roofsim("predict", "--cases", cases, "--out", out, "--json")
-    assert done.returncode == 0
-    assert '"step_time_s"' in done.stdout
-    assert out.read_text(encoding="utf-8").startswith("hardware,model,")

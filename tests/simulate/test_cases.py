@@ -82,12 +82,13 @@ def test_nothing_becomes_one_silently(field, value):
 def test_flags_fill_what_rows_leave_empty_and_are_refused_where_they_have_no_effect(tmp_path):
     text = "hardware,model,batch\nh100-sxm,llama-3.1-8b,\nh100-sxm,llama-3.1-8b,8\n"
     changes = from_fields({"batch": "64"}, "--{}")
+    table(tmp_path, text).refuse_without_effect(changes)
     _, rows = answers_to(tmp_path, text, changes=changes)
     assert [row["step_time_s"] for row in rows] == [
         predict(**STEP, batch=batch).step_time_s for batch in (64, 8)
     ]
     with pytest.raises(InputError, match="--batch: has no effect"):
-        table(tmp_path, text.replace("8b,\n", "8b,1\n"), changes=changes)
+        table(tmp_path, text.replace("8b,\n", "8b,1\n")).refuse_without_effect(changes)
 
 
 def test_a_device_for_all_rows_may_be_a_flag(tmp_path):
