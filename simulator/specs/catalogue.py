@@ -10,6 +10,7 @@ from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SPECS, data_folder, entry, names
+from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
 from simulator.specs.huggingface import described_by, read_checkpoint, read_config
 from simulator.specs.kept import Reader, kept
@@ -23,7 +24,7 @@ _HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
 def is_path(name: str) -> bool:
     """Whether the user wrote a path to a file rather than a catalogue name."""
-    return name.endswith((".yaml", ".yml", ".json"))
+    return name.endswith((".yaml", ".yml", ".json", ".gguf"))
 
 
 def hardware(name: str) -> Hardware:
@@ -69,6 +70,8 @@ def model(name: str) -> Model:
 
 @kept
 def _model(path: Path, reader: Reader) -> Model:
+    if path.suffix == ".gguf":
+        return read_gguf(path, reader)
     if path.suffix != ".json":
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
     path, content = read_checkpoint(path, reader)
