@@ -92,7 +92,7 @@ def related(name: str, known: Iterable[str]) -> list[str]:
     Products are called by their line and a number; a name of another line that happens to look
     alike misleads. A part of a name stands for all that contain it.
     """
-    sought = name.lower()
+    sought = name[:_SHOWN_VALUE].lower()
     line = _line(sought)
     return [
         k

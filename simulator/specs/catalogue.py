@@ -5,24 +5,26 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from simulator.errors import InputError, nearest, related
+from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
-from simulator.specs.folders import SOURCES, SPECS, data_folder, names
+from simulator.specs.folders import SPECS, data_folder, entry, names
+from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
 from simulator.specs.huggingface import described_by, read_checkpoint, read_config
 from simulator.specs.kept import Reader, Same, kept
 from simulator.specs.model import Alias, Model, ModelFile
 from simulator.specs.model_file import model_of
 from simulator.specs.reading import parse_yaml, read_mapping, validate
+from simulator.specs.text_file import exists, is_folder
 
 _HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
 
 def is_path(name: str) -> bool:
     """Whether the user wrote a path to a file rather than a catalogue name."""
-    return name.endswith((".yaml", ".yml", ".json"))
+    return name.endswith((".yaml", ".yml", ".json", ".gguf"))
 
 
 def hardware(name: str) -> Hardware:
@@ -59,7 +61,7 @@ def model(name: str) -> Model:
     if is_path(name):
         return _model(Path(name))
     folder = Path(name)
-    described = described_by(folder) if folder.is_dir() else None
+    described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
     path, alias = _entry(data_folder(_MODELS), name.lower().split("/")[-1], "model", name)
@@ -78,6 +80,8 @@ def _called(model: Same[Model], alias: Alias) -> Model:
 
 @kept
 def _model(path: Path, reader: Reader) -> Model:
+    if path.suffix == ".gguf":
+        return read_gguf(path, reader)
     if path.suffix != ".json":
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
     path, content = read_checkpoint(path, reader)
@@ -93,9 +97,10 @@ def device_or_model(name: str) -> Hardware | Model:
     """
     path = Path(name)
     if is_path(name):
-        names_engines = path.suffix != ".json" and {"engines", "base"} & set(read_mapping(path))
+        is_yaml = path.suffix in (".yaml", ".yml")
+        names_engines = is_yaml and {"engines", "base"} & set(read_mapping(path))
         return hardware(name) if names_engines else model(name)
-    if path.is_dir():
+    if is_folder(path):
         return model(name)
     for look in (hardware, model):
         try:
@@ -104,7 +109,7 @@ def device_or_model(name: str) -> Hardware | Model:
             continue
     relatives = related(name, [*_all_names(_HARDWARE), *_all_names(_MODELS)])
     raise InputError(
-        f"no device and no model is called {name!r}",
+        f"no device and no model is called {shown(name)}",
         remedy=nearest(name, relatives)
         if relatives
         else "roofsim catalogue list hardware, and list models, show all; files can be named too",
@@ -120,15 +125,15 @@ def _entry(folder: Path, slug: str, field: str, written: str) -> tuple[Path, obj
 
     The alias besides, as the file writes it; None where the file itself is called so.
     """
-    path = folder / f"{slug}.yaml"
-    if slug and path.name != SOURCES and path.is_file():
+    path = entry(folder, slug)
+    if path is not None:
         return path, None
     aliases = _aliases(folder, folder.stat().st_mtime_ns)
     if slug in aliases:
         return aliases[slug]
     relatives = related(slug, _all_names(folder.name))
     raise UnknownNameError(
-        f"unknown {field} {written!r}",
+        f"unknown {field} {shown(written)}",
         field=field,
         remedy=nearest(slug, relatives) if relatives else _NO_RELATIVES[field],
     )
@@ -178,7 +183,9 @@ def engine_profile(name: str) -> EngineProfile:
     """
     known = names(SPECS / "engine_profiles")
     if name not in known:
-        raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
+        raise InputError(
+            f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
+        )
     content = read_mapping(known[name])
     lender = content.get("all_reduce")
     if isinstance(lender, str):
@@ -216,14 +223,14 @@ def engine_names() -> tuple[str, ...]:
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)
-    if path.exists():
+    if exists(path):
         return path
     known = all_scenarios()
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
     raise InputError(
-        f"no such scenario file {name!r}", field="scenario", remedy=nearest(name, known)
+        f"no such scenario file {shown(name)}", field="scenario", remedy=nearest(name, known)
     )
 
 
