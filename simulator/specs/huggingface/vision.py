@@ -90,7 +90,7 @@ def _encoder(config: Config, said: Conventions, hidden: int, precision: str) -> 
 def _width(config: Config, hidden: int) -> int:
     """The width of the MLP, or its ratio to the encoder's."""
     stated, ratio = config.optional_size("intermediate_size"), config.fields.get("mlp_ratio")
-    if stated is None and type(ratio) in (int, float):
+    if stated is None and isinstance(ratio, int | float):
         return round(ratio * hidden)
     return stated or config.size("intermediate_size")
 
