@@ -94,7 +94,7 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
                 "" if offer.term == "purchase" else significant(offer.price.value),
                 significant(offer.price.value) if offer.term == "purchase" else "",
                 offer.as_of,
-                found.prices.citation(offer),
+                offer.source,
             )
             for offer in found.prices.offers
         ]

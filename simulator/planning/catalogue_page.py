@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from simulator.economics.cost import device_price
 from simulator.planning.browse import HardwareRow, ModelRow, list_hardware, list_models
 from simulator.specs import catalogue
-from simulator.specs.scenario import Economics
+from simulator.specs.economics import Economics
 from simulator.units import humane, significant
 
 _CLASSES = {

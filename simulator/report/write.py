@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from simulator.errors import InputError
 from simulator.report.columns import write_requests, write_results
+from simulator.report.ranking import ranking
 from simulator.report.roof import Roof
 from simulator.simulate.result import SimulationResult
 
@@ -70,7 +71,11 @@ def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[
     def fill(staging: Path) -> None:
         from simulator.report.page import comparison_charts, comparison_page
 
-        _write_json({"results": [r.to_dict() for r in results]}, staging / "comparison.json")
+        content = {
+            "results": [r.to_dict() for r in results],
+            "ranking": ranking(results).to_dict(),
+        }
+        _write_json(content, staging / "comparison.json")
         write_results(results, staging / "comparison.csv")
         charts = comparison_charts(results)
         _write_charts(charts, staging)

@@ -20,7 +20,7 @@ Value: TypeAlias = Any
 Known: TypeAlias = Mapping[str, Value]
 """Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
 ``prefill_share`` (of the cost), and ``usd_per_s`` (None without a price) with its ``_low`` and
-``_high`` by the cheapest and the dearest offer."""
+``_high`` at the ends of the price's interval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        said = (f"{self.model.name}: {text}" for text in self.model.assumptions)
+        said = [f"{self.model.name}: {text}" for text in self.model.assumptions]
+        if self.hardware.hypothetical:
+            said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
         return (*said, *self.step_model.notes)
 
     @property

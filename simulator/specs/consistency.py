@@ -109,11 +109,7 @@ def missing_provenance(hardware: Hardware) -> list[Finding]:
 def unknown_sources(hardware: Hardware) -> list[Finding]:
     """Source keys that neither the file's own ``sources`` nor the shared table explains."""
     named = [(path, leaf.source) for path, leaf, _ in leaves(hardware)]
-    named += [
-        (f"prices.offers.{i}", offer.source)
-        for i, offer in enumerate(hardware.prices.offers)
-        if offer.source not in hardware.prices.sources
-    ]
+    named += [(f"prices.offers.{i}", o.source) for i, o in enumerate(hardware.prices.offers)]
     return [
         Finding(
             hardware.name,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from simulator.specs.deployment import Deployment
+from simulator.specs.economics import Economics
 from simulator.specs.quantity import Flag, Spec, Unit
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
@@ -24,26 +25,6 @@ class Objectives(Spec):
     ttft: Annotated[float, Unit("seconds")] | None = None
     tpot: Annotated[float, Unit("seconds")] | None = None
     e2e: Annotated[float, Unit("seconds")] | None = None
-
-
-class Economics(Spec):
-    """Prices and facility; what is absent is taken from the hardware's dated offers.
-
-    Args:
-        usd_per_device_hour: a price of one's own, power included.
-        provider: whose offers count.
-        term: which offers count: on-demand, reserved-1y, reserved-3y, spot, capacity-block.
-        usd_per_kwh: what electricity costs where a device is bought.
-        pue: power of the facility over power of the devices.
-        amortisation_years: time over which a purchase is spread.
-    """
-
-    usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
-    provider: str | None = None
-    term: str | None = None
-    usd_per_kwh: Annotated[float, Unit("usd/kwh")] = 0.083
-    pue: Annotated[float, Field(ge=1)] = 1.3
-    amortisation_years: Annotated[float, Field(gt=0)] = 4.0
 
 
 def _kind_by_fields(raw: object) -> object:

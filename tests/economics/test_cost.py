@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from simulator.economics.cost import device_price, token_cost, usd_per_second
 from simulator.errors import InputError
 from simulator.specs import catalogue
-from simulator.specs.scenario import Economics
+from simulator.specs.economics import Economics
 
 TOKENS = st.floats(min_value=1, max_value=1e12)
 

@@ -24,7 +24,7 @@ from simulator.simulate.run import simulate
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.deployment import Deployment
 from simulator.specs.question import read_scenario
-from simulator.specs.scenario import Economics
+from simulator.specs.economics import Economics
 
 DOCUMENTED = [
     "step_time_s", "ttft_s", "tpot_s", "output_tokens_per_s", "output_tokens_per_s_per_device",
