@@ -6,6 +6,7 @@ python -m simulator.planning.catalogue_page > docs/catalogue.md
 from collections.abc import Iterable
 
 from simulator.economics.cost import device_price
+from simulator.economics.price import DevicePrice
 from simulator.planning.browse import HardwareRow, ModelRow, list_hardware, list_models
 from simulator.specs import catalogue
 from simulator.specs.economics import Economics
@@ -31,7 +32,8 @@ def catalogue_page() -> str:
         "Written by `python -m simulator.planning.catalogue_page` from the files in",
         "`hardware_specs/` and `models/`; `roofsim catalogue show NAME` prints every number with",
         "its source. Rates are dense and of the engine that runs models by default; memory is what",
-        "software can use; a price is the median of the offers on file.",
+        "software can use. A price is the median of what providers ask on demand, * one provider's;",
+        "[prices](prices.md) has other bases, `roofsim catalogue prices NAME` every offer.",
         "",
     ]
     for device_class, title in _CLASSES.items():
@@ -50,18 +52,26 @@ def _hardware_table(rows: Iterable[HardwareRow]) -> list[str]:
         lines.append(
             _line(
                 (
-                    f"[`{row.name}`](../hardware_specs/{row.name}.yaml)",
+                    f"[`{row.name}`](../hardware_specs/{row.name}.yaml)"
+                    + (" (hypothetical)" if row.hypothetical else ""),
                     humane(row.memory_bytes, "B"),
                     humane(row.bandwidth_bytes_per_s, "B/s"),
                     humane(row.peak_bf16, "FLOP/s"),
                     humane(row.power_limit_w, "W"),
-                    "–" if price is None else significant(price.usd_per_hour),
+                    _dollars(price),
                     ", ".join(row.precisions),
                     "calibrated" if row.calibrated else "",
                 )
             )
         )
     return lines
+
+
+def _dollars(price: DevicePrice | None) -> str:
+    """An hour on demand; a star where one provider alone offers it."""
+    if price is None:
+        return "–"
+    return significant(price.usd_per_hour) + (" *" if price.mark else "")
 
 
 def _model_table(rows: Iterable[ModelRow]) -> list[str]:
