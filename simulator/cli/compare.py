@@ -12,7 +12,8 @@ from simulator.cli.question import Asked, asks
 @asks("hardware")
 def compare(
     asked: Asked,
-    scenario: opt.ScenarioName,
+    scenario: opt.ScenarioName = None,
+    *,
     hardware: Annotated[
         str, typer.Option("--hardware", "-w", help="Devices, separated by commas.")
     ],
@@ -23,9 +24,9 @@ def compare(
     """Run one scenario on several devices and set the answers side by side."""
     from simulator.planning.compare import compare as compare_all
 
-    wanted = asked.scenario(scenario)
-    folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
     names = [name.strip() for name in hardware.split(",") if name.strip()]
+    wanted = asked.on(names[:1]).scenario(scenario)
+    folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
     with opt.progress_bar("devices", quiet=as_json) as progress:
         results = compare_all(wanted, names, workers=workers, progress=progress)
     if folder is not None:

@@ -9,7 +9,11 @@ from typing import Annotated, Any
 import typer
 
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a built-in one's name.")
+    str | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file, or a built-in one's name, or none beside --launch.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Out = Annotated[

@@ -38,7 +38,7 @@ def predict(
     for flag, value in (("--keep", keep), ("--out", out)):
         if value:
             raise InputError("goes with --cases", file=flag, remedy="leave it out")
-    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.changes}
+    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.all_changes}
     if missing:
         raise InputError(
             f"--{sorted(missing)[0]} is missing", remedy="name both, or give a table with --cases"
@@ -67,7 +67,7 @@ def _predict_cases(
     from simulator.simulate.cases import predict_cases
 
     columns, rows = read_cases(path, keep)
-    answers = predict_cases(questions_in(rows, keep), asked.changes)
+    answers = predict_cases(questions_in(rows, keep), asked.of_a_table())
     header, answered = answered_rows(columns, rows, answers)
     failed = sum(isinstance(a, InputError) for a in answers)
     if as_json:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @asks()
 def run(
     asked: Asked,
-    scenario: opt.ScenarioName,
+    scenario: opt.ScenarioName = None,
     out: opt.Out = None,
     as_json: opt.Json = False,
     sources: Annotated[

@@ -6,7 +6,14 @@ from simulator.cli.console import console
 from simulator.cli.options import print_json
 from simulator.graph.build import build
 from simulator.graph.parameters import count_parameters
-from simulator.planning.browse import Fact, HardwareRow, ModelRow, ScenarioRow
+from simulator.planning.browse import (
+    Fact,
+    HardwareRow,
+    ModelRow,
+    ScenarioRow,
+    cache_beside_growth,
+    cache_text,
+)
 from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
@@ -54,7 +61,7 @@ def model_list(rows: Sequence[ModelRow]) -> None:
             humane(row.parameters),
             humane(row.active_parameters),
             row.layers,
-            humane(row.kv_bytes_per_token, "B"),
+            cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
             f"{row.max_context:,}",
             row.weight_precision,
         )
@@ -106,6 +113,7 @@ def model(found: Model, as_json: bool) -> None:
     """The shapes of a model and what they amount to."""
     graph = build(found)
     parameters = count_parameters(found)
+    beside = cache_beside_growth(graph, found.max_context)
     facts = {
         "name": found.name,
         "parameters": parameters.total,
@@ -117,6 +125,7 @@ def model(found: Model, as_json: bool) -> None:
         "weight_precision": found.weight_precision,
         "weight_bytes": graph.weight_bytes,
         "kv_bytes_per_token": graph.kv_bytes_per_token,
+        "kv_bytes_per_sequence": beside,
         "state_bytes_per_sequence": graph.state_bytes_per_sequence,
         "source": found.source,
         "layer_kinds": [
@@ -137,7 +146,7 @@ def model(found: Model, as_json: bool) -> None:
         ("parameters", f"{parameters.total:,}"),
         ("used by a token", f"{parameters.active:,}"),
         ("weights", humane(graph.weight_bytes, "B") + f" as {found.weight_precision}"),
-        ("cache a token", humane(graph.kv_bytes_per_token, "B")),
+        ("cache a token", cache_text(graph.kv_bytes_per_token, beside)),
         ("state a sequence", humane(graph.state_bytes_per_sequence, "B")),
         ("context", f"{found.max_context:,} tokens"),
         *(

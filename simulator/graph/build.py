@@ -128,6 +128,7 @@ def build(
 def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stage]:
     """The stages in order: the first holds the embedding, the last the norm and the head."""
     embedding = 2.0 * sharded.vocabulary * sharded.hidden_size
+    positions = 2.0 * sharded.learned_positions * sharded.hidden_size
     head = _weight_bytes(_head(sharded, layout, context.linear))
     stages = []
     first = 0
@@ -148,6 +149,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
         # A tied table serves both ends where they are on the same device.
         if first == 0 and not (sharded.tied_embeddings and is_last):
             elsewhere += embedding
+        elsewhere += positions if first == 0 else 0.0
         stages.append(_Stage(groups, matrices + elsewhere, matrices, kv_per_token, state))
         first += layers
     return stages

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from simulator.errors import InputError, nearest
-from simulator.graph.build import build
+from simulator.graph.build import Graph, build
 from simulator.graph.parameters import count_parameters
 from simulator.graph.published import compare_published
 from simulator.roofline.device.device import resolve
@@ -19,6 +21,7 @@ from simulator.specs.model import Model
 from simulator.specs.price_files import shared_sources
 from simulator.specs.price_rules import check_prices
 from simulator.specs.question import read_scenario
+from simulator.units import humane
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,11 @@ class HardwareRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model in a list."""
+    """One model in a list.
+
+    ``kv_bytes_per_sequence`` is what a sequence of ``max_context`` tokens takes beside its growth
+    of ``kv_bytes_per_token``: windows and fixed state.
+    """
 
     name: str
     title: str
@@ -48,6 +55,7 @@ class ModelRow:
     active_parameters: int
     layers: int
     kv_bytes_per_token: float
+    kv_bytes_per_sequence: float
     max_context: int
     weight_precision: str
 
@@ -102,15 +110,29 @@ def list_models() -> list[ModelRow]:
     return [_model_row(found) for found in catalogue.all_models()]
 
 
+def cache_text(per_token: float, per_sequence: float) -> str:
+    """What a sequence keeps: growth with each token, and windows or state beside it."""
+    fixed = f" + {humane(per_sequence, 'B')} a sequence" if per_sequence >= 1 else ""
+    return f"{humane(per_token, 'B')}{fixed}"
+
+
+def cache_beside_growth(graph: Graph, context: int) -> float:
+    """Bytes of a sequence of ``context`` tokens beside its growth: windows and fixed state."""
+    whole = float(graph.kv_bytes(np.asarray(context, dtype=np.float64)))
+    return max(0.0, whole - context * graph.kv_bytes_per_token)
+
+
 def _model_row(found: Model) -> ModelRow:
     parameters = count_parameters(found)
+    graph = build(found)
     return ModelRow(
         name=found.name,
         title=found.title,
         parameters=parameters.total,
         active_parameters=parameters.active,
         layers=len(found.layers),
-        kv_bytes_per_token=build(found).kv_bytes_per_token,
+        kv_bytes_per_token=graph.kv_bytes_per_token,
+        kv_bytes_per_sequence=cache_beside_growth(graph, found.max_context),
         max_context=found.max_context,
         weight_precision=found.weight_precision,
     )

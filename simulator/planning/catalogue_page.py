@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 from simulator.economics.cost import device_price
 from simulator.economics.price import DevicePrice
-from simulator.planning.browse import HardwareRow, ModelRow, list_hardware, list_models
+from simulator.planning.browse import (
+    HardwareRow,
+    ModelRow,
+    cache_text,
+    list_hardware,
+    list_models,
+)
 from simulator.specs import catalogue
 from simulator.specs.economics import Economics
 from simulator.units import humane, significant
@@ -32,7 +38,7 @@ def catalogue_page() -> str:
         "Written by `python -m simulator.planning.catalogue_page` from the files in",
         "`hardware_specs/` and `models/`; `roofsim catalogue show NAME` prints every number with",
         "its source. Rates are dense and of the engine that runs models by default; memory is what",
-        "software can use. A price is the median of what providers ask on demand, * one provider's;",
+        "software can use. A price is the median of what providers ask on demand, * of one alone;",
         "[prices](prices.md) has other bases, `roofsim catalogue prices NAME` every offer.",
         "",
     ]
@@ -85,7 +91,7 @@ def _model_table(rows: Iterable[ModelRow]) -> list[str]:
                     humane(row.parameters),
                     humane(row.active_parameters),
                     str(row.layers),
-                    humane(row.kv_bytes_per_token, "B"),
+                    cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
                     f"{row.max_context:,}",
                     row.weight_precision,
                 )

@@ -53,19 +53,19 @@ def steps_predicted(
     economics: Economics,
     phase: str,
     given: Mapping[str, Value],
-    what_ifs: tuple[str, ...] = (),
+    told: tuple[str, ...] = (),
 ) -> Prediction:
     """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
 
     ``given`` holds at least ``power_w`` (of all devices), the token rates that apply,
     ``prefill_share``, and ``sigma``, the relative error of the step time; numbers, or arrays of
-    one shape. ``what_ifs`` are told beside the notes of the setup.
+    one shape. ``told`` stands before the notes of the setup.
     """
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
     paid = usd_known(price, devices, given["power_w"])
     rates = {"input_tokens_per_s": 0.0, **given, "devices": devices}
-    notes, nearest = (*what_ifs, *setup.notes), None
+    notes, nearest = (*told, *setup.notes), None
     if price is None:
         nearest = _nearest(setup, economics, rates)
         notes = (*notes, unpriced_words(setup.hardware, economics, nearest))

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from simulator.errors import FieldError
 from simulator.specs.prices import Term
-from simulator.specs.quantity import Flag, Spec, Unit
+from simulator.specs.quantity import Flag, Number, Spec, Unit
 
 BasisKind = Literal["rental", "owned"]
 
@@ -59,7 +59,7 @@ class Economics(Spec):
         BasisKind, Flag(help="What is counted: rental, or owned (bought and run).")
     ] = "rental"
     term: Annotated[RentalTerm, Flag(help="Which rent counts; on-demand if absent.")] | None = None
-    percentile: Annotated[float, Field(ge=0, le=100)] = 50.0
+    percentile: Annotated[Number, Field(ge=0, le=100)] = 50.0
     provider: str | None = None
     region: str | None = None
     prices: (
@@ -68,8 +68,8 @@ class Economics(Spec):
     ) = None
     usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
     usd_per_kwh: Annotated[float, Unit("usd/kwh")] | None = None
-    pue: Annotated[float, Field(ge=1)] | None = None
-    amortisation_years: Annotated[float, Field(gt=0)] | None = None
+    pue: Annotated[Number, Field(ge=1, le=10)] | None = None
+    amortisation_years: Annotated[Number, Field(ge=0.1, le=100)] | None = None
     cost_of_capital: Share | None = None
     residual_value: Share | None = None
     utilisation: Annotated[float, Unit("fraction", low=0.01, high=1.0)] | None = None

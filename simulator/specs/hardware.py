@@ -1,6 +1,6 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from simulator.specs.quantity import (
     Spec,
     Usd,
     Watts,
+    Whole,
 )
 
 DeviceClass = Literal[
@@ -112,7 +113,7 @@ class Link(Spec):
     latency: Seconds | None = None
     domain: Count | None = None
     topology: Topology = "switched"
-    dimensions: list[int] | None = None
+    dimensions: list[Annotated[Whole, Field(ge=1, le=1_000_000)]] | None = None
     in_network_reduction: bool = False
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None

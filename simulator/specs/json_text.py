@@ -7,6 +7,8 @@ from typing import Any
 class NotJsonError(ValueError):
     """A text that is no JSON that can be used; ``line`` says where, when that is known."""
 
+    remedy: str | None = None
+
     def __init__(self, problem: str, line: int | None = None) -> None:
         self.line = line
         super().__init__(problem)
@@ -15,8 +17,9 @@ class NotJsonError(ValueError):
 class DuplicateKeyError(NotJsonError):
     """One object has a key twice."""
 
+    remedy = "delete one of the two"
+
     def __init__(self, key: str) -> None:
-        self.key = key
         super().__init__(f"{key!r} stands twice in one object")
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -15,7 +15,7 @@ from simulator.specs.kinds.kind import (
     Size,
 )
 from simulator.specs.kinds.residual import PlainResidual
-from simulator.specs.quantity import Bytes, Count, Spec
+from simulator.specs.quantity import Bytes, Count, Spec, Whole
 
 
 class Layer(Spec):
@@ -33,7 +33,7 @@ class Layer(Spec):
     feedforward: SerializeAsAny[FeedforwardKind]
     residual: SerializeAsAny[ResidualKind] = PlainResidual()
     lookup: SerializeAsAny[LookupKind] | None = None
-    norms: int = Field(default=2, ge=0)
+    norms: Whole = Field(default=2, ge=0, le=1000)
 
     @property
     def parts(self) -> tuple[Kind, ...]:
@@ -42,10 +42,14 @@ class Layer(Spec):
         return (*lookup, self.attention, self.feedforward, self.residual)
 
 
+MOST_LAYERS = 2000
+"""Ten times the deepest model there is; every layer costs time to look at."""
+
+
 class LayerGroup(Layer):
     """``repeat`` equal layers, as a model file writes them."""
 
-    repeat: Size = 1
+    repeat: Annotated[Size, Field(le=MOST_LAYERS)] = 1
 
     def unrolled(self) -> list[Layer]:
         """The layers one by one."""
@@ -81,8 +85,8 @@ class VisionEncoder(Spec):
     merge: Size = 1
     out_size: Size
     merger: Literal["mlp", "linear"] = "mlp"
-    taps: int = Field(default=0, ge=0)
-    positions: int = Field(default=0, ge=0)
+    taps: Whole = Field(default=0, ge=0, le=1000)
+    positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
 
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
@@ -134,6 +138,7 @@ class Model(Spec):
     """A decoder as shapes.
 
     Args:
+        learned_positions: positions that have a learned vector each, added to the embedding.
         weight_precision: how the published checkpoint stores it.
         assumptions: what the reader of its file took for granted, as sentences for the user.
     """
@@ -142,9 +147,10 @@ class Model(Spec):
     title: str
     hidden_size: Size
     vocabulary: Size
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=MOST_LAYERS)
     max_context: Size
     tied_embeddings: bool = False
+    learned_positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     weight_precision: str = "bf16"
     vision: VisionEncoder | None = None
     draft: Draft | None = None
@@ -194,6 +200,14 @@ class ModelFile(Spec):
     vision: VisionEncoder | None = None
     draft: Draft | None = None
     layers: list[LayerGroup] | None = None
+
+    @field_validator("layers")
+    @classmethod
+    def _not_endless(cls, layers: list[LayerGroup] | None) -> list[LayerGroup] | None:
+        count = sum(group.repeat for group in layers or ())
+        if layers is not None and not 1 <= count <= MOST_LAYERS:
+            raise ValueError(f"must be 1 to {MOST_LAYERS} layers in all, found {count}")
+        return layers
 
     @model_validator(mode="after")
     def _one_form(self) -> "ModelFile":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.specs.quantity import AsOf, Confidence, Quantity, Spec, Usd, UsdPerHour
+from simulator.specs.quantity import AsOf, Confidence, Quantity, Spec, Usd, UsdPerHour, Whole
 
 Term = Literal[
     "on-demand", "reserved-1y", "reserved-3y", "savings-plan", "spot", "capacity-block",
@@ -46,7 +46,7 @@ class Offer(Spec):
     region: str | None = None
     term: Term
     unit: str | None = None
-    devices: Annotated[int, Field(ge=1)] = 1
+    devices: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
     usd_per_hour: UsdPerHour | None = None
     usd: Usd | None = None
     includes: tuple[Surroundings, ...] | None = None

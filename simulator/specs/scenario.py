@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from simulator.errors import shown
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
-from simulator.specs.quantity import Flag, Spec, Unit
+from simulator.specs.quantity import Flag, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
+
+Limit = Annotated[float, Unit("seconds", allow_zero=False)]
 
 
 class Objectives(Spec):
@@ -22,9 +25,9 @@ class Objectives(Spec):
         e2e: latest end of the answer.
     """
 
-    ttft: Annotated[float, Unit("seconds")] | None = None
-    tpot: Annotated[float, Unit("seconds")] | None = None
-    e2e: Annotated[float, Unit("seconds")] | None = None
+    ttft: Limit | None = None
+    tpot: Limit | None = None
+    e2e: Limit | None = None
 
 
 def _kind_by_fields(raw: object) -> object:
@@ -37,8 +40,17 @@ def _named(raw: object) -> object:
     if isinstance(raw, dict) and not isinstance(raw.get("base"), str):
         raise ValueError("a what-if names its base beside what it changes, as in {base: h100-sxm}")
     if not isinstance(raw, str | dict) or not raw:
-        raise ValueError(f"must be a name, or a mapping with a base, found {raw!r}")
+        raise ValueError(f"must be a name, or a mapping with a base, found {shown(raw)}")
+    if isinstance(raw, dict) and not _has_names(raw):
+        raise ValueError("every field that a what-if changes is called by its name, a text")
     return raw
+
+
+def _has_names(mapping: dict[Any, Any]) -> bool:
+    return all(
+        isinstance(name, str) and (not isinstance(value, dict) or _has_names(value))
+        for name, value in mapping.items()
+    )
 
 
 Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
@@ -60,6 +72,8 @@ class Scenario(Spec):
         objectives: what counts as good service.
         economics: prices and facility.
         warm_up_requests: requests at the start that are served but not measured.
+        notes: how the scenario came to be, where a file of another tool was read: what was assumed
+            and what was left out. Every answer to it says so too.
     """
 
     name: str
@@ -70,7 +84,8 @@ class Scenario(Spec):
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
-    warm_up_requests: Annotated[int, Field(ge=0)] = 0
+    warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
+    notes: tuple[str, ...] = ()
 
     def on(self, hardware: str) -> "Scenario":
         """The same question on other hardware, with the same what-ifs; its title is dropped."""

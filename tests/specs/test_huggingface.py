@@ -105,7 +105,7 @@ def test_an_unknown_architecture_is_refused_with_the_nearest():
         ({"num_key_value_heads": 3}, "num_key_value_heads"),
         ({"torch_dtype": "int3"}, "torch_dtype"),
         ({"expert_dtype": "fp4"}, "expert_dtype"),
-        ({"model_type": "deepseek_v4", "head_dim": 64}, "q_lora_rank"),
+        ({"model_type": "deepseek_v4", "head_dim": 64}, "compress_ratios"),
         ({"model_type": "qwen3_next"}, "linear_num_key_heads"),
         ({"model_type": "kimi_linear"}, "linear_attn_config"),
         ({"num_local_experts": 4, "num_experts_per_tok": 5}, "feedforward"),

@@ -57,7 +57,7 @@ def _mixture(part: MixtureOfExperts, context: BlockContext) -> list[Operator]:
         Matmul(
             name="moe.router",
             role="router",
-            n=part.experts,
+            n=part.experts + part.idle_experts,
             k=context.hidden,
             precision=BF16,
             count=count,

@@ -35,7 +35,8 @@ def shared_key(
     """What stands around ``attending``; the fused projection has ``further_columns`` besides."""
     count, size, attended = context.count, context.activation_bytes, part.attended
     query, key, _ = part.projected
-    projected = sum(part.projected) + (query if part.gated else 0) + further_columns
+    gates = (attended if part.gated else 0) + (part.query_heads if part.head_gate else 0)
+    projected = sum(part.projected) + gates + further_columns
     return [
         *quantise("attention.qkv", context.hidden, context, context.linear),
         Matmul(
@@ -84,7 +85,7 @@ def _behind_core(part: SharedKeyAttention, context: BlockContext) -> list[Operat
     """The gate on the output and the norm before its projection, where there are any."""
     row = part.attended * context.activation_bytes
     found: list[Operator] = []
-    if part.gated:
+    if part.gated or part.head_gate:
         found.append(
             Elementwise(
                 name="attention.gate",

@@ -1,46 +1,21 @@
 """Which architecture a config describes, and its layers one by one."""
 
-import re
-from collections.abc import Callable
 from typing import Any
 
-from simulator.errors import nearest
+from simulator.specs.huggingface.common import in_common_words, renamed
+from simulator.specs.huggingface.context import context_of
 from simulator.specs.huggingface.engram import complete_engram
-from simulator.specs.huggingface.extras import draft_of, lookups_of, residual_of, vision_of
-from simulator.specs.huggingface.families import FAMILIES, LLAMA, Family
-from simulator.specs.huggingface.feedforward import feedforward_layers
+from simulator.specs.huggingface.extras import draft_of, vision_of
+from simulator.specs.huggingface.family import (
+    Family,
+    families_like,
+    family_called,
+    family_of_architecture,
+)
 from simulator.specs.huggingface.fields import Config
-from simulator.specs.huggingface.grouped_query import (
-    block_sparse_layers,
-    gemma4_layers,
-    grouped_query_layers,
-)
-from simulator.specs.huggingface.hybrid import (
-    convolution_layers,
-    gated_delta_layers,
-    kimi_linear_layers,
-)
-from simulator.specs.huggingface.latent import (
-    compressed_layers,
-    latent_layers,
-    sparse_latent_layers,
-)
+from simulator.specs.huggingface.layers import layers_of
 from simulator.specs.huggingface.quantization import weight_precision
-from simulator.specs.kinds.kind import AttentionKind
-from simulator.specs.model import Layer, Model
-
-_ATTENTION: dict[str, Callable[[Config, Family, int], list[AttentionKind]]] = {
-    "grouped-query": grouped_query_layers,
-    "gemma-4": gemma4_layers,
-    "block-sparse": block_sparse_layers,
-    "latent": latent_layers,
-    "engram": latent_layers,
-    "sparse-latent": sparse_latent_layers,
-    "compressed": compressed_layers,
-    "gated-delta": gated_delta_layers,
-    "kimi-linear": kimi_linear_layers,
-    "convolution": convolution_layers,
-}
+from simulator.specs.model import Model
 
 _DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
 """Where multimodal configs keep their decoder."""
@@ -70,23 +45,25 @@ def read_config(
         InputError: a field is missing, or says something that is not understood.
     """
     outer = Config(content, file)
-    config = _decoder(outer)
-    family, config, assumed = _family(config, outer)
-    layers = _layers(config, family)
-    last = layers[-1]
-    tie_field = config if "tie_word_embeddings" in config.fields else outer
+    written = _decoder(outer)
+    family, written, assumed = _family(written, outer)
+    config = in_common_words(written, family)
+    layers = layers_of(config, family)
+    max_context, said = context_of(config, family)
+    tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
     return Model(
         name=name,
         title=title,
         hidden_size=config.size("hidden_size"),
         vocabulary=config.size("vocab_size"),
         layers=tuple(layers),
-        max_context=config.optional_size("max_position_embeddings") or 32768,
-        tied_embeddings=tie_field.flag("tie_word_embeddings", family.tied),
+        max_context=max_context,
+        tied_embeddings=tying[0].flag("tie_word_embeddings") if tying else False,
+        learned_positions=_learned_positions(config, family),
         weight_precision=weight_precision(outer, config),
         vision=vision_of(outer, config.size("hidden_size")),
-        draft=draft_of(config, last),
-        assumptions=assumed,
+        draft=draft_of(config, layers[-1]),
+        assumptions=(*assumed, *said),
     )
 
 
@@ -99,54 +76,48 @@ def _decoder(outer: Config) -> Config:
 
 
 def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, ...]]:
-    """The conventions to read the config by, the config in the common spelling, what is assumed."""
+    """The conventions to read the config by, the config itself, and what is assumed."""
     model_type = config.text("model_type") or outer.text("model_type")
     if model_type:
-        if model_type not in FAMILIES:
+        family = family_called(model_type)
+        if family is None:
             raise config.error(
                 "model_type",
                 f"architecture {model_type!r} is not understood",
-                nearest(model_type, FAMILIES),
+                families_like(model_type),
             )
-        return *_spelled(model_type, config), ()
+        return family, config, ()
     named = [str(a) for c in (config, outer) for a in c.fields.get("architectures") or ()]
-    if named:
-        found = _model_type_of(named[0])
-        if found is None:
-            raise config.error(
-                "architectures",
-                f"architecture {named[0]!r} is not understood, and no model_type says more",
-                "add the model_type of an architecture that computes the same",
-            )
-        return *_spelled(found, config), (f"family {found}, as architectures says",)
-    return _by_fields(config)
+    if not named:
+        return _by_fields(config)
+    found = family_of_architecture(named[0])
+    if found is None:
+        raise config.error(
+            "architectures",
+            f"architecture {named[0]!r} is not understood, and no model_type says more",
+            "add the model_type of an architecture that computes the same",
+        )
+    return _of(found), config, (f"family {found}, as architectures says",)
 
 
-def _spelled(model_type: str, config: Config) -> tuple[Family, Config]:
-    family = FAMILIES[model_type]
-    return family, config.renamed(dict(family.spelling))
-
-
-def _model_type_of(architecture: str) -> str | None:
-    """The known ``model_type`` that a class of ``transformers`` belongs to.
-
-    Classes are called like their type, without its underscores and with what the class is for
-    at the end: ``Qwen3MoeForCausalLM`` is ``qwen3_moe``.
-    """
-    stem = re.sub(r"(For\w+|LMHeadModel|Model)$", "", architecture).lower()
-    return next((known for known in FAMILIES if known.replace("_", "") == stem), None)
+def _of(model_type: str) -> Family:
+    """A family that is known to be there."""
+    family = family_called(model_type)
+    if family is None:
+        raise LookupError(model_type)
+    return family
 
 
 def _by_fields(config: Config) -> tuple[Family, Config, tuple[str, ...]]:
     """An excerpt that names no architecture: DeepSeek's own configs, tables of papers."""
     if config.has("engram_layers"):
-        return FAMILIES["engram"], complete_engram(config), ()
+        return _of("engram"), complete_engram(config), ()
     if config.has("n_layers") and config.has("dim"):
-        config = config.renamed(_INFERENCE_SPELLING)
+        config = config.with_fields(renamed(config.fields, _INFERENCE_SPELLING))
     if config.has("index_topk") and config.has("kv_lora_rank"):
-        return FAMILIES["deepseek_v32"], config, ()
+        return _of("deepseek_v32"), config, ()
     if config.has("kv_lora_rank"):
-        return FAMILIES["deepseek_v3"], config, ()
+        return _of("deepseek_v3"), config, ()
     method = ""
     if config.has("quantization_config"):
         method = config.inner("quantization_config").text("quant_method")
@@ -154,16 +125,9 @@ def _by_fields(config: Config) -> tuple[Family, Config, tuple[str, ...]]:
         "neither model_type nor architectures is given: read by its fields, as a decoder of "
         "grouped-query attention with gated MLPs and no biases",
     )
-    return FAMILIES.get(method, LLAMA), config, assumed
+    return family_called(method) or _of("llama"), config, assumed
 
 
-def _layers(config: Config, family: Family) -> list[Layer]:
-    count = config.size("num_hidden_layers")
-    attention = _ATTENTION[family.attention](config, family, count)
-    feedforward = feedforward_layers(config, family, count)
-    residual = residual_of(config)
-    lookups = lookups_of(config, count)
-    return [
-        Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=family.norms)
-        for a, f, t in zip(attention, feedforward, lookups, strict=True)
-    ]
+def _learned_positions(config: Config, family: Family) -> int:
+    field = family.learned_positions
+    return 0 if field is None else config.optional_size(field) or 0
