@@ -36,16 +36,16 @@ class OwnedHour:
     energy: EnergyPrice
 
 
-def annuity(share_of_value: float, interest: float, years: float, residual: float) -> float:
-    """What one dollar of value, of which a share is bought, costs a year.
+def annuity(interest: float, years: float, residual: float) -> float:
+    """What a dollar that is bought costs a year, of which a share is left at the end.
 
-    >>> round(annuity(1.0, 0.08, 5, 0.0), 6), annuity(1.0, 0.0, 5, 0.0)
+    >>> round(annuity(0.08, 5, 0.0), 6), annuity(0.0, 5, 0.0)
     (0.250456, 0.2)
     """
-    if not interest:
-        return share_of_value * (1.0 - residual) / years
-    growth = math.pow(1.0 + interest, years)
-    return share_of_value * interest * (growth - residual) / (growth - 1.0)
+    growth = math.expm1(years * math.log1p(interest))
+    if not growth:
+        return (1.0 - residual) / years
+    return interest + (1.0 - residual) * (interest / growth)
 
 
 def owned_hour(bought: Quote, limit_w: float, known: Ownership) -> OwnedHour:
@@ -110,7 +110,7 @@ def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[Pr
         *((name, costs[key] * spread, sources[key]) for name, key in parts),
         (
             "cost of capital",
-            bought * (annuity(1.0, interest, years, residual) - spread),
+            bought * (annuity(interest, years, residual) - spread),
             sources["cost_of_capital"],
         ),
         (

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.report.measures import labels
-from simulator.report.ranking import Ranking
+from simulator.report.ranking import Ranking, Standing
 from simulator.simulate.figures import FIGURE
 from simulator.simulate.result import SimulationResult
+from simulator.units import money
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,12 @@ class PriceRow:
     dates: str
     remark: str
 
-
-HEADINGS = ("System", "A device", "Offers", "Providers", "Regions", "Dates", "")
-"""Headings of the table that ``PriceRow`` is a row of."""
+    @property
+    def words(self) -> str:
+        """All of it in one line."""
+        offers = f"{self.offers} offer{'s' if self.offers != '1' else ''}" if self.offers else ""
+        by = f"{offers} by {self.providers}" if offers else ""
+        return "; ".join(filter(None, (self.hour, by, self.regions, self.dates, self.remark)))
 
 
 def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
@@ -44,37 +48,44 @@ def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
 
 def _remark(result: SimulationResult) -> str:
     if result.usd_per_device_hour is None:
-        near = result.price_nearest
-        return f"not priced; nearest: {near}" if near else "not priced on any basis"
+        if not result.elsewhere:
+            return "no price on any basis"
+        near = result.elsewhere[0]
+        mark = f", {near.mark}" if near.mark else ""
+        return (
+            f"no offer; nearest basis: {near.basis}{mark}, {money(near.usd_per_device_hour)}/h, "
+            f"which gives {money(near.usd_per_million_tokens)} a million tokens"
+        )
     notes = [price.note for price in result.prices if price is not None and price.note]
     return "; ".join(dict.fromkeys(filter(None, (result.price_mark, *notes))))
 
 
-def verdict(ranking: Ranking) -> list[str]:
-    """Sentences on who is the cheapest, on what basis, and what other bases say."""
-    found = [ranking.headline] if ranking.headline else []
-    if ranking.overturning:
-        found.append(
-            "A change of basis overturns it: "
-            + "; ".join(_contest(ranking, other.basis) for other in ranking.overturning)
-        )
-    elif ranking.headline and ranking.agreeing:
-        found.append(
-            f"The same system is the cheapest {', '.join(o.basis for o in ranking.agreeing)}"
-        )
-    if ranking.unpriced:
-        found.append(
-            f"Without a price on this basis, and so not ranked: {', '.join(ranking.unpriced)}"
-        )
-    return found
+def verdict(found: Ranking) -> list[str]:
+    """Sentences on who is the cheapest, on what basis, and what other bases say of that."""
+    said = []
+    cheapest = found.declared.cheapest
+    if cheapest is not None:
+        usd = money(found.declared.usd[cheapest])
+        of_all = f", of {len(found.declared.usd)} systems with a price" if found.unpriced else ""
+        mark = found.declared.marks.get(cheapest)
+        marked = f" ({mark})" if mark else ""
+        said.append(f"Cheapest, {found.declared.basis}: {cheapest}{marked} at {usd}{of_all}")
+    elif len(found.declared.usd) > 1:
+        said.append(f"Cheapest, {found.declared.basis}: a tie within 2 %")
+    if found.overturning:
+        contests = (_contest(cheapest or "", other) for other in found.overturning)
+        said.append(f"Another basis overturns this: {'; '.join(contests)}")
+    if found.agreeing:
+        said.append(f"It holds, too, {'; '.join(other.basis for other in found.agreeing)}")
+    if found.unpriced:
+        said.append(f"Without a price on this basis, and not ranked: {', '.join(found.unpriced)}")
+    return said
 
 
-def _contest(ranking: Ranking, basis: str) -> str:
-    other = next(each for each in ranking.others if each.basis == basis)
-    first = ranking.declared.cheapest or ""
-    usd = FIGURE["usd_per_million_tokens"]
+def _contest(first: str, other: Standing) -> str:
     winner = other.cheapest or ""
+    mark = f" ({other.marks[winner]})" if winner in other.marks else ""
     return (
-        f"{basis}, {winner} at {usd.number(other.usd[winner])} against {first} at "
-        f"{usd.number(other.usd[first])}"
+        f"{other.basis}, {winner}{mark} at {money(other.usd[winner])} against "
+        f"{money(other.usd[first])} for {first}"
     )

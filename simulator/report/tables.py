@@ -1,7 +1,7 @@
 """Tables for a terminal: a simulation's summary, a comparison, and any columns and rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
-from simulator.report.price_words import HEADINGS, price_rows, verdict
+from simulator.report.price_words import price_rows, verdict
 from simulator.report.ranking import ranking
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure
@@ -187,11 +187,13 @@ def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
     Below it what the dollars rest on, who is the cheapest, and what other bases say of that.
     """
     notes = dict.fromkeys(
-        note for result in results for note in result.notes if note not in result.price_notes
+        note
+        for result in results
+        for note in result.notes
+        if not result.elsewhere or note not in result.price_notes
     )
     return Group(
         Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),
-        Text(f"prices: {results[0].price_basis}"),
         Text(),
         _Compared(tuple(results)),
         Text(),
@@ -204,9 +206,8 @@ def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
 
 def prices(results: "Sequence[SimulationResult]") -> Table:
     """What the dollars of each system rest on."""
-    columns = [Column(HEADINGS[0]), Column(HEADINGS[1], "right"), Column(HEADINGS[2], "right")]
-    columns += [Column(name, wrap=True) for name in HEADINGS[3:]]
-    return table(columns, [astuple(row) for row in price_rows(results)])
+    columns = [Column("Prices", wrap=True), Column(str(results[0].price_basis), wrap=True)]
+    return table(columns, [(row.system, row.words) for row in price_rows(results)])
 
 
 @dataclass(frozen=True, slots=True)

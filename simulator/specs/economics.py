@@ -1,13 +1,12 @@
 """What dollars of a question mean: the basis of prices, whose offers count, and owning costs."""
 
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from simulator.errors import FieldError
 from simulator.specs.prices import Term
-from simulator.specs.quantity import Flag, Number, Spec, Unit
+from simulator.specs.quantity import FilePath, Flag, Number, Spec, Unit
 
 BasisKind = Literal["rental", "owned"]
 
@@ -63,7 +62,9 @@ class Economics(Spec):
     provider: str | None = None
     region: str | None = None
     prices: (
-        Annotated[Path, Flag(help="Your own price book, YAML or CSV, instead of the catalogue's.")]
+        Annotated[
+            FilePath, Flag(help="Your own price book, YAML or CSV, instead of the catalogue's.")
+        ]
         | None
     ) = None
     usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
@@ -72,7 +73,7 @@ class Economics(Spec):
     amortisation_years: Annotated[Number, Field(ge=0.1, le=100)] | None = None
     cost_of_capital: Share | None = None
     residual_value: Share | None = None
-    utilisation: Annotated[float, Unit("fraction", low=0.01, high=1.0)] | None = None
+    utilisation: Annotated[Share, Field(ge=0.01)] | None = None
     server_usd: Money | None = None
     network_usd: Money | None = None
     rack_usd_per_kw_month: Money | None = None

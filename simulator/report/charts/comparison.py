@@ -66,15 +66,7 @@ def footnotes(results: Sequence[SimulationResult]) -> list[str]:
     """What the price of each system rests on, in lines that fit under the chart."""
     found: list[str] = []
     for row in price_rows(results):
-        parts = (
-            row.hour,
-            f"{row.offers} offers" if row.offers else "",
-            row.providers,
-            row.regions,
-            row.dates,
-            row.remark,
-        )
-        text = f"{row.system}: {', '.join(filter(None, parts))}"
+        text = f"{row.system}: {row.words}"
         found += wrap(text, _NOTE_CHARACTERS, subsequent_indent="    ")
     return found
 
