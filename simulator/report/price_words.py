@@ -49,7 +49,7 @@ def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
 def _remark(result: SimulationResult) -> str:
     if result.usd_per_device_hour is None:
         if not result.elsewhere:
-            return "no price on any basis"
+            return "; ".join(result.price_notes)
         near = result.elsewhere[0]
         mark = f", {near.mark}" if near.mark else ""
         return (
@@ -67,9 +67,8 @@ def verdict(found: Ranking) -> list[str]:
     if cheapest is not None:
         usd = money(found.declared.usd[cheapest])
         of_all = f", of {len(found.declared.usd)} systems with a price" if found.unpriced else ""
-        mark = found.declared.marks.get(cheapest)
-        marked = f" ({mark})" if mark else ""
-        said.append(f"Cheapest, {found.declared.basis}: {cheapest}{marked} at {usd}{of_all}")
+        name = f"{cheapest}{_marked(found.declared, cheapest)}"
+        said.append(f"Cheapest, {found.declared.basis}: {name} at {usd}{of_all}")
     elif len(found.declared.usd) > 1:
         said.append(f"Cheapest, {found.declared.basis}: a tie within 2 %")
     if found.overturning:
@@ -77,15 +76,33 @@ def verdict(found: Ranking) -> list[str]:
         said.append(f"Another basis overturns this: {'; '.join(contests)}")
     if found.agreeing:
         said.append(f"It holds, too, {'; '.join(other.basis for other in found.agreeing)}")
+    if found.tied:
+        said.append(f"A tie within 2 %: {'; '.join(_leaders(other) for other in found.tied)}")
+    if found.silent:
+        there = "; ".join(_leaders(other) for other in found.silent)
+        said.append(f"{cheapest} has no price on every basis; cheapest without it: {there}")
     if found.unpriced:
         said.append(f"Without a price on this basis, and not ranked: {', '.join(found.unpriced)}")
     return said
 
 
+def _leaders(other: Standing) -> str:
+    """The cheapest of a basis, or those that tie, with what they cost."""
+    names = list(other.usd)
+    named = names[:1] if other.cheapest else names[:2]
+    told = " and ".join(
+        f"{name}{_marked(other, name)} at {money(other.usd[name])}" for name in named
+    )
+    return f"{other.basis}, {told}"
+
+
+def _marked(standing: Standing, name: str) -> str:
+    return f" ({standing.marks[name]})" if name in standing.marks else ""
+
+
 def _contest(first: str, other: Standing) -> str:
     winner = other.cheapest or ""
-    mark = f" ({other.marks[winner]})" if winner in other.marks else ""
     return (
-        f"{other.basis}, {winner}{mark} at {money(other.usd[winner])} against "
+        f"{other.basis}, {winner}{_marked(other, winner)} at {money(other.usd[winner])} against "
         f"{money(other.usd[first])} for {first}"
     )

@@ -60,6 +60,18 @@ class Ranking:
         return tuple(o for o in self.others if first is not None and o.cheapest == first)
 
     @property
+    def tied(self) -> tuple[Standing, ...]:
+        """Bases on which the declared basis's cheapest is as cheap as another."""
+        first = self.declared.cheapest
+        return tuple(o for o in self.others if first in o.usd and o.cheapest is None)
+
+    @property
+    def silent(self) -> tuple[Standing, ...]:
+        """Bases on which the declared basis's cheapest has no price."""
+        first = self.declared.cheapest
+        return tuple(o for o in self.others if first is not None and first not in o.usd)
+
+    @property
     def headline(self) -> str:
         """The finding in one sentence; never one that another basis overturns without a word."""
         priced, cheapest = len(self.declared.usd), self.declared.cheapest
@@ -70,8 +82,9 @@ class Ranking:
         marked = f" ({mark})" if mark else ""
         text = f"{cheapest}{marked} serves a token for the least money{of_all}, "
         text += self.declared.basis
-        against = self.overturning
-        return f"{text}; not so {_listed(against)}" if against else text
+        against, silent = self.overturning, self.silent
+        text += f"; not so {_listed(against)}" if against else ""
+        return text + (f"; it has no price {_listed(silent)}" if silent else "")
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: every basis with its order, and the verdict."""
@@ -81,11 +94,13 @@ class Ranking:
             "unpriced": list(self.unpriced),
             "others": [_plain(other) for other in self.others],
             "overturned_by": [other.basis for other in self.overturning],
+            "tied_on": [other.basis for other in self.tied],
+            "no_price_of_the_cheapest_on": [other.basis for other in self.silent],
         }
 
 
 def _listed(standings: Sequence[Standing]) -> str:
-    return ", ".join(f"{s.basis} ({s.cheapest})" for s in standings)
+    return ", ".join(f"{s.basis} ({s.cheapest or 'a tie'})" for s in standings)
 
 
 def _plain(standing: Standing) -> dict[str, object]:

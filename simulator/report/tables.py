@@ -187,10 +187,7 @@ def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
     Below it what the dollars rest on, who is the cheapest, and what other bases say of that.
     """
     notes = dict.fromkeys(
-        note
-        for result in results
-        for note in result.notes
-        if not result.elsewhere or note not in result.price_notes
+        note for result in results for note in result.notes if note not in result.price_notes
     )
     return Group(
         Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),

@@ -117,7 +117,7 @@ class Cluster:
         if economics.provider is None and economics.basis == "rental":
             known = (price for price in self.prices(economics) if price is not None)
             named = sorted({provider for price in known for provider in price.providers})
-            found += [by_provider(economics, provider) for provider in named if len(named) > 1]
+            found += [by_provider(economics, provider) for provider in named]
         return found
 
     def unpriced(self, economics: Economics) -> tuple[Hardware, ...]:

@@ -64,6 +64,7 @@ class Figure:
         better: which way is good; None where neither is.
         errors: what makes it uncertain; none for what is counted or given.
         column: whether ``predict`` answers it, and so its tables have a column of it.
+        prose: whether people read it in a sentence, and not in a table of figures.
         measured, derived: how it follows from a simulation, or from other figures.
     """
 
@@ -76,6 +77,7 @@ class Figure:
     better: Literal["higher", "lower"] | None = None
     errors: tuple[Error, ...] = ()
     column: bool = False
+    prose: bool = False
     measured: "Callable[[ServingMetrics], object] | None" = None
     derived: Callable[[Known], Value] | None = None
 

@@ -93,6 +93,11 @@ def _mean(
     )  # fmt: skip
 
 
+def _price_text(what: str, label: str, definition: str) -> Figure:
+    """What is said of a price, beside its number."""
+    return Figure(f"price_{what}", "text", label, definition, column=True, prose=True)
+
+
 def _spread(mean: Figure) -> tuple[Figure, ...]:
     return tuple(_percentile(mean, percent) for percent in (50, 90, 99))
 
@@ -298,30 +303,26 @@ FIGURES: tuple[Figure, ...] = (
         "of an hour of one device; owned, with the power that it drew", "Price",
         errors=("price",), column=True, derived=_device_hour,
     ),
-    Figure(
-        "price_basis", "text", "Basis of the price",
+    _price_text(
+        "basis", "Basis of the price",
         "rental with its term and percentile over providers, owned, or the scenario's own price; "
-        "one for every device of an answer", column=True,
+        "one for every device of an answer",
     ),
     Figure(
-        "price_offers", "count", "Offers", "how many offers the price rests on", column=True,
+        "price_offers", "count", "Offers", "how many offers the price rests on",
+        column=True, prose=True,
     ),
-    Figure("price_providers", "text", "Providers", "who makes these offers", column=True),
-    Figure("price_regions", "text", "Regions", "where, as far as it is known", column=True),
-    Figure("price_dates", "text", "Dates", "of the oldest and the newest offer", column=True),
-    Figure(
-        "price_mark", "text", "Marked",
+    _price_text("providers", "Providers", "who makes these offers"),
+    _price_text("regions", "Regions", "where, as far as it is known"),
+    _price_text("dates", "Dates", "of the oldest and the newest offer"),
+    _price_text(
+        "mark", "Marked",
         "where the price is no market's: one provider, or an estimate that is no offer",
-        column=True,
     ),
-    Figure(
-        "price_origin", "text", "Where the price is from", "all of that in one sentence",
-        column=True,
-    ),
-    Figure(
-        "price_nearest", "text", "Nearest basis",
+    _price_text("origin", "Where the price is from", "all of that in one sentence"),
+    _price_text(
+        "nearest", "Nearest basis",
         "of a device without an offer on the basis: where it has one, and what that gives",
-        column=True,
     ),
     Figure("bound_prefill", "text", "Prefill bound by", "bound of a prefill of the mean prompt"),
     Figure(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from simulator.economics.cost import device_price, nearest_price
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure, Value
@@ -93,8 +95,8 @@ def _nearest(setup: Replica, economics: Economics, rates: Mapping[str, Value]) -
         return None
     paid = usd_known(price, rates["devices"], rates["power_w"])
     figures = figures_of({k: v for k, v in {**rates, **paid}.items() if k != "sigma"})
-    usd = figures["usd_per_million_tokens"]
-    return nearest_words(price.origin, price.usd_per_hour, usd)
+    usd, hour = figures["usd_per_million_tokens"], figures["usd_per_device_hour"]
+    return nearest_words(price.origin, float(np.mean(hour)), usd)
 
 
 def served(result: "SimulationResult") -> Prediction:

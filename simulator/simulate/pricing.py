@@ -80,7 +80,7 @@ def unpriced_words(hardware: Hardware, economics: Economics, nearest: str | None
     why = hardware.prices.not_sold
     reason = f"nobody sells it ({why})" if why else f"no offer is {basis_of(economics)}"
     where = f"; nearest basis: {nearest}" if nearest else ""
-    remedy = "" if nearest else "; give economics.usd_per_device_hour or a price book"
+    remedy = "" if nearest else "; a price book of your own may have one"
     return f"{hardware.name} stands without a price: {reason}{where}{remedy}"
 
 

@@ -13,6 +13,9 @@ from simulator.report.page import (
     report_page,
 )
 from simulator.report.roof import Roof
+from simulator.simulate.run import simulate
+from simulator.specs.catalogue import scenario_path
+from simulator.specs.question import read_scenario
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +104,9 @@ def test_a_result_without_a_price_tells_the_nearest_basis(results):
 
 
 def test_the_lines_of_an_owned_hour_stand_in_the_page():
-    owned = small_result(**{"economics.basis": "owned"})
-    text = " ".join(read(report_page(owned, [])).text)
+    fields = {"workload.requests": 20, "economics.basis": "owned"}
+    owned = simulate(read_scenario(scenario_path("quickstart"), fields))
+    text = " ".join(read(report_page(owned, report_charts(owned, None))).text)
     for line in owned.prices[0].lines:
         assert line.name in text
 
