@@ -16,6 +16,7 @@ from simulator.specs.deployment import Deployment
 from simulator.specs.reading import checked_plain, read_mapping, read_yaml_value, validate
 from simulator.specs.scenario import Scenario
 from simulator.specs.schema import SchemaField, fields_of
+from simulator.specs.text_file import exists
 from simulator.specs.workload import Trace
 
 PREDICT: Mapping[str, Any] = {"name": "predict", "workload": {"kind": "decode"}}
@@ -206,4 +207,4 @@ def _beside(scenario: Scenario, file: Path | None) -> Scenario:
 
 def _found_beside(path: Path, file: Path) -> Path:
     beside = file.parent / path
-    return beside if not path.is_absolute() and beside.exists() else path
+    return beside if not path.is_absolute() and exists(beside) else path
