@@ -87,6 +87,7 @@ class Format:
         recognises: whether a file that begins so is in this format; the first that does wins.
         hash_tokens: prompt tokens that one of a row's hashes stands for, from the text.
         runs: reads the measured runs; absent where the format has none.
+        is_table: whether it is lines of columns; else it is JSON, or a text of its own.
         tells_times: whether rows say when requests arrive; else the user must.
         note: what is to be said of how it is read.
     """
@@ -96,5 +97,6 @@ class Format:
     recognises: Callable[[Head], bool]
     hash_tokens: Callable[[str], int] = _no_hashes
     runs: RunReader | None = None
+    is_table: bool = False
     tells_times: bool = True
     note: str = ""

@@ -50,24 +50,26 @@ def format_of(text: str, path: Path, name: str = "auto") -> Format:
     if found is not None:
         return found
     head = Head(text)
-    tried = "; ".join(dict.fromkeys(each.described for _, each in _all()))
     if not head.is_json:
+        known = "; ".join(dict.fromkeys(each.described for _, each in _all() if each.is_table))
         raise InputError(
             f"the format is not recognised from its first line {head.line[:60]!r}",
             file=path,
             field="line 1",
-            remedy=f"known: {tried}; any other CSV by workload.columns",
+            remedy=f"known: {known}; any other CSV by workload.columns",
         )
     if not head.fields:
-        # Whichever is wrong with it is told by reading it: it is cut off, or no object.
-        _ = list(json_objects(text, path)) if "\n{" in text.strip() else json_document(text, path)
+        # What is wrong with it is told by reading it: it is cut off, or no object.
+        lines = text.strip().splitlines()
+        is_by_line = len(lines) == 1 or lines[1].startswith("{")
+        _ = list(json_objects(text, path)) if is_by_line else json_document(text, path)
     fields = ", ".join(map(shown, list(head.fields)[:_FIELDS_SHOWN]))
     raise InputError(
         f"a JSON object with the fields {fields} is in no format that is known"
         if head.fields
         else "JSON without an object is in no format that is known",
         file=path,
-        remedy=f"tried: {tried}",
+        remedy="tried: " + ", ".join(name for name, each in _all() if not each.is_table),
     )
 
 

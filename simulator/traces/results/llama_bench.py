@@ -160,6 +160,6 @@ LLAMA_BENCH_FORMATS = {
     "llama-bench": Format(
         _DESCRIBED, _rows, lambda head: head.fields.keys() >= _NEEDED, runs=_json_runs
     ),
-    "llama-bench-csv": Format(_DESCRIBED, _rows, _has_columns, runs=_csv_runs),
+    "llama-bench-csv": Format(_DESCRIBED, _rows, _has_columns, runs=_csv_runs, is_table=True),
     "llama-bench-table": Format(_DESCRIBED, _rows, _has_table, runs=_table_runs),
 }
