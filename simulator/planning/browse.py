@@ -1,5 +1,6 @@
 """Looking through the catalogue: what is there, what each number says, what looks wrong."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, shown
+from simulator.files.whole_file import whole_file
 from simulator.graph.build import Graph, build
 from simulator.graph.parameters import count_parameters
 from simulator.graph.published import compare_published
@@ -233,21 +235,29 @@ def check_model(model: Model) -> list[Finding]:
     ]
 
 
+_ENTRY = re.compile(r"[a-z0-9]([a-z0-9.\-]{0,98}[a-z0-9])?")
+"""Names of catalogue entries, which are names of their files too."""
+
+
 def write_template(kind: str, name: str, folder: Path) -> Path:
     """A commented file to fill in: ``kind`` is hardware, model or scenario.
 
     Raises:
-        InputError: unknown kind, or the file is already there (nothing is overwritten).
+        InputError: unknown kind, a name that no entry can have, or the file is already there
+            (nothing is overwritten).
     """
     templates = catalogue.templates()
     if kind not in templates:
         raise InputError(f"there is no template for {kind!r}", remedy=nearest(kind, templates))
+    if not _ENTRY.fullmatch(name):
+        raise InputError(
+            f"{shown(name)} cannot name an entry", field="name",
+            remedy="lower-case letters and digits, with dots and hyphens between them",
+        )  # fmt: skip
     path = folder / f"{name}.yaml"
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise InputError("already exists", file=path, remedy="choose another name")
     text = templates[kind].read_text(encoding="utf-8").format(name=name)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
+    with whole_file(path) as file:
+        file.write(text)
     return path

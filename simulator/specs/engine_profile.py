@@ -109,6 +109,7 @@ class EngineProfile(Spec):
             rates, by class of device; absent classes reach all of it.
         bandwidth_limit: most bytes a second that its products keep in flight on any device.
         precisions: how it stores what users call by a shorter name.
+        casts: the datatype to which it brings a checkpoint's own, unless another is asked for.
         kernels: kernel families of its own, law by law, on GPUs.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
         attention_launches: what the host launches for each attention call of a captured step
@@ -150,6 +151,7 @@ class EngineProfile(Spec):
     bandwidth_share: dict[DeviceClass, Fraction] = {}
     bandwidth_limit: BytesPerSecond | None = None
     precisions: dict[str, str] = {}
+    casts: dict[str, str] = {}
     kernels: dict[str, str] = {}
     captured_tokens: Whole = Field(ge=0)
     attention_launches: Whole = Field(default=0, ge=0)

@@ -5,9 +5,9 @@ Whatever is asked, it is asked as a scenario: a file, the flags of a command, a 
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from simulator.errors import shown
+from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
 from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
@@ -76,6 +76,20 @@ Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 """A name of the catalogue or a path; or a ``base`` with fields that differ from its own."""
 
 
+def _folder_name(name: str) -> str:
+    plain = name.isprintable() and not set(name) & set("/\\:")
+    if not plain or not name.strip(". ") or name.startswith(".") or len(name.encode()) > _LONGEST:
+        raise FieldError(
+            f"a report's folder bears it, and none can be called {shown(name)}",
+            remedy=f"letters, digits and hyphens, at most {_LONGEST} of them",
+        )
+    return name
+
+
+_LONGEST = 200
+"""Bytes of a name; a file system takes 255, and a comparison's folder is called longer."""
+
+
 class Scenario(Spec):
     """Everything one answer needs; names are looked up in the catalogue later.
 
@@ -95,7 +109,7 @@ class Scenario(Spec):
             and what was left out. Every answer to it says so too.
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_folder_name)]
     title: str = ""
     model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
     hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]

@@ -138,7 +138,7 @@ def test_an_unknown_kind_of_hybrid_layer_is_named():
     [
         ({"quant_method": "fp8"}, "fp8"),
         ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "fp8_block"),
-        ({"quant_method": "mxfp4"}, "mxfp4"),
+        ({"quant_method": "mxfp4"}, "bf16"),
         ({"quant_method": "bitnet"}, "ternary"),
         ({"quant_method": "awq", "bits": 4}, "w4a16"),
         ({"quant_method": "gptq", "bits": 8}, "w8a16"),
@@ -146,7 +146,7 @@ def test_an_unknown_kind_of_hybrid_layer_is_named():
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
         (
             {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["model.*.self_attn*"]},
-            "nvfp4_experts",
+            "nvfp4",
         ),
     ],
 )
@@ -166,16 +166,16 @@ def group(bits, kind, activations=True, **more):
         ([group(8, "float", weights={"block_structure": [128, 128]})], [], "fp8_block"),
         ([group(8, "int")], [], "int8"),
         ([group(4, "int", False)], ["lm_head"], "w4a16"),
-        ([group(4, "int", False)], ["re:.*self_attn.*"], "int4_experts"),
-        ([group(4, "float", False)], ["re:.*self_attn.*"], "mxfp4"),
+        ([group(4, "int", False)], ["re:.*self_attn.*"], "w4a16"),
+        ([group(4, "float", False, weights={"group_size": 32})], ["re:.*self_attn.*"], "mxfp4"),
         ([group(4, "float")], [], "nvfp4"),
         (
             [
                 group(8, "float", weights={"block_structure": [128, 128]}, targets=["attn"]),
-                group(4, "float", targets=["re:.*ffn.*(gate|up|down)_proj$"]),
+                group(4, "float", targets=["re:.*mlp.*(gate|up|down)_proj$"]),
             ],
             [],
-            "nvfp4_fp8",
+            "nvfp4",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_compressed_tensors(groups, ignore, precision):
     ("scheme", "field"),
     [
         ({"quant_method": "magic"}, "quantization_config.quant_method"),
-        ({"quant_method": "awq", "bits": 3}, "quantization_config.bits"),
+        ({"quant_method": "awq", "bits": 7}, "quantization_config.bits"),
         ({"quant_method": "modelopt", "quant_algo": "FP3"}, "quantization_config.quant_algo"),
         (
             {"quant_method": "compressed-tensors", "config_groups": {}},

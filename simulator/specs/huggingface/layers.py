@@ -33,7 +33,7 @@ _Mixer = Callable[[Config, Family, LayerWord], AttentionKind]
 
 
 def layers_of(config: Config, family: Family) -> list[Layer]:
-    """Every layer of the decoder.
+    """Every layer of the decoder; equal ones are one object.
 
     Raises:
         InputError: a field is missing, or says something that is not understood.
@@ -55,10 +55,12 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
         strict=True,
     )
     residual = residual_of(config)
-    return [
+    layers = (
         Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=norms)
         for a, f, t in parts
-    ]
+    )
+    known_layers: dict[Layer, Layer] = {}
+    return [known_layers.setdefault(layer, layer) for layer in layers]
 
 
 def _attention(config: Config, family: Family, named: Sequence[str]) -> list[AttentionKind]:
