@@ -12,7 +12,9 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SOURCES, SPECS, data_folder, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import described_by, read_checkpoint, read_config
+from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface.checkpoint import CONFIG, described_by, read_checkpoint
+from simulator.specs.huggingface.weights import stored_bytes
 from simulator.specs.kept import Reader, kept
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -75,7 +77,9 @@ def _model(path: Path, reader: Reader) -> Model:
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
     path, content = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    return read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(content, name=title.lower(), title=title, file=path)
+    held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
+    return found.model_copy(update={"stored_bytes": held})
 
 
 def _entry(folder: Path, slug: str, field: str, written: str) -> Path:
