@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, shown
 from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
-from simulator.specs.folders import SOURCES, SPECS, data_folder, names
+from simulator.specs.folders import SPECS, data_folder, entry, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
 from simulator.specs.huggingface import read_config
@@ -19,6 +19,7 @@ from simulator.specs.kept import Reader, kept
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.model_file import model_of
 from simulator.specs.reading import parse_yaml, read_mapping, validate
+from simulator.specs.text_file import exists, is_folder
 
 _HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
@@ -62,7 +63,7 @@ def model(name: str) -> Model:
     if is_path(name):
         return _model(Path(name))
     folder = Path(name)
-    described = described_by(folder) if folder.is_dir() else None
+    described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
     slug = name.lower().split("/")[-1]
@@ -84,14 +85,14 @@ def _model(path: Path, reader: Reader) -> Model:
 
 def _entry(folder: Path, slug: str, field: str, written: str) -> Path:
     """The file of a catalogue ``folder`` that is called ``slug``, or has it as an alias."""
-    path = folder / f"{slug}.yaml"
-    if slug and path.name != SOURCES and path.is_file():
+    path = entry(folder, slug)
+    if path is not None:
         return path
     aliases = _aliases(folder, folder.stat().st_mtime_ns)
     if slug in aliases:
         return aliases[slug]
     raise InputError(
-        f"unknown {field} {written!r}", field=field, remedy=nearest(slug, names(folder))
+        f"unknown {field} {shown(written)}", field=field, remedy=nearest(slug, names(folder))
     )
 
 
@@ -123,7 +124,9 @@ def engine_profile(name: str) -> EngineProfile:
     """
     known = names(SPECS / "engine_profiles")
     if name not in known:
-        raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
+        raise InputError(
+            f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
+        )
     content = read_mapping(known[name])
     lender = content.get("all_reduce")
     if isinstance(lender, str):
@@ -161,14 +164,14 @@ def engine_names() -> tuple[str, ...]:
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)
-    if path.exists():
+    if exists(path):
         return path
     known = all_scenarios()
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
     raise InputError(
-        f"no such scenario file {name!r}", field="scenario", remedy=nearest(name, known)
+        f"no such scenario file {shown(name)}", field="scenario", remedy=nearest(name, known)
     )
 
 

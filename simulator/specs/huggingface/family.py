@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from simulator.errors import InputError, nearest
-from simulator.specs.folders import SPECS, names
+from simulator.specs.folders import SPECS, entry, names
 from simulator.specs.quantity import Spec
 from simulator.specs.reading import read_mapping, validate
 
@@ -162,8 +162,9 @@ def _lineage(model_type: str) -> str:
 def family_called(model_type: str) -> Family | None:
     """The family of that ``model_type``; the decoder ``x_text`` of a family ``x`` is of it."""
     for name in (model_type, model_type.removesuffix("_text")):
-        if (FOLDER / f"{name}.yaml").is_file():
-            return validate(Family, _content(name), FOLDER / f"{name}.yaml")
+        path = entry(FOLDER, name)
+        if path is not None:
+            return validate(Family, _content(name), path)
     return None
 
 
@@ -174,7 +175,7 @@ def _content(name: str) -> dict[str, Any]:
     above = own.pop("like", None)
     if above is None:
         return own
-    if not (FOLDER / f"{above}.yaml").is_file():
+    if entry(FOLDER, str(above)) is None:
         raise InputError(
             f"there is no family {above!r}",
             file=path,
