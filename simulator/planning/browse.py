@@ -21,6 +21,7 @@ from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
 from simulator.specs.price_files import shared_sources
+from simulator.specs.price_rules import check_prices
 from simulator.specs.question import read_scenario
 from simulator.units import humane
 
@@ -39,6 +40,7 @@ class HardwareRow:
     precisions: tuple[str, ...]
     power_limit_w: float
     calibrated: bool
+    hypothetical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class ModelRow:
     """One model in a list.
 
     ``kv_bytes_per_sequence`` is what a sequence of ``max_context`` tokens takes beside its growth
-    of ``kv_bytes_per_token``: windows and fixed state.
+    of ``kv_bytes_per_token``: windows and fixed state. ``hypothetical`` models were never trained
+    as they stand: shapes of benchmarks, announcements.
     """
 
     name: str
     title: str
+    hypothetical: bool
     parameters: int
     active_parameters: int
     layers: int
@@ -101,12 +105,14 @@ def _hardware_row(found: Hardware) -> HardwareRow:
         precisions=tuple(sorted({str(d) for e in found.engines.values() for d in e.peak})),
         power_limit_w=float(found.power.limit),
         calibrated=engine.calibration is not None,
+        hypothetical=found.hypothetical,
     )
 
 
 def list_models() -> list[ModelRow]:
-    """Every model, in order of name."""
-    return [_model_row(found) for found in catalogue.all_models()]
+    """Every model, in order of name, those that are made up behind all others."""
+    rows = [_model_row(found) for found in catalogue.all_models()]
+    return sorted(rows, key=lambda row: row.hypothetical)
 
 
 def cache_text(per_token: float, per_sequence: float) -> str:
@@ -127,6 +133,7 @@ def _model_row(found: Model) -> ModelRow:
     return ModelRow(
         name=found.name,
         title=found.title,
+        hypothetical=found.hypothetical,
         parameters=parameters.total,
         active_parameters=parameters.active,
         layers=len(found.layers),
@@ -188,7 +195,9 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     """
     chosen = list(names)
     devices = [catalogue.hardware(name) for name in chosen] or list(catalogue.all_hardware())
-    found = [f for hardware in devices for f in (*check(hardware, today), *check_laws(hardware))]
+    found = [f for hardware in devices for f in (*check(hardware), *check_laws(hardware))]
+    if today is not None:
+        found += check_prices(devices, today)
     if chosen:
         return found
     found += unused_shared_sources(devices)

@@ -84,7 +84,10 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        said = (f"{self.model.name}: {text}" for text in (*self.model.assumptions, *self.remarks))
+        about = (*self.model.assumptions, *self.remarks)
+        said = [f"{self.model.name}: {text}" for text in about]
+        if self.hardware.hypothetical:
+            said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
         return (*said, *self.step_model.notes)
 
     @property

@@ -67,11 +67,18 @@ class LayerGroup(Layer):
         return [layer] * self.repeat
 
 
+Merger = Literal["mlp", "linear", "two", "narrow", "gated"]
+
+
 class VisionEncoder(Spec):
     """A vision transformer whose patches, merged in squares, become tokens of the decoder.
 
     Args:
         merge: patches along each side of the square that becomes one token.
+        merger: what projects a square to a token: two matrices, the first as wide as the square
+            (``mlp``); one (``linear``); two, both as wide as the token (``two``); one to the
+            encoder's width before those two (``narrow``, Pixtral); or one to the token's width,
+            one more, and a gated MLP of ``merger_width`` (``gated``, GLM-4V).
         taps: inner layers whose output is projected to the decoder as well (DeepStack).
         positions: learned position vectors.
         precision: how its products are stored.
@@ -89,7 +96,8 @@ class VisionEncoder(Spec):
     frames_per_patch: Size = 1
     merge: Size = 1
     out_size: Size
-    merger: Literal["mlp", "linear"] = "mlp"
+    merger: Merger = "mlp"
+    merger_width: Size | None = None
     taps: Whole = Field(default=0, ge=0, le=1000)
     positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     precision: str = "bf16"
@@ -203,6 +211,31 @@ def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     return [(layer, times[place]) for place, layer in first.items()]
 
 
+class Alias(Spec):
+    """Another model of the same shapes, called ``name``, and what it has otherwise.
+
+    Args:
+        max_context: its own length.
+        weight_precision, cache_precision: how its checkpoint stores weights and wants its cache.
+    """
+
+    name: str
+    max_context: Size | None = None
+    weight_precision: str | None = None
+    cache_precision: str | None = None
+
+    @model_validator(mode="after")
+    def _differs(self) -> "Alias":
+        if not self.otherwise:
+            raise ValueError("says nothing but a name: write it without braces")
+        return self
+
+    @property
+    def otherwise(self) -> dict[str, object]:
+        """The fields in which it differs."""
+        return self.model_dump(exclude={"name"}, exclude_none=True)
+
+
 class ModelFile(Spec):
     """A file in ``models/``: a Hugging Face ``config``, or the project's own ``layers``.
 
@@ -212,7 +245,7 @@ class ModelFile(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     title: str
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str | Alias, ...] = ()
     source: str
     published: Published = Published()
     hypothetical: bool = False

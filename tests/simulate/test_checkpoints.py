@@ -179,6 +179,12 @@ def test_a_shard_index_alone_is_no_model(tmp_path):
         assert name in error.value.file
 
 
+def test_a_folder_without_a_model_is_told_as_such(tmp_path):
+    with pytest.raises(rs.InputError, match="neither a config.json nor a .gguf") as error:
+        rs.predict("b200", str(tmp_path))
+    assert error.value.file == str(tmp_path)
+
+
 def test_a_truncated_config_is_told_with_its_line(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()

@@ -1,14 +1,13 @@
 """The hardware catalogue: every file loads, is consistent, and says what its sources say."""
 
 import re
-from datetime import date
 from functools import cache
 
 import pytest
 
 from simulator.specs import consistency
 from simulator.specs.catalogue import all_hardware, hardware
-from simulator.specs.consistency import check, old_prices
+from simulator.specs.consistency import check
 from simulator.specs.folders import data_folder, names
 from simulator.specs.hardware import Hardware
 from simulator.specs.reading import read_mapping, validate
@@ -209,7 +208,7 @@ def test_every_source_that_is_explained_is_used():
 
 
 def test_a_consistent_device_has_no_findings():
-    assert check(device(), date(2026, 1, 1)) == []
+    assert check(device()) == []
 
 
 def test_a_number_without_source_is_an_error():
@@ -274,20 +273,3 @@ def test_links_must_add_up():
 
 def test_idle_power_stays_below_the_limit():
     assert fields(check(device(power__idle="700 W"))) == ["power.idle"]
-
-
-@pytest.mark.parametrize(
-    ("as_of", "old"),
-    [("2024", True), ("2025-07", True), ("2025-08", True), ("2025-09", False), ("2026", False)],
-)
-def test_prices_age(as_of, old):
-    offer = {
-        "device": "test-chip",
-        "provider": "Cloud",
-        "term": "on-demand",
-        "usd_per_hour": 2,
-        "as_of": as_of,
-        "source": "sheet",
-    }
-    found = old_prices(device(prices={"offers": [offer]}), date(2027, 2, 1))
-    assert bool(found) == old
