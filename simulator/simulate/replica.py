@@ -162,7 +162,10 @@ def _resolved(
         memory_bytes,
         fraction,
         profile.memory_rule,
-        min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
+        min(
+            profile.reserve_bytes(device.memory_bytes),
+            (0.1 if machine is None else 0.02) * memory_bytes,
+        ),
         None if plan is None else plan.device_bytes,
     )
     settled = filled_in(deployment, profile, model, device.memory_bytes)
