@@ -68,25 +68,44 @@ def show_entry(
     from simulator.cli import show_catalogue as show
     from simulator.planning.browse import facts
     from simulator.specs import catalogue
+    from simulator.specs.model import Model
 
-    try:
-        hardware = catalogue.hardware(name)
-    except InputError as unknown_device:
-        try:
-            model = catalogue.model(name)
-        except InputError:
-            raise unknown_device from None
-        show.model(model, as_json)
+    hardware = catalogue.device_or_model(name)
+    if isinstance(hardware, Model):
+        if out is not None:
+            raise InputError("a model has no roofline", file="--out", remedy="leave it out")
+        show.model(hardware, as_json)
         return
+    if out is not None:
+        from simulator.report.write import write_device_roof
+
+        for path in write_device_roof(name, out):
+            print(path, file=sys.stderr)
     if as_json:
         opt.print_json({"name": hardware.name, "facts": [asdict(f) for f in facts(hardware)]})
         return
     show.hardware(hardware, facts(hardware))
-    if out is not None:
-        from simulator.report.write import write_device_roof
 
-        for path in write_device_roof(hardware.name, out):
-            print(path, file=sys.stderr)
+
+@app.command("prices")
+def prices(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[DEVICE]", help="Devices; all without one.")
+    ] = None,
+    book: Annotated[
+        Path | None, typer.Option("--prices", help="Your own price book, YAML or CSV.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """List offers with dates and sources, and what devices cost on each basis."""
+    from simulator.cli import show_prices as show
+    from simulator.planning.price_list import price_list
+
+    found = price_list(names or (), book)
+    if as_json:
+        opt.print_json(asdict(found))
+        return
+    show.price_list(found, is_of_one=len(names or ()) == 1)
 
 
 @app.command("check")

@@ -23,18 +23,21 @@ def compare(
 ) -> None:
     """Run one scenario on several devices and set the answers side by side."""
     from simulator.planning.compare import compare as compare_all
+    from simulator.report.write import COMPARISON, write_comparison
 
     names = [name.strip() for name in hardware.split(",") if name.strip()]
     wanted = asked.on(names[:1]).scenario(scenario)
-    folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
-    with opt.progress_bar("devices", quiet=as_json) as progress:
-        results = compare_all(wanted, names, workers=workers, progress=progress)
-    if folder is not None:
-        from simulator.report.write import write_comparison
-
-        write_comparison(results, folder)
+    folder = opt.folder_for(out, f"{wanted.name}-comparison", as_json)
+    with opt.report_folder(folder, COMPARISON):
+        with opt.progress_bar("devices", quiet=as_json) as progress:
+            results = compare_all(wanted, names, workers=workers, progress=progress)
+        if folder is not None:
+            write_comparison(results, folder)
     if as_json:
-        opt.print_json({"results": [r.to_dict() for r in results]})
+        from simulator.report.ranking import ranking
+
+        found = ranking(results).to_dict()
+        opt.print_json({"results": [r.to_dict() for r in results], "ranking": found})
         return
     from simulator.cli.console import console
     from simulator.report.tables import comparison

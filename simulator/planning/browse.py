@@ -1,5 +1,6 @@
 """Looking through the catalogue: what is there, what each number says, what looks wrong."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, shown
+from simulator.files.whole_file import whole_file
 from simulator.graph.build import Graph, build
 from simulator.graph.parameters import count_parameters
 from simulator.graph.published import compare_published
@@ -19,6 +21,7 @@ from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
 from simulator.specs.price_files import shared_sources
+from simulator.specs.price_rules import check_prices
 from simulator.specs.question import read_scenario
 from simulator.units import humane
 
@@ -37,6 +40,7 @@ class HardwareRow:
     precisions: tuple[str, ...]
     power_limit_w: float
     calibrated: bool
+    hypothetical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,13 @@ class ModelRow:
     """One model in a list.
 
     ``kv_bytes_per_sequence`` is what a sequence of ``max_context`` tokens takes beside its growth
-    of ``kv_bytes_per_token``: windows and fixed state.
+    of ``kv_bytes_per_token``: windows and fixed state. ``hypothetical`` models were never trained
+    as they stand: shapes of benchmarks, announcements.
     """
 
     name: str
     title: str
+    hypothetical: bool
     parameters: int
     active_parameters: int
     layers: int
@@ -99,12 +105,14 @@ def _hardware_row(found: Hardware) -> HardwareRow:
         precisions=tuple(sorted({str(d) for e in found.engines.values() for d in e.peak})),
         power_limit_w=float(found.power.limit),
         calibrated=engine.calibration is not None,
+        hypothetical=found.hypothetical,
     )
 
 
 def list_models() -> list[ModelRow]:
-    """Every model, in order of name."""
-    return [_model_row(found) for found in catalogue.all_models()]
+    """Every model, in order of name, those that are made up behind all others."""
+    rows = [_model_row(found) for found in catalogue.all_models()]
+    return sorted(rows, key=lambda row: row.hypothetical)
 
 
 def cache_text(per_token: float, per_sequence: float) -> str:
@@ -125,6 +133,7 @@ def _model_row(found: Model) -> ModelRow:
     return ModelRow(
         name=found.name,
         title=found.title,
+        hypothetical=found.hypothetical,
         parameters=parameters.total,
         active_parameters=parameters.active,
         layers=len(found.layers),
@@ -186,7 +195,9 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     """
     chosen = list(names)
     devices = [catalogue.hardware(name) for name in chosen] or list(catalogue.all_hardware())
-    found = [f for hardware in devices for f in (*check(hardware, today), *check_laws(hardware))]
+    found = [f for hardware in devices for f in (*check(hardware), *check_laws(hardware))]
+    if today is not None:
+        found += check_prices(devices, today)
     if chosen:
         return found
     found += unused_shared_sources(devices)
@@ -233,21 +244,29 @@ def check_model(model: Model) -> list[Finding]:
     ]
 
 
+_ENTRY = re.compile(r"[a-z0-9]([a-z0-9.\-]{0,98}[a-z0-9])?")
+"""Names of catalogue entries, which are names of their files too."""
+
+
 def write_template(kind: str, name: str, folder: Path) -> Path:
     """A commented file to fill in: ``kind`` is hardware, model or scenario.
 
     Raises:
-        InputError: unknown kind, or the file is already there (nothing is overwritten).
+        InputError: unknown kind, a name that no entry can have, or the file is already there
+            (nothing is overwritten).
     """
     templates = catalogue.templates()
     if kind not in templates:
         raise InputError(f"there is no template for {kind!r}", remedy=nearest(kind, templates))
+    if not _ENTRY.fullmatch(name):
+        raise InputError(
+            f"{shown(name)} cannot name an entry", field="name",
+            remedy="lower-case letters and digits, with dots and hyphens between them",
+        )  # fmt: skip
     path = folder / f"{name}.yaml"
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise InputError("already exists", file=path, remedy="choose another name")
     text = templates[kind].read_text(encoding="utf-8").format(name=name)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
+    with whole_file(path) as file:
+        file.write(text)
     return path

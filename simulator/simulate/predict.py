@@ -62,7 +62,9 @@ def _steps(asked: Sequence[Scenario]) -> Prediction:
     setup = stepping(cluster, points[0])
     sizes = (np.array([float(getattr(p, name)) for p in points]) for name in ("batch", "context"))
     figures = STEPS[type(points[0])](setup, *sizes)
-    return steps_predicted(setup, first.economics, points[0].kind, figures, cluster.told)
+    return steps_predicted(
+        setup, first.economics, points[0].kind, figures, beside(cluster, points[0])
+    )
 
 
 def question(hardware: str, model: str, fields: Mapping[str, object]) -> Scenario:
@@ -92,7 +94,7 @@ def answer(scenario: Scenario) -> Prediction:
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    return steps_predicted(setup, scenario.economics, point.kind, only, cluster.told)
+    return steps_predicted(setup, scenario.economics, point.kind, only, beside(cluster, point))
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:
@@ -120,6 +122,15 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
     setup = stepping(resolve(scenario), point)
     of_phase = operators_of_prefill if isinstance(point, Prefill) else operators_of_decode
     return of_phase(setup, float(point.batch), float(point.context))
+
+
+def beside(cluster: Cluster, point: DecodeStep | Prefill) -> tuple[str, ...]:
+    """What is said beside a step's own setup: what was told, and which pool takes no part."""
+    if len(cluster.pools) == 1:
+        return cluster.told
+    pool = "prefill" if isinstance(point, Prefill) else "decode"
+    alone = f"one step of the {pool} pool alone: devices, watts and dollars are those of this pool"
+    return (*cluster.told, alone)
 
 
 def stepping(cluster: Cluster, point: DecodeStep | Prefill) -> Replica:

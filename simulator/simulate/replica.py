@@ -1,13 +1,15 @@
 """Names become things: the device, model, engine and memory that one deployment amounts to."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.graph.build import Graph, build, own_cache_format
+from simulator.graph.build import Graph, build
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
@@ -18,6 +20,7 @@ from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
 from simulator.simulate.scheduling import filled_in, limits_of
+from simulator.simulate.storage import remarks_on_size, storage_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -27,6 +30,9 @@ from simulator.specs.model import Model
 from simulator.specs.scenario import Named
 from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
+
+_LONG_AGO = timedelta(days=540)
+"""Software so much older than the engine is told of."""
 
 if TYPE_CHECKING:
     # Imported where they are used: most deployments are no such machine and offload nothing.
@@ -53,6 +59,7 @@ class Replica:
     limits: EngineLimits
     offload: "OffloadPlan | None" = None
     machine: "Machine | None" = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def step_model(self) -> StepModel:
@@ -82,8 +89,26 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        said = (f"{self.model.name}: {text}" for text in self.model.assumptions)
-        return (*said, *self.step_model.notes)
+        about = (*self.model.assumptions, *self.remarks)
+        said = [f"{self.model.name}: {text}" for text in about]
+        if self.hardware.hypothetical:
+            said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
+        return (*self._hardware_notes(), *said, *self.step_model.notes)
+
+    def _hardware_notes(self) -> Iterator[str]:
+        hardware, profile = self.hardware, self.profile
+        if hardware.package is not None:
+            yield (
+                f"a {hardware.package.name} of {hardware.name} is "
+                f"{float(hardware.package.devices):g} of these devices; figures are of one"
+            )
+        calibration = hardware.engines[self.device.engine].calibration
+        software = None if calibration is None else calibration.under(profile.as_of).software
+        if software is not None and profile.as_of - software.as_of > _LONG_AGO:
+            yield (
+                f"{hardware.name} was measured with {software.name} ({software.as_of:%Y-%m}); "
+                f"{profile.name} of {profile.as_of:%Y-%m} may reach more"
+            )
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -126,13 +151,12 @@ def _resolved(
     _host: Same[Hardware] | None,
 ) -> Replica:
     hardware, model = loaded.thing, read.thing
-    device = resolve(hardware, engine)
     profile = catalogue.engine_profile(deployment.engine)
+    device = resolve(hardware, engine, profile.as_of)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
-    precision = deployment.precision or model.weight_precision
-    precision = profile.precisions.get(precision, precision)
-    kv_precision = deployment.kv_precision or own_cache_format(model)
+    storage = storage_of(model, deployment, profile)
+    precision, kv_precision = storage.precision, storage.kv_precision
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
     machine: Machine | None = None
     plan: OffloadPlan | None = None
@@ -158,7 +182,10 @@ def _resolved(
         memory_bytes,
         fraction,
         profile.memory_rule,
-        min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
+        min(
+            profile.reserve_bytes(device.memory_bytes),
+            (0.1 if machine is None else 0.02) * memory_bytes,
+        ),
         None if plan is None else plan.device_bytes,
     )
     settled = filled_in(deployment, profile, model, device.memory_bytes)
@@ -192,6 +219,7 @@ def _resolved(
         limits,
         plan,
         machine,
+        (*storage.remarks, *remarks_on_size(model, graph)),
     )
 
 

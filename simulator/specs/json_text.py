@@ -23,6 +23,15 @@ class DuplicateKeyError(NotJsonError):
         super().__init__(f"{key!r} stands twice in one object")
 
 
+class CutShortError(NotJsonError):
+    """The text ends in the middle of a value."""
+
+    remedy = "the file is cut short: copy or download it again, whole"
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(f"not valid JSON: {reason}", line)
+
+
 def read_json(text: str, *, every_key_once: bool = False) -> object:
     """The value that ``text`` spells.
 
@@ -33,6 +42,9 @@ def read_json(text: str, *, every_key_once: bool = False) -> object:
     try:
         return json.loads(text, object_pairs_hook=_once if every_key_once else None)
     except json.JSONDecodeError as error:
+        # What is missing at the very end, or a text without its closing quote, was cut off.
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+            raise CutShortError(error.msg, error.lineno) from None
         raise NotJsonError(f"not valid JSON: {error.msg}", error.lineno) from None
     except RecursionError:
         raise NotJsonError("not valid JSON: nested too deeply") from None

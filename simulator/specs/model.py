@@ -1,7 +1,7 @@
 """A model's architecture, whatever file it came from: layers made of parts, each of some kind."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
@@ -15,7 +15,8 @@ from simulator.specs.kinds.kind import (
     Size,
 )
 from simulator.specs.kinds.residual import PlainResidual
-from simulator.specs.quantity import Bytes, Count, Spec, Whole
+from simulator.specs.quantity import Bytes, Count, Number, Spec, Whole
+from simulator.specs.stored import Stored
 
 
 class Layer(Spec):
@@ -27,6 +28,7 @@ class Layer(Spec):
         residual: how the two are added to the stream (plain, or several mixed streams).
         lookup: a table that the token's own text addresses, if the layer has one.
         norms: norms of the width of the residual stream.
+        stored: products whose weights are not stored as the model's ``weight_precision`` says.
     """
 
     attention: SerializeAsAny[AttentionKind]
@@ -34,6 +36,7 @@ class Layer(Spec):
     residual: SerializeAsAny[ResidualKind] = PlainResidual()
     lookup: SerializeAsAny[LookupKind] | None = None
     norms: Whole = Field(default=2, ge=0, le=1000)
+    stored: Stored = ()
 
     @property
     def parts(self) -> tuple[Kind, ...]:
@@ -59,8 +62,12 @@ class LayerGroup(Layer):
             residual=self.residual,
             lookup=self.lookup,
             norms=self.norms,
+            stored=self.stored,
         )
         return [layer] * self.repeat
+
+
+Merger = Literal["mlp", "linear", "two", "narrow", "gated"]
 
 
 class VisionEncoder(Spec):
@@ -68,8 +75,13 @@ class VisionEncoder(Spec):
 
     Args:
         merge: patches along each side of the square that becomes one token.
+        merger: what projects a square to a token: two matrices, the first as wide as the square
+            (``mlp``); one (``linear``); two, both as wide as the token (``two``); one to the
+            encoder's width before those two (``narrow``, Pixtral); or one to the token's width,
+            one more, and a gated MLP of ``merger_width`` (``gated``, GLM-4V).
         taps: inner layers whose output is projected to the decoder as well (DeepStack).
         positions: learned position vectors.
+        precision: how its products are stored.
     """
 
     layers: Size
@@ -84,9 +96,11 @@ class VisionEncoder(Spec):
     frames_per_patch: Size = 1
     merge: Size = 1
     out_size: Size
-    merger: Literal["mlp", "linear"] = "mlp"
+    merger: Merger = "mlp"
+    merger_width: Size | None = None
     taps: Whole = Field(default=0, ge=0, le=1000)
     positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
+    precision: str = "bf16"
 
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
@@ -140,6 +154,9 @@ class Model(Spec):
     Args:
         learned_positions: positions that have a learned vector each, added to the embedding.
         weight_precision: how the published checkpoint stores it.
+        stored: how it stores the embedding and the head, where the precision does not tell.
+        cache_precision: how the checkpoint wants its cache to be stored, if it names a format.
+        stored_bytes: what all tensors in the checkpoint's files take, where those are at hand.
         assumptions: what the reader of its file took for granted, as sentences for the user.
     """
 
@@ -152,6 +169,9 @@ class Model(Spec):
     tied_embeddings: bool = False
     learned_positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     weight_precision: str = "bf16"
+    stored: Stored = ()
+    cache_precision: str | None = None
+    stored_bytes: Number | None = Field(default=None, gt=0, le=1e18)
     vision: VisionEncoder | None = None
     draft: Draft | None = None
     published: Published = Published()
@@ -167,6 +187,20 @@ class Model(Spec):
         return tuple(known.setdefault(layer, layer) for layer in layers)
 
 
+def stored_otherwise(model: Model, of_layer: Callable[[int, Layer], Stored], ends: Stored) -> Model:
+    """``model`` with other formats: of each layer's products by its place, and of its two ends.
+
+    Equal layers are one object again.
+    """
+    known: dict[Layer, Layer] = {}
+    layers = []
+    for place, layer in enumerate(model.layers):
+        stored = of_layer(place, layer)
+        found = layer if stored == layer.stored else layer.model_copy(update={"stored": stored})
+        layers.append(known.setdefault(found, found))
+    return model.model_copy(update={"layers": tuple(layers), "stored": ends})
+
+
 def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     """How often each layer stands among ``layers``, in the order in which they first come.
 
@@ -175,6 +209,31 @@ def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     times = Counter(map(id, layers))
     first = {id(layer): layer for layer in layers}
     return [(layer, times[place]) for place, layer in first.items()]
+
+
+class Alias(Spec):
+    """Another model of the same shapes, called ``name``, and what it has otherwise.
+
+    Args:
+        max_context: its own length.
+        weight_precision, cache_precision: how its checkpoint stores weights and wants its cache.
+    """
+
+    name: str
+    max_context: Size | None = None
+    weight_precision: str | None = None
+    cache_precision: str | None = None
+
+    @model_validator(mode="after")
+    def _differs(self) -> "Alias":
+        if not self.otherwise:
+            raise ValueError("says nothing but a name: write it without braces")
+        return self
+
+    @property
+    def otherwise(self) -> dict[str, object]:
+        """The fields in which it differs."""
+        return self.model_dump(exclude={"name"}, exclude_none=True)
 
 
 class ModelFile(Spec):
@@ -186,7 +245,7 @@ class ModelFile(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     title: str
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str | Alias, ...] = ()
     source: str
     published: Published = Published()
     hypothetical: bool = False

@@ -5,11 +5,12 @@ Whatever is asked, it is asked as a scenario: a file, the flags of a command, a 
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from simulator.errors import shown
+from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
-from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
+from simulator.specs.economics import Economics
+from simulator.specs.quantity import Flag, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
 Limit = Annotated[float, Unit("seconds", allow_zero=False)]
@@ -27,26 +28,6 @@ class Objectives(Spec):
     ttft: Limit | None = None
     tpot: Limit | None = None
     e2e: Limit | None = None
-
-
-class Economics(Spec):
-    """Prices and facility; what is absent is taken from the hardware's dated offers.
-
-    Args:
-        usd_per_device_hour: a price of one's own, power included.
-        provider: whose offers count.
-        term: which offers count: on-demand, reserved-1y, reserved-3y, spot, capacity-block.
-        usd_per_kwh: what electricity costs where a device is bought.
-        pue: power of the facility over power of the devices.
-        amortisation_years: time over which a purchase is spread.
-    """
-
-    usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
-    provider: str | None = None
-    term: str | None = None
-    usd_per_kwh: Annotated[float, Unit("usd/kwh")] = 0.083
-    pue: Annotated[Number, Field(ge=1, le=10)] = 1.3
-    amortisation_years: Annotated[Number, Field(ge=0.1, le=100)] = 4.0
 
 
 def _kind_by_fields(raw: object) -> object:
@@ -76,6 +57,20 @@ Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 """A name of the catalogue or a path; or a ``base`` with fields that differ from its own."""
 
 
+def _folder_name(name: str) -> str:
+    plain = name.isprintable() and not set(name) & set("/\\:")
+    if not plain or not name.strip(". ") or name.startswith(".") or len(name.encode()) > _LONGEST:
+        raise FieldError(
+            f"a report's folder bears it, and none can be called {shown(name)}",
+            remedy=f"letters, digits and hyphens, at most {_LONGEST} of them",
+        )
+    return name
+
+
+_LONGEST = 200
+"""Bytes of a name; a file system takes 255, and a comparison's folder is called longer."""
+
+
 class Scenario(Spec):
     """Everything one answer needs; names are looked up in the catalogue later.
 
@@ -95,7 +90,7 @@ class Scenario(Spec):
             and what was left out. Every answer to it says so too.
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_folder_name)]
     title: str = ""
     model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
     hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]

@@ -38,12 +38,12 @@ def shared_key(
     gates = (attended if part.gated else 0) + (part.query_heads if part.head_gate else 0)
     projected = sum(part.projected) + gates + further_columns
     return [
-        *quantise("attention.qkv", context.hidden, context, context.linear),
+        *quantise("attention.qkv", context.hidden, context),
         Matmul(
             name="attention.qkv",
             n=projected,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.qkv"),
             count=count,
         ),
         Elementwise(
@@ -56,12 +56,12 @@ def shared_key(
         *_cache_write(part, context),
         *attending,
         *_behind_core(part, context),
-        *quantise("attention.out", attended, context, context.linear),
+        *quantise("attention.out", attended, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=attended,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]

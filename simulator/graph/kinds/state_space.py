@@ -17,12 +17,12 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
     # Inside a chunk: C·Bᵀ once a group, and the masked scores times X for every head.
     inside = 2 * CHUNK * (part.groups * part.state_size + inner)
     return [
-        *quantise("attention.in", context.hidden, context, context.linear),
+        *quantise("attention.in", context.hidden, context),
         Matmul(
             name="attention.in",
             n=columns,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.in"),
             count=count,
         ),
         Elementwise(
@@ -46,12 +46,12 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
             bytes_per_row=3 * inner * size,
             count=count,
         ),
-        *quantise("attention.out", inner, context, context.linear),
+        *quantise("attention.out", inner, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=inner,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]
@@ -62,12 +62,12 @@ def _mamba_1(part: Mamba1, context: BlockContext) -> list[Operator]:
     width, size, count = part.channels, context.activation_bytes, context.count
     state = width * part.state_size
     return [
-        *quantise("attention.in", context.hidden, context, context.linear),
+        *quantise("attention.in", context.hidden, context),
         Matmul(
             name="attention.in",
             n=2 * width,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.in"),
             count=count,
         ),
         Elementwise(
@@ -89,12 +89,12 @@ def _mamba_1(part: Mamba1, context: BlockContext) -> list[Operator]:
             prefill_flops_per_row=4.0 * state,
             count=count,
         ),
-        *quantise("attention.out", width, context, context.linear),
+        *quantise("attention.out", width, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=width,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]

@@ -115,7 +115,7 @@ def _expert_exchange(
     context: BlockContext, layout: Layout, experts: MixtureOfExperts
 ) -> list[Operator]:
     width = experts.latent or context.hidden
-    sent = {"dispatch": dispatch_bytes(context.experts), "combine": BF16_BYTES}
+    sent = {"dispatch": dispatch_bytes(context.routed), "combine": BF16_BYTES}
     return [
         ExpertExchange(
             name=f"moe.{direction}",

@@ -1,5 +1,6 @@
 """A checkpoint as it lies in a folder: its ``config.json``, and what stands beside it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,26 @@ def described_by(folder: Path) -> Path | None:
                 file=folder / name,
                 remedy=f"put the model's {CONFIG} into the folder {folder}",
             )
-    return None
+    return _gguf_in(folder)
+
+
+_FURTHER_SHARD = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
+
+
+def _gguf_in(folder: Path) -> Path | None:
+    """The one GGUF file of a folder, encoders (mmproj) and further shards apart."""
+    found = [
+        path
+        for path in sorted(folder.glob("*.gguf"))
+        if not path.name.startswith("mmproj") and not _FURTHER_SHARD.search(path.name)
+    ]
+    if len(found) > 1:
+        raise InputError(
+            f"{len(found)} GGUF files: " + ", ".join(path.name for path in found[:6]),
+            file=folder,
+            remedy=f"name one of them, as {found[0]}",
+        )
+    return found[0] if found else None
 
 
 def read_checkpoint(path: Path, reader: Reader) -> tuple[Path, dict[str, Any]]:

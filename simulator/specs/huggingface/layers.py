@@ -33,12 +33,12 @@ _Mixer = Callable[[Config, Family, LayerWord], AttentionKind]
 
 
 def layers_of(config: Config, family: Family) -> list[Layer]:
-    """Every layer of the decoder.
+    """Every layer of the decoder; equal ones are one object.
 
     Raises:
         InputError: a field is missing, or says something that is not understood.
     """
-    count = config.size("num_hidden_layers")
+    count = _count(config) * family.sublayers
     if count > MOST_LAYERS:
         raise config.error("num_hidden_layers", f"must be at most {MOST_LAYERS}, found {count}")
     for field in family.required:
@@ -55,16 +55,36 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
         strict=True,
     )
     residual = residual_of(config)
-    return [
+    layers = (
         Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=norms)
         for a, f, t in parts
-    ]
+    )
+    known_layers: dict[Layer, Layer] = {}
+    return [known_layers.setdefault(layer, layer) for layer in layers]
+
+
+def _count(config: Config) -> int:
+    """Layers as the config counts them; some tell their kinds and leave the count out."""
+    kinds = config.fields.get("layer_types")
+    if not config.has("num_hidden_layers") and isinstance(kinds, list | str) and kinds:
+        return len(kinds)
+    return config.size("num_hidden_layers")
 
 
 def _attention(config: Config, family: Family, named: Sequence[str]) -> list[AttentionKind]:
     known = words_of(family)
-    built = {word: mixer_of(config, family, known[word]) for word in dict.fromkeys(named)}
-    found = [built[word] for word in named]
+    # Laguna's layers differ in their number of heads besides.
+    heads = config.pattern("num_attention_heads_per_layer", len(named)) or [None] * len(named)
+    kinds = list(zip(named, heads, strict=True))
+    built = {
+        (word, own): mixer_of(
+            config if own is None else config.with_fields({"num_attention_heads": own}),
+            family,
+            known[word],
+        )
+        for word, own in dict.fromkeys(kinds)
+    }
+    found = [built[kind] for kind in kinds]
     # The last layers of Gemma 3n and 4 E read the cache of the last layer of their kind before.
     shared = config.optional_size("num_kv_shared_layers") or 0
     first = len(named) - shared
@@ -84,7 +104,7 @@ def mixer_of(config: Config, family: Family, word: LayerWord) -> AttentionKind:
         InputError: a field that it needs is missing.
     """
     own = config.with_fields({**renamed(config.fields, word.names), **word.values})
-    return _MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
+    return MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
 
 
 def _nothing(_config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
@@ -97,7 +117,7 @@ def _attention_beside_mamba(config: Config, family: Family, word: LayerWord) -> 
     return ParallelMixers(branches=branches)
 
 
-_MIXERS: dict[str, _Mixer] = {
+MIXERS: dict[str, _Mixer] = {
     "none": _nothing,
     "grouped-query": grouped_query,
     "block-sparse": block_sparse,
@@ -113,3 +133,4 @@ _MIXERS: dict[str, _Mixer] = {
     "mamba-2": mamba_2,
     "grouped-query+mamba-2": _attention_beside_mamba,
 }
+"""What may mix the tokens of a layer, by the name that a family gives it."""

@@ -5,7 +5,7 @@ from typing import Any
 from simulator.specs.huggingface.common import in_common_words, renamed
 from simulator.specs.huggingface.context import context_of
 from simulator.specs.huggingface.engram import complete_engram
-from simulator.specs.huggingface.extras import draft_of, vision_of
+from simulator.specs.huggingface.extras import draft_of
 from simulator.specs.huggingface.family import (
     Family,
     families_like,
@@ -14,7 +14,8 @@ from simulator.specs.huggingface.family import (
 )
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.huggingface.layers import layers_of
-from simulator.specs.huggingface.quantization import weight_precision
+from simulator.specs.huggingface.quantization import stored_as
+from simulator.specs.huggingface.vision import vision_of
 from simulator.specs.model import Model
 
 _DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -48,22 +49,30 @@ def read_config(
     written = _decoder(outer)
     family, written, assumed = _family(written, outer)
     config = in_common_words(written, family)
+    hidden = config.size("hidden_size")
     layers = layers_of(config, family)
+    stored = stored_as(outer, written, layers, hidden)
     max_context, said = context_of(config, family)
+    vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
     return Model(
         name=name,
         title=title,
-        hidden_size=config.size("hidden_size"),
+        hidden_size=hidden,
         vocabulary=config.size("vocab_size"),
-        layers=tuple(layers),
+        layers=tuple(
+            layer.model_copy(update={"stored": products}) if products else layer
+            for layer, products in zip(layers, stored.layers, strict=True)
+        ),
         max_context=max_context,
         tied_embeddings=tying[0].flag("tie_word_embeddings") if tying else False,
         learned_positions=_learned_positions(config, family),
-        weight_precision=weight_precision(outer, config),
-        vision=vision_of(outer, config.size("hidden_size")),
+        weight_precision=stored.precision,
+        stored=stored.ends,
+        cache_precision=stored.cache,
+        vision=vision,
         draft=draft_of(config, layers[-1]),
-        assumptions=(*assumed, *said),
+        assumptions=(*assumed, *said, *stored.said, *unseen),
     )
 
 
@@ -73,6 +82,11 @@ def _decoder(outer: Config) -> Config:
         if isinstance(outer.fields.get(name), dict):
             return _decoder(outer.inner(name))
     return outer
+
+
+def _holder_of_vision(outer: Config) -> Config:
+    """The mapping beside whose ``vision_config`` the decoder stands."""
+    return outer.inner("thinker_config") if outer.has("thinker_config") else outer
 
 
 def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, ...]]:
