@@ -1,7 +1,7 @@
 """What a scenario runs on: pools of equal replicas, resolved. A plain deployment is one pool."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.simulate.replica import Replica, replica_of
+from simulator.simulate.scheduling import raised_budget
 from simulator.specs.deployment import Deployment, Role
 from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
@@ -23,10 +24,14 @@ from simulator.specs.what_if import changes_in
 
 @dataclass(frozen=True)
 class Pool:
-    """Equal replicas that do the same: ``replica`` is one of them."""
+    """Equal replicas that do the same: ``replica`` is one of them.
+
+    ``told`` is what was made of settings that the workload does not fit.
+    """
 
     role: Role
     replica: Replica
+    told: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> int:
@@ -99,7 +104,7 @@ class Cluster:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a reader should hear of."""
-        own = (note for pool in self.pools for note in pool.replica.notes)
+        own = (note for pool in self.pools for note in (*pool.told, *pool.replica.notes))
         return tuple(dict.fromkeys((*self.told, *own)))
 
     @property
@@ -203,7 +208,8 @@ def _pool(
     role: Role, scenario: Scenario, deployment: Deployment, hardware: str | None = None
 ) -> Pool:
     try:
-        return Pool(role, replica_of(hardware or scenario.hardware, scenario.model, deployment))
+        found = Pool(role, replica_of(hardware or scenario.hardware, scenario.model, deployment))
+        return found if role == "decode" else _with_room_for_prompts(found, scenario, hardware)
     except InputError as error:
         if role == "both":
             raise
@@ -213,3 +219,27 @@ def _pool(
             field=error.field,
             remedy=error.remedy,
         ) from None
+
+
+def _with_room_for_prompts(pool: Pool, scenario: Scenario, hardware: str | None) -> Pool:
+    """The pool with a step budget that holds the longest prompt, where nobody set another."""
+    replica = pool.replica
+    needed = raised_budget(scenario.workload, replica.limits, pool.replicas)
+    if needed is None:
+        return pool
+    had = replica.limits.max_batched_tokens // replica.limits.ranks
+    asked = replica.deployment
+    if asked.max_batched_tokens is not None:
+        starved = (
+            f"a step of {had} tokens does not hold the longest prompt beside the running "
+            f"sequences, so prompts wait until those have ended; max_batched_tokens={needed} holds "
+            "it, and so does chunked_prefill=true"
+        )
+        return replace(pool, told=(starved,))
+    roomy = asked.model_copy(update={"max_batched_tokens": needed})
+    raised = (
+        f"max_batched_tokens raised from {replica.profile.title}'s {had} to {needed}, so that a "
+        "step holds the longest prompt beside the running sequences"
+    )
+    found = replica_of(hardware or scenario.hardware, scenario.model, roomy)
+    return Pool(pool.role, found, (raised,))

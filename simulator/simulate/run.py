@@ -10,6 +10,7 @@ from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.remarks import remarks
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.accounts import accounts_of, costs_elsewhere, facts, measured
+from simulator.simulate.cliffs import cliffs
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figure import Known
 from simulator.simulate.figures import figures_of
@@ -119,8 +120,6 @@ def _given(
 ) -> Known:
     """The figures that a cluster and its typical steps give a simulation of it."""
     answers, pool = cluster.answers, cluster.pools[-1]
-    longest = (metrics.input_tokens + metrics.output_tokens) / max(metrics.finished, 1)
-    held = capacity_batch(answers, np.array(np.ceil(longest)))
     return {
         "step_time_s": decode.step_time_s,
         "bound": decode.bound,
@@ -130,9 +129,16 @@ def _given(
         + answers.budget.reserve
         + metrics.peak_kv_fraction * max(answers.budget.cache, 0.0),
         "kv_capacity_tokens": answers.kv_capacity_tokens * pool.replicas,
-        "max_batch": int(held) * pool.replicas,
+        "max_batch": _held(cluster, metrics),
         "weight_bytes": answers.graph.weight_bytes,
     }
+
+
+def _held(cluster: Cluster, metrics: ServingMetrics) -> int:
+    """Requests of mean length that the cache of all replicas holds at once."""
+    mean = (metrics.input_tokens + metrics.output_tokens) / max(metrics.finished, 1)
+    held = capacity_batch(cluster.answers, np.array(np.ceil(mean)))
+    return int(held) * cluster.pools[-1].replicas
 
 
 def _remarks(
@@ -140,6 +146,7 @@ def _remarks(
 ) -> list[str]:
     chunked = all(pool.replica.limits.chunked_prefill for pool in cluster.pools)
     found = list(remarks(metrics, chunked_prefill=chunked))
+    found += cliffs(scenario.workload, cluster, _held(cluster, metrics))
     if len(cluster.pools) > 1:
         accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
         busy = ", ".join(f"{account.busy_fraction:.0%}" for account in accounts)

@@ -1,5 +1,7 @@
 """A deployment's settings with what it leaves open filled in by its engine and hardware."""
 
+from math import ceil
+
 from simulator.errors import InputError
 from simulator.serving.replica.limits import EngineLimits, admission_of
 from simulator.serving.traffic.front_end import FrontEndTime
@@ -8,6 +10,7 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
 from simulator.specs.scheduling import Scheduling
+from simulator.specs.workload import Workload, longest_prompt, users_of
 
 
 def filled_in(
@@ -66,8 +69,12 @@ def limits_of(
 
 
 def _server_overhead_s(deployment: Deployment, profile: EngineProfile) -> float:
-    own = deployment.server_overhead
-    return float(profile.server_overhead) if own is None else own
+    if deployment.server_overhead is not None:
+        return deployment.server_overhead
+    found = float(profile.server_overhead)
+    if deployment.devices_per_replica > 1:
+        found += float(profile.group_overhead)
+    return found
 
 
 def _front_end(deployment: Deployment, profile: EngineProfile) -> FrontEndTime | None:
@@ -89,3 +96,25 @@ def _swap_s(options: Scheduling, hardware: Hardware, block_bytes: float) -> floa
             remedy="use recompute",
         )
     return block_bytes / float(link.bandwidth)
+
+
+_STEP_UNIT = 64
+"""Budgets are raised to whole multiples of so many tokens, as launch scripts do."""
+
+
+def raised_budget(workload: Workload, limits: EngineLimits, replicas: int) -> int | None:
+    """Tokens that a step of one rank needs for the longest prompt beside all sequences.
+
+    Without chunks a prompt has to fit into one step with those that decode: where it does not, it
+    waits until nearly everybody has left. None where the budget holds it, or where prompts are
+    spread over steps.
+    """
+    longest = longest_prompt(workload)
+    if limits.chunked_prefill or longest is None:
+        return None
+    running = limits.max_sequences // limits.ranks
+    users = users_of(workload)
+    if users is not None:
+        running = min(running, ceil(users / (replicas * limits.ranks)))
+    needed = ceil((longest + running) / _STEP_UNIT) * _STEP_UNIT
+    return needed if longest + running > limits.max_batched_tokens // limits.ranks else None

@@ -40,7 +40,7 @@ def requests_of_point(point: ServingPoint, sample: Sample) -> Synthetic:
     """The requests that the simulated replicas of ``sample`` get of the point's load."""
     if point.concurrency is not None:
         users = sample.users(point.concurrency)
-        arrivals: dict[str, Any] = {"process": "closed-loop", "users": users}
+        arrivals: dict[str, Any] = {"process": "closed-loop", "users": users, "start": point.start}
         count = max(REQUESTS_PER_USER * users, FEWEST_REQUESTS)
     else:
         assert point.rate is not None

@@ -34,9 +34,16 @@ def storage_of(model: Model, deployment: Deployment, profile: EngineProfile) -> 
     cache = deployment.kv_precision or model.cache_precision
     if cache is not None and deployment.kv_precision is None:
         remarks.append(f"cache in {cache}, as the checkpoint names it")
-    return Storage(
-        profile.precisions.get(name, name), cache or own_cache_format(model), tuple(remarks)
-    )
+    stored, kept = profile.precisions.get(name, name), own_cache_format(model)
+    # A checkpoint says for itself; a precision asked for stands for those that people serve.
+    usual = None if deployment.precision is None else profile.caches.get(stored)
+    if cache is None and usual is not None and kept in _UNQUANTISED:
+        cache = usual
+        remarks.append(
+            f"cache in {cache}, as checkpoints in {stored} that {profile.title} serves name it; "
+            "kv_precision chooses another"
+        )
+    return Storage(stored, cache or kept, tuple(remarks))
 
 
 def remarks_on_size(model: Model, graph: Graph) -> tuple[str, ...]:

@@ -120,6 +120,8 @@ class EngineProfile(Spec):
         kernel_launch: host time to launch one kernel outside a captured graph.
         server_overhead: what a server adds to TTFT beside that, whatever others ask: the way
             there and the first message back; only where requests are served.
+        group_overhead: the same again where several devices serve a replica, whose processes
+            agree on each newcomer first.
         front_end: what each request takes of the server's front end, one after another.
         start_share: of a law's calibrated time to start a kernel, the part that the engine does
             not hide by fusing or by overlapping launches.
@@ -130,6 +132,8 @@ class EngineProfile(Spec):
             rates, by class of device; absent classes reach all of it.
         bandwidth_limit: most bytes a second that its products keep in flight on any device.
         precisions: how it stores what users call by a shorter name.
+        caches: what the checkpoints that people serve with it in a precision name for the cache;
+            it counts where the precision is asked for, and the model's own where it is absent.
         casts: the datatype to which it brings a checkpoint's own, unless another is asked for.
         kernels: kernel families of its own, law by law, on GPUs.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
@@ -167,6 +171,7 @@ class EngineProfile(Spec):
     sequence_overhead: Seconds
     request_overhead: Seconds
     server_overhead: Seconds = Quantity(value=0.0)
+    group_overhead: Seconds = Quantity(value=0.0)
     front_end: FrontEnd | None = None
     kernel_launch: Seconds
     start_share: dict[Literal["matmul", "elementwise", "attention", "experts"], Fraction] = {}
@@ -176,6 +181,7 @@ class EngineProfile(Spec):
     bandwidth_share: dict[DeviceClass, Fraction] = {}
     bandwidth_limit: BytesPerSecond | None = None
     precisions: dict[str, str] = {}
+    caches: dict[str, str] = {}
     casts: dict[str, str] = {}
     kernels: dict[str, str] = {}
     captured_tokens: Whole = Field(ge=0)

@@ -196,22 +196,30 @@ class Diurnal(Spec):
     period: Period = 86400.0
 
 
+Start = Literal["phased", "together"]
+"""How far the users of a closed loop are with their first answers."""
+
+
 class ClosedLoop(Spec):
     """Users who each send the next request when the last is answered, after ``think_time``.
 
-    They begin one after the other, evenly over ``ramp_up``.
+    They begin one after the other, evenly over ``ramp_up``. With lengths that are all alike, users
+    who all began at once would march in lock-step for ever, which no real traffic does.
 
     Args:
         process: closed-loop.
         users: how many there are, over the whole deployment; each has one request at a time.
         think_time: pause between an answer and the next request.
         ramp_up: time over which the first requests of the users are spread; 0 for all at once.
+        start: phased, each user's first answer is cut at random, as if caught on the way;
+            together, the first answers are as long as any.
     """
 
     process: Literal["closed-loop"]
     users: Users
     think_time: Duration = 0.0
     ramp_up: Duration = 0.0
+    start: Start = "phased"
 
 
 Arrivals = Annotated[
@@ -351,6 +359,8 @@ class ServingPoint(Spec):
         rate: Poisson requests a second, instead of users.
         requests: how many are simulated; absent, ten for each user, or 1,000.
         length_spread: lengths are drawn evenly from (1 − spread) of them upwards.
+        start: of the users: phased, each one's first answer is cut at random, as if caught on
+            the way; together, the first answers are as long as any.
         distinct_prompts: so many prompts are repeated, as load generators do; absent, all differ.
         seed: fixes the random draws; the same seed draws the same requests.
     """
@@ -362,6 +372,7 @@ class ServingPoint(Spec):
     rate: Annotated[Rate, Flag()] | None = None
     requests: Annotated[Requests, Flag()] | None = None
     length_spread: Annotated[Share, Flag()] = 0.0
+    start: Annotated[Start, Flag()] = "phased"
     distinct_prompts: Annotated[Requests, Flag()] | None = None
     seed: Annotated[Seed, Flag()] = 0
 
@@ -381,3 +392,33 @@ Point = DecodeStep | Prefill | ServingPoint
 Workload = Annotated[
     Synthetic | Trace | DecodeStep | Prefill | ServingPoint, Field(discriminator="kind")
 ]
+
+
+def users_of(workload: Workload) -> int | None:
+    """Users of a closed loop; None where requests come at times of their own."""
+    if isinstance(workload, ServingPoint):
+        return workload.concurrency
+    arrivals = workload.arrivals if isinstance(workload, Synthetic) else None
+    return arrivals.users if isinstance(arrivals, ClosedLoop) else None
+
+
+def longest_prompt(workload: Workload) -> int | None:
+    """Tokens of the longest prompt that a workload may draw; None where its draws know no end.
+
+    A trace knows it once it is read; conversations grow until their context is full.
+    """
+    if isinstance(workload, ServingPoint):
+        return workload.isl
+    if not isinstance(workload, Synthetic) or workload.conversations is not None:
+        return None
+    shared = workload.shared_prefix
+    longest = _longest(workload.input_tokens)
+    return None if longest is None else longest + (0 if shared is None else shared.tokens)
+
+
+def _longest(length: Length) -> int | None:
+    if isinstance(length, Fixed):
+        return length.tokens
+    if isinstance(length, Empirical):
+        return max(length.values)
+    return length.high

@@ -10,7 +10,7 @@ from numpy.random import Generator, default_rng
 from simulator.errors import InputError
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths
 from simulator.serving.traffic.request import NO_ROW, IntArray, RequestTable
-from simulator.specs.workload import Conversations, SharedPrefix, Synthetic
+from simulator.specs.workload import ClosedLoop, Conversations, SharedPrefix, Synthetic
 
 UNIT_TOKENS = 32
 """Tokens that one hash of a drawn prompt stands for: two blocks of most engines."""
@@ -29,10 +29,10 @@ def draw_requests(workload: Synthetic) -> RequestTable:
     Raises:
         InputError: prompts that share text are too long to be told apart block by block.
     """
-    gaps, inputs, outputs, others = default_rng(workload.seed).spawn(4)
+    gaps, inputs, outputs, others, phases = default_rng(workload.seed).spawn(5)
     count = workload.requests
     own = draw_lengths(workload.input_tokens, count, inputs)
-    answers = draw_lengths(workload.output_tokens, count, outputs)
+    answers = _begun(draw_lengths(workload.output_tokens, count, outputs), workload, phases)
     if workload.conversations is not None:
         return _conversations(workload, workload.conversations, own, answers, gaps, others)
     arrival_s = draw_arrivals(workload.arrivals, count, gaps)
@@ -57,6 +57,20 @@ def _check_units(units: int) -> None:
             field="workload",
             remedy="give fewer requests or shorter prompts",
         )
+
+
+def _begun(answers: IntArray, workload: Synthetic, random: Generator) -> IntArray:
+    """Lengths of answers, the first of each user cut at an even random point of it.
+
+    In a conversation the number of turns differs from user to user anyway.
+    """
+    arrivals = workload.arrivals
+    if not isinstance(arrivals, ClosedLoop) or workload.conversations or arrivals.start != "phased":
+        return answers
+    found = answers.copy()
+    first = found[: arrivals.users]
+    first[:] = np.ceil(first * random.uniform(size=len(first)))
+    return np.maximum(found, 1)
 
 
 def _groups(shared: SharedPrefix, count: int, random: Generator) -> IntArray:

@@ -12,6 +12,8 @@ _MODELS = {
 }
 FITTED_MODEL = "llama8b_bf16"
 """The only laboratory model to which an engine's overheads are fitted, but for one."""
+_SET = {"kv_precision": "bf16", "captured_tokens": 256, "server_overhead": 0.0}
+"""How the engine was set up: in process, its graphs captured up to so many tokens."""
 LAUNCH_TOKENS = 512
 """Prompts of this length told how long a launch takes, in all models."""
 
@@ -30,7 +32,8 @@ def laboratory_points(document: Mapping[str, Any], hardware: str = "h200-sxm") -
     fitted = name == FITTED_MODEL
 
     def point(phase: str, quantity: str, value: float, fitted: bool, **asked: object) -> Point:
-        return Point(hardware, model, phase, quantity, value, {**base, **asked}, source, fitted)
+        question = {**base, **asked}
+        return Point(hardware, model, phase, quantity, value, question, source, fitted, _SET)
 
     for row in document["decode"]:
         asked = {"batch": row["batch"], "context": row["ctx"]}
