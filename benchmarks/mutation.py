@@ -72,6 +72,13 @@ OPERATORS = (
 )  # fmt: skip
 """Slips that somebody could make: of Cosmic Ray's operators those that leave code that runs."""
 
+PLAINLY = (
+    "-x", "--hypothesis-seed=0", "-p", "no:cacheprovider",
+    # Where workers might do the testing, coverage does not know which test is running.
+    "-p", "no:xdist", "-o", "addopts=--import-mode=importlib",
+)  # fmt: skip
+"""How tests are run: in one process, and in the same way every time."""
+
 PATIENCE = 4.0
 """Times what the tests take unmutated, before a mutant is taken to hang (and so is noticed)."""
 
@@ -210,9 +217,9 @@ def _tests_of(mutant: Mutant, reached: CoverageData, room: tuple[str, ...]) -> t
     first, last = max((node.lineno, -(node.end_lineno or 0)) for node in statements)
     contexts = {c for line in range(first, -last + 1) for c in by_line.get(line, ())}
     tests = {context.rsplit("|", 1)[0] for context in contexts}
-    if "" in tests or not tests:
-        return room
     near = [test for test in tests if test.startswith(room)]
+    if "" in tests or not near:
+        return room
     return tuple(sorted(near, key=lambda test: (not test.startswith(room[0]), test)))
 
 
@@ -237,7 +244,7 @@ def _passes(tests: tuple[str, ...], limit_s: float) -> bool:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        code = pytest.main(["-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests])
+        code = pytest.main([*PLAINLY, *tests])
         os._exit(int(code))
     until = time.monotonic() + limit_s
     while time.monotonic() < until:

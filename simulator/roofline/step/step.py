@@ -151,6 +151,17 @@ class StepModel:
         is_faster = self._timed_runs(parts)[0] < self._timed_runs(whole)[0]
         return cut(step, np.where(is_faster, replays, 0.0), most)
 
+    def remarks(self, shape: StepShape) -> tuple[str, ...]:
+        """What a reader of these steps must know, beside the ``notes`` on all of them."""
+        most, (last, *before) = self._captured_tokens, self.runs(shape)
+        if before and np.any(before[0][1] > 0):
+            how = "replay that graph and one for the rest, as launching kernel by kernel is slower"
+        elif most and np.any(last[0].attending.tokens > most):
+            how = "are launched kernel by kernel"
+        else:
+            return ()
+        return (f"steps beyond the {most} tokens that {self.profile.name} captures {how}",)
+
     def loads(self, shape: StepShape) -> list[tuple[Operator, list[Load]]]:
         """Loads of one micro-batch on the fullest device, operator by operator."""
         return self.loads_of(self.runs(shape))
