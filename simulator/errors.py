@@ -1,5 +1,6 @@
 """The one error a user is meant to see: what is wrong, where, and what to do about it."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -24,10 +25,10 @@ class InputError(Exception):
         field: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        self.problem = problem
-        self.file = None if file is None else str(file)
-        self.field = field
-        self.remedy = remedy
+        self.problem = printable(problem)
+        self.file = None if file is None else printable(str(file))
+        self.field = None if field is None else printable(field)
+        self.remedy = None if remedy is None else printable(remedy)
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
@@ -49,10 +50,33 @@ class FieldError(ValueError):
         super().__init__(problem)
 
 
+_SHOWN_CHARACTERS = 600
+"""A message of several lines; whatever a user's file holds, its error is no longer."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """``text`` as any terminal and file takes it: bytes that are no text escaped, the end cut."""
+    if len(text) > _SHOWN_CHARACTERS:
+        text = text[:_SHOWN_CHARACTERS] + "…"
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """A value that a user wrote, short enough to stand within a sentence."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 1] + "…"
+
+
+_SHOWN_VALUE = 80
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """Suggest the known names closest to ``name`` as a sentence for an error message."""
     spelled = {k.lower(): k for k in sorted(set(known))}
-    sought = name.lower()
+    # Nobody misspells a name of hundreds of letters, and comparing them would take long.
+    sought = name[:_SHOWN_VALUE].lower()
     close = get_close_matches(sought, spelled, n=count, cutoff=0.5)
     if not close:
         close = [k for k in spelled if sought in k or k in sought][:count]

@@ -4,6 +4,8 @@ import math
 import re
 from typing import Literal
 
+from simulator.errors import shown
+
 Dimension = Literal[
     "count",
     "fraction",
@@ -79,6 +81,28 @@ SYMBOLS: dict[str, str] = {
 }
 """What follows a number of a dimension when it is printed; the others are printed plain."""
 
+RANGES: dict[Dimension, tuple[float, float]] = {
+    "count": (1e-9, 1e18),
+    "fraction": (1e-9, 1e3),
+    "bytes": (1e-3, 1e21),
+    "bytes/s": (1.0, 1e21),
+    "flop/s": (1.0, 1e24),
+    "ops/s": (1e-9, 1e15),
+    "seconds": (1e-15, 1e11),
+    "hertz": (1.0, 1e13),
+    "watts": (1e-6, 1e12),
+    "joules": (1e-18, 1e18),
+    "joules/flop": (1e-18, 1e-3),
+    "joules/byte": (1e-18, 1e-3),
+    "usd": (1e-9, 1e15),
+    "usd/hour": (1e-9, 1e9),
+    "usd/kwh": (1e-6, 1e6),
+}
+"""What any machine or bill may have, with orders of magnitude to spare on both sides.
+
+Beyond it a number is a slip of units, and sums of many such numbers could overflow.
+"""
+
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
@@ -96,20 +120,50 @@ def parse(text: object, dimension: Dimension) -> float:
     if isinstance(text, bool):
         raise ValueError("expected a number, found a yes/no value")
     if isinstance(text, int | float):
-        value = float(text)
+        value = _as_float(text)
     elif not isinstance(text, str):
-        raise ValueError(f"expected a number with a unit, found {text!r}")
+        raise ValueError(f"expected a number with a unit, found {shown(text)}")
     else:
         match = _NUMBER.match(text)
         if match is None:
-            raise ValueError(f"cannot read {text!r} as a number with a unit")
+            raise ValueError(f"cannot read {shown(text)} as a number with a unit")
         number, unit = match.groups()
         units = _UNITS[dimension]
         if unit and unit not in units:
-            raise ValueError(f"unknown unit {unit!r} for {dimension}; {_examples(dimension)}")
+            raise ValueError(f"unknown unit {shown(unit)} for {dimension}; {_examples(dimension)}")
         value = float(number) * (units[unit] if unit else 1.0)
     if not math.isfinite(value):
-        raise ValueError(f"expected a finite number, found {text}")
+        raise ValueError(f"expected a finite number, found {shown(text)}")
+    return value
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def in_range(
+    value: float, dimension: Dimension, low: float | None = None, high: float | None = None
+) -> float:
+    """``value`` as it is, where anything of ``dimension`` may have it; zero may stand anywhere.
+
+    Args:
+        value: in SI.
+        dimension: what it is counted in.
+        low: the smallest that is allowed, where that is more than any thing may have.
+        high: the largest that is allowed, where that is less.
+
+    Raises:
+        ValueError: it is out of range; says which.
+    """
+    least, most = RANGES[dimension]
+    least, most = (least if low is None else low), (most if high is None else high)
+    if value and not least <= abs(value) <= most:
+        symbol = SYMBOLS.get(dimension, "")
+        limits = f"{humane(least, symbol)} and {humane(most, symbol)}"
+        raise ValueError(f"must lie between {limits}, found {humane(value, symbol)}")
     return value
 
 

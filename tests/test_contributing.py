@@ -38,17 +38,15 @@ def test_a_chip_is_one_yaml_file(tmp_path):
 
 def test_a_relative_of_a_chip_holds_what_differs(tmp_path):
     for name, shown in (("my-chip", "hardware"), ("my-chip-lite", "variant")):
-        text = example(shown)
-        if shown == "hardware":
-            text += (
-                "prices: [{provider: Me, term: spot, usd_per_device_hour: 1 USD/h, "
-                "as_of: 2026, source: me}]\n"
-            )
-        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / f"{name}.yaml").write_text(example(shown), encoding="utf-8")
+    (tmp_path / "prices").mkdir()
+    (tmp_path / "prices" / "my-chip.yaml").write_text(example("prices"), encoding="utf-8")
+    chip = catalogue.hardware(str(tmp_path / "my-chip.yaml"))
+    assert [offer.price.value for offer in chip.prices.offers] == [3, 20_000]
     lite = catalogue.hardware(str(tmp_path / "my-chip-lite.yaml"))
     assert lite.memory.main.capacity.value == 32e9
     assert lite.memory.main.bandwidth.value == 2e12
-    assert lite.prices == []
+    assert lite.prices.offers == []
 
 
 def test_a_calibration_is_one_file_beside_the_chip(tmp_path):

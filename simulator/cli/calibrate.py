@@ -35,21 +35,22 @@ def calibrate(
 ) -> None:
     """Fit a section of a device's calibration; errors are told on rows that were not fitted."""
     from simulator.cli.show_validation import show_fit
+    from simulator.files.locks import reserved
+    from simulator.files.whole_file import whole_file
     from simulator.validation.calibrate.run import calibrate as fit
-    from simulator.validation.calibrate.run import check_writable, section_and_files
+    from simulator.validation.calibrate.run import own_file, section_and_files
 
     section, files = section_and_files(data)
-    if not dry_run and out is None:
-        check_writable(device)
-    found = fit(section, files, device, measured_with=measured_with)
+    if dry_run:
+        found = fit(section, files, device, measured_with=measured_with)
+    else:
+        file = out or own_file(device)
+        with reserved(file), whole_file(file, "out") as target:
+            found = fit(section, files, device, measured_with=measured_with)
+            target.write(found.text)
+        print(f"{found.place} of {found.hardware} written to {file}", file=sys.stderr)
     if as_json:
         opt.print_json(found.to_dict())
     elif dry_run:
         print(found.text, end="")
-    if not dry_run:
-        file = out or found.file
-        if out is None:
-            file.parent.mkdir(exist_ok=True)
-        opt.write_text(file, found.text)
-        print(f"{found.place} of {found.hardware} written to {file}", file=sys.stderr)
     show_fit(found)

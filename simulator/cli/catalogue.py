@@ -76,17 +76,21 @@ def show_entry(
             model = catalogue.model(name)
         except InputError:
             raise unknown_device from None
+        if out is not None:
+            raise InputError(
+                "a model has no roofline", file="--out", remedy="leave it out"
+            ) from None
         show.model(model, as_json)
         return
+    if out is not None:
+        from simulator.report.write import write_device_roof
+
+        for path in write_device_roof(name, out):
+            print(path, file=sys.stderr)
     if as_json:
         opt.print_json({"name": hardware.name, "facts": [asdict(f) for f in facts(hardware)]})
         return
     show.hardware(hardware, facts(hardware))
-    if out is not None:
-        from simulator.report.write import write_device_roof
-
-        for path in write_device_roof(hardware.name, out):
-            print(path, file=sys.stderr)
 
 
 @app.command("check")

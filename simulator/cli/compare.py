@@ -12,7 +12,8 @@ from simulator.cli.question import Asked, asks
 @asks("hardware")
 def compare(
     asked: Asked,
-    scenario: opt.ScenarioName,
+    scenario: opt.ScenarioName = None,
+    *,
     hardware: Annotated[
         str, typer.Option("--hardware", "-w", help="Devices, separated by commas.")
     ],
@@ -22,16 +23,16 @@ def compare(
 ) -> None:
     """Run one scenario on several devices and set the answers side by side."""
     from simulator.planning.compare import compare as compare_all
+    from simulator.report.write import COMPARISON, write_comparison
 
-    wanted = asked.scenario(scenario)
-    folder = opt.report_folder(out, f"{wanted.name}-comparison", as_json)
     names = [name.strip() for name in hardware.split(",") if name.strip()]
-    with opt.progress_bar("devices", quiet=as_json) as progress:
-        results = compare_all(wanted, names, workers=workers, progress=progress)
-    if folder is not None:
-        from simulator.report.write import write_comparison
-
-        write_comparison(results, folder)
+    wanted = asked.on(names[:1]).scenario(scenario)
+    folder = opt.folder_for(out, f"{wanted.name}-comparison", as_json)
+    with opt.report_folder(folder, COMPARISON):
+        with opt.progress_bar("devices", quiet=as_json) as progress:
+            results = compare_all(wanted, names, workers=workers, progress=progress)
+        if folder is not None:
+            write_comparison(results, folder)
     if as_json:
         opt.print_json({"results": [r.to_dict() for r in results]})
         return

@@ -17,18 +17,13 @@ def context(
     as_json: opt.Json = False,
 ) -> None:
     """Compare attention kinds: time and cache of one sequence from 1 k to 1 M tokens."""
-    from simulator.planning.context_cost import context_cost
+    from simulator.planning.context_cost import context_cost, draw
 
-    if out is not None:
-        from simulator.report.write import check_writable
-
-        check_writable(out)
-    found = context_cost([m.strip() for m in models.split(",") if m.strip()], hardware)
-    if out is not None:
-        from simulator.planning.context_cost import draw
-
-        for path in draw(found, out):
-            print(path, file=sys.stderr)
+    with opt.report_folder(out, ()):
+        found = context_cost([m.strip() for m in models.split(",") if m.strip()], hardware)
+        written = [] if out is None else draw(found, out)
+    for path in written:
+        print(path, file=sys.stderr)
     if as_json:
         opt.print_json(found.to_dict())
         return

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from keyword import iskeyword
 
 import typer
 
@@ -11,9 +12,13 @@ from simulator.cli.short_lived import make_short_lived
 from simulator.errors import InputError
 
 COMMANDS = (
-    "run", "predict", "compare", "validate", "calibrate", "context", "export", "catalogue",
+    "run", "predict", "compare", "validate", "calibrate", "context", "import", "export",
+    "catalogue",
 )  # fmt: skip
-"""Each is a function, or an ``app`` of sub-commands, in the module of its name."""
+"""Each is a function, or an ``app`` of sub-commands, in the module of its name.
+
+What Python keeps for itself has an underscore after it there.
+"""
 
 
 def build(names: Iterable[str]) -> typer.Typer:
@@ -28,11 +33,12 @@ def build(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(_roofsim)
     for name in names:
-        module = import_module(f"simulator.cli.{name}")
+        spelled = f"{name}_" if iskeyword(name) else name
+        module = import_module(f"simulator.cli.{spelled}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:
-            app.command(name)(getattr(module, name))
+            app.command(name)(getattr(module, spelled))
     return app
 
 

@@ -2,14 +2,19 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a built-in one's name.")
+    str | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario file, or a built-in one's name, or none beside --launch.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Out = Annotated[
@@ -21,18 +26,27 @@ ChartFolder = Annotated[
 ]
 
 
-def report_folder(out: Path | None, name: str, as_json: bool) -> Path | None:
-    """Where the report goes: where the user said, a folder of its own, or nowhere for --json.
+@contextmanager
+def report_folder(folder: Path | None, names: Collection[str]) -> Iterator[None]:
+    """Keep ``folder`` for the files of this command, which takes long to know what is in them.
 
     Raises:
-        InputError: the folder cannot be written; told before anything long runs.
+        InputError: the folder cannot be written, or another run is about to.
     """
-    folder = out or (None if as_json else Path("out") / name)
-    if folder is not None:
-        from simulator.report.write import check_writable
+    if folder is None:
+        yield
+        return
+    from simulator.files.locks import reserved
+    from simulator.files.whole_folder import check_folder
 
-        check_writable(folder)
-    return folder
+    with reserved(folder):
+        check_folder(folder, names)
+        yield
+
+
+def folder_for(out: Path | None, name: str, as_json: bool) -> Path | None:
+    """Where a report goes: where the user said, a folder of its own, or nowhere for --json."""
+    return out or (None if as_json else Path("out") / name)
 
 
 def print_json(content: object) -> None:
@@ -47,10 +61,10 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         InputError: the path cannot be written.
     """
-    from simulator.files import whole_file
+    from simulator.files.whole_file import whole_file
 
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with whole_file(path, "out") as file:
+        file.write(text)
 
 
 def progress_bar(label: str, quiet: bool) -> "ProgressBar":

@@ -38,7 +38,7 @@ def predict(
     for flag, value in (("--keep", keep), ("--out", out)):
         if value:
             raise InputError("goes with --cases", file=flag, remedy="leave it out")
-    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.changes}
+    missing = {"hardware", "model"} - {change.path.split(".")[0] for change in asked.all_changes}
     if missing:
         raise InputError(
             f"--{sorted(missing)[0]} is missing", remedy="name both, or give a table with --cases"
@@ -62,18 +62,21 @@ def predict(
 def _predict_cases(
     asked: Asked, path: Path, keep: list[str], out: Path | None, as_json: bool
 ) -> None:
-    from simulator.cli.show import write_csv
+    from simulator.cli.show import table_file, write_csv
     from simulator.simulate.case_files import answered_rows, questions_in, read_cases
     from simulator.simulate.cases import predict_cases
 
+    if as_json and out is not None:
+        raise InputError("goes with CSV", file="--out", remedy="leave out --json or --out")
     columns, rows = read_cases(path, keep)
-    answers = predict_cases(questions_in(rows, keep), asked.changes)
-    header, answered = answered_rows(columns, rows, answers)
+    with table_file(out) as file:
+        answers = predict_cases(questions_in(rows, keep), asked.of_a_table())
+        header, answered = answered_rows(columns, rows, answers)
+        if as_json:
+            opt.print_json({"rows": list(answered)})
+        else:
+            write_csv(header, answered, file)
     failed = sum(isinstance(a, InputError) for a in answers)
-    if as_json:
-        opt.print_json({"rows": list(answered)})
-    else:
-        write_csv(header, answered, out)
     if failed:
         print(
             f"roofsim: {failed} of {len(rows)} rows have no answer; see their error column",

@@ -1,37 +1,93 @@
 """The flags of a question, made from the schema: the same for every command that asks one."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.errors import InputError
 from simulator.specs.question import PREDICT, Change, ask, flags, from_settings
 from simulator.specs.scenario import Scenario
 from simulator.specs.schema import SchemaField
+
+if TYPE_CHECKING:
+    # Read where a line is given: most questions have none.
+    from simulator.traces.launch.read import Launch
 
 Command = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What flags and ``--set`` change of a scenario, in the order in which they count."""
+    """What a launch line, flags and ``--set`` change of a scenario, in the order they count.
+
+    Args:
+        changes: those of flags and ``--set``.
+        launch: what ``--launch`` says; flags overrule it.
+    """
 
     changes: tuple[Change, ...]
+    launch: "Launch | None" = None
+
+    @property
+    def all_changes(self) -> tuple[Change, ...]:
+        """Those of the launch line before those of the flags."""
+        return (*(() if self.launch is None else self.launch.changes), *self.changes)
+
+    def on(self, hardware: Sequence[str]) -> "Asked":
+        """The same, first asked of other hardware, where there is any."""
+        named = (Change("hardware", name, "--hardware") for name in hardware)
+        return replace(self, changes=(*named, *self.changes))
+
+    def of_a_table(self) -> tuple[Change, ...]:
+        """What all rows of a table have in common."""
+        if self.launch is None:
+            return self.changes
+        return (*self.all_changes, Change("notes", list(self.launch.notes), "--launch"))
 
     def point(self) -> Scenario:
         """The scenario of one point that the flags alone describe."""
-        return ask(PREDICT, self.changes)
+        return ask(self._told(PREDICT), self.all_changes)
 
-    def scenario(self, name: str) -> Scenario:
-        """The scenario file of that name or path, with what the flags change of it."""
+    def scenario(self, name: str | None) -> Scenario:
+        """The scenario file of that name or path, with what the flags change of it.
+
+        Raises:
+            InputError: neither a scenario nor a launch line is named.
+        """
         from simulator.specs.catalogue import scenario_path
         from simulator.specs.reading import read_mapping
 
-        path: Path = scenario_path(name)
-        return ask(read_mapping(path), self.changes, path)
+        if name is not None:
+            path: Path = scenario_path(name)
+            return ask(self._told(read_mapping(path)), self.all_changes, path)
+        if self.launch is None:
+            raise InputError(
+                "no scenario is named",
+                file="SCENARIO",
+                remedy="name a file or a shipped scenario (quickstart), or give --launch",
+            )
+        return self._launched(self.launch)
+
+    def _launched(self, launch: "Launch") -> Scenario:
+        from simulator.traces.launch.asked import content_of
+
+        if not any(change.path.split(".")[0] == "hardware" for change in self.changes):
+            raise InputError(
+                "a launch line names no device", file="--launch",
+                remedy="add --hardware, as in --hardware h100-sxm",
+            )  # fmt: skip
+        content, assumed = content_of(launch, self.changes)
+        return ask(self._told({**content, "notes": list(assumed)}), self.all_changes)
+
+    def _told(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``content`` with what is to be said of the launch line among its notes."""
+        if self.launch is None:
+            return content
+        return {**content, "notes": [*content.get("notes", ()), *self.launch.notes]}
 
 
 def asks(*without: str) -> Callable[[Command], Command]:
@@ -47,11 +103,12 @@ def asks(*without: str) -> Callable[[Command], Command]:
         added.append(_SETTINGS)
         names = [parameter.name for parameter in added]
 
-        def run(**given: object) -> None:
+        def run(launch: str | None = None, **given: object) -> None:
             values = {name: given.pop(name) for name in names}
-            command(asked=Asked(tuple(_changes(values))), **given)
+            found = None if launch is None else _read_launch(launch)
+            command(asked=Asked(tuple(_changes(values)), found), **given)
 
-        parameters = [*own.values(), *added]
+        parameters = [*own.values(), *added, _LAUNCH]
         # Typer reads a command's arguments from its signature; this one is put together here.
         run.__dict__["__signature__"] = inspect.Signature(parameters)
         run.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -59,6 +116,12 @@ def asks(*without: str) -> Callable[[Command], Command]:
         return run
 
     return decorate
+
+
+def _read_launch(text: str) -> "Launch":
+    from simulator.traces.launch.read import read_text
+
+    return read_text(text)
 
 
 def _changes(values: Mapping[str, object]) -> Iterator[Change]:
@@ -93,6 +156,21 @@ def _option(name: str, field: SchemaField) -> inspect.Parameter:
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )
 
+
+_LAUNCH = inspect.Parameter(
+    "launch",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        str | None,
+        typer.Option(
+            "--launch",
+            metavar="LINE",
+            help="How a server is started, quoted, as in 'vllm serve MODEL -tp 2': vLLM, SGLang or "
+            "TensorRT-LLM. Flags overrule it.",
+        ),
+    ],
+)
 
 _METAVARS = {"whole number": "INTEGER", "number": "NUMBER", "file": "FILE"}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @asks()
 def run(
     asked: Asked,
-    scenario: opt.ScenarioName,
+    scenario: opt.ScenarioName = None,
     out: opt.Out = None,
     as_json: opt.Json = False,
     sources: Annotated[
@@ -29,15 +29,15 @@ def run(
     if wanted.is_step:
         _step(wanted, out, as_json)
         return
+    from simulator.report.write import REPORT, write_report
     from simulator.simulate.run import simulate
 
-    folder = opt.report_folder(out, wanted.name, as_json)
-    with opt.progress_bar("requests", quiet=as_json) as progress:
-        result = simulate(wanted, progress)
-    if folder is not None:
-        from simulator.report.write import write_report
-
-        write_report(result, folder)
+    folder = opt.folder_for(out, wanted.name, as_json)
+    with opt.report_folder(folder, REPORT):
+        with opt.progress_bar("requests", quiet=as_json) as progress:
+            result = simulate(wanted, progress)
+        if folder is not None:
+            write_report(result, folder)
     if as_json:
         opt.print_json(result.to_dict())
         return

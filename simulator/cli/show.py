@@ -3,12 +3,11 @@
 import csv
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
-
-from simulator.files import whole_file
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
@@ -95,23 +94,25 @@ def _tokens(count: float) -> str:
     return f"{count / 2**20:.3g} M" if count >= 2**20 else f"{count / 1024:.3g} k"
 
 
-def write_csv(header: list[str], rows: Iterator[dict[str, Any]], out: Path | None) -> None:
-    """Write rows as CSV to ``out`` (all or nothing) or to stdout.
+@contextmanager
+def table_file(out: Path | None) -> Iterator[TextIO]:
+    """Where a table goes that is computed meanwhile: to ``out`` (all or nothing), or to stdout.
 
     Raises:
-        InputError: ``out`` cannot be written.
+        InputError: ``out`` cannot be written, or another run is about to.
     """
     if out is None:
-        _write(header, rows, sys.stdout)
+        yield sys.stdout
         return
-    with (
-        whole_file(out, "out") as partial,
-        partial.open("w", newline="", encoding="utf-8") as file,
-    ):
-        _write(header, rows, file)
+    from simulator.files.locks import reserved
+    from simulator.files.whole_file import whole_file
+
+    with reserved(out), whole_file(out, "out") as file:
+        yield file
 
 
-def _write(header: list[str], rows: Iterator[dict[str, Any]], file: TextIO) -> None:
+def write_csv(header: list[str], rows: Iterator[dict[str, Any]], file: TextIO) -> None:
+    """Write rows as CSV."""
     from simulator.simulate.answer import csv_cell
 
     writer = csv.writer(file, lineterminator="\n")

@@ -6,12 +6,18 @@ from simulator.cli.console import console
 from simulator.cli.options import print_json
 from simulator.graph.build import build
 from simulator.graph.parameters import count_parameters
-from simulator.planning.browse import Fact, HardwareRow, ModelRow, ScenarioRow
+from simulator.planning.browse import (
+    Fact,
+    HardwareRow,
+    ModelRow,
+    ScenarioRow,
+    cache_beside_growth,
+    cache_text,
+)
 from simulator.report.tables import Column, table
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
 from simulator.specs.model import Model
-from simulator.specs.quantity import Quantity
 from simulator.units import SYMBOLS, humane, significant
 
 
@@ -55,7 +61,7 @@ def model_list(rows: Sequence[ModelRow]) -> None:
             humane(row.parameters),
             humane(row.active_parameters),
             row.layers,
-            humane(row.kv_bytes_per_token, "B"),
+            cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
             f"{row.max_context:,}",
             row.weight_precision,
         )
@@ -87,17 +93,17 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     screen.print(table(_columns("field", "value,low,high", "kind,confidence,as of,source"), lines))
     for number, source in enumerate(cited, start=1):
         screen.print(f"[dim]\\[{number}] {source}[/dim]")
-    if found.prices:
+    if found.prices.offers:
         offers = [
             (
                 offer.provider,
                 offer.term,
-                _dollars(offer.usd_per_device_hour),
-                _dollars(offer.usd_per_device),
+                "" if offer.term == "purchase" else significant(offer.price.value),
+                significant(offer.price.value) if offer.term == "purchase" else "",
                 offer.as_of,
-                offer.source,
+                found.prices.citation(offer),
             )
-            for offer in found.prices
+            for offer in found.prices.offers
         ]
         screen.print(table(_columns("price,term", "$ an hour,$ to buy", "as of,source"), offers))
     for name, engine in found.engines.items():
@@ -105,10 +111,6 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
             screen.print(f"calibration of {name}: {engine.calibration.measured_with}")
     if found.notes:
         screen.print(found.notes)
-
-
-def _dollars(price: Quantity | None) -> str:
-    return "" if price is None else significant(price.value)
 
 
 def _number(value: float, dimension: str | None) -> str:
@@ -120,6 +122,7 @@ def model(found: Model, as_json: bool) -> None:
     """The shapes of a model and what they amount to."""
     graph = build(found)
     parameters = count_parameters(found)
+    beside = cache_beside_growth(graph, found.max_context)
     facts = {
         "name": found.name,
         "parameters": parameters.total,
@@ -131,6 +134,7 @@ def model(found: Model, as_json: bool) -> None:
         "weight_precision": found.weight_precision,
         "weight_bytes": graph.weight_bytes,
         "kv_bytes_per_token": graph.kv_bytes_per_token,
+        "kv_bytes_per_sequence": beside,
         "state_bytes_per_sequence": graph.state_bytes_per_sequence,
         "source": found.source,
         "layer_kinds": [
@@ -151,7 +155,7 @@ def model(found: Model, as_json: bool) -> None:
         ("parameters", f"{parameters.total:,}"),
         ("used by a token", f"{parameters.active:,}"),
         ("weights", humane(graph.weight_bytes, "B") + f" as {found.weight_precision}"),
-        ("cache a token", humane(graph.kv_bytes_per_token, "B")),
+        ("cache a token", cache_text(graph.kv_bytes_per_token, beside)),
         ("state a sequence", humane(graph.state_bytes_per_sequence, "B")),
         ("context", f"{found.max_context:,} tokens"),
         *(

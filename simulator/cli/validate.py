@@ -21,18 +21,14 @@ def validate(
     as_json: opt.Json = False,
 ) -> None:
     """Compare predictions with measurements: the project's own cited table, or your files."""
+    from simulator.validation.report import VALIDATION, write_validation
     from simulator.validation.validate import validate as score
 
-    if out is not None:
-        from simulator.report.write import check_writable
-
-        check_writable(out)
-    with opt.progress_bar("serving points", quiet=as_json) as progress:
-        found = score(data or (), hardware=hardware, progress=progress)
-    if out is not None:
-        from simulator.validation.report import write_validation
-
-        write_validation(found, out)
+    with opt.report_folder(out, (VALIDATION,)):
+        with opt.progress_bar("serving points", quiet=as_json) as progress:
+            found = score(data or (), hardware=hardware, progress=progress)
+        if out is not None:
+            write_validation(found, out)
     if as_json:
         opt.print_json(found.to_dict())
         return

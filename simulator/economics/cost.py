@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
-from simulator.specs.hardware import Hardware, Offer
+from simulator.specs.hardware import Hardware
+from simulator.specs.prices import Offer
 from simulator.specs.scenario import Economics
 
 HOURS_PER_YEAR = 8766.0
@@ -42,11 +43,11 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
         return DevicePrice(own, own, own, "the scenario's own price", includes_energy=True)
     chosen = _matching(hardware, economics)
     if chosen:
-        prices = [float(o.usd_per_device_hour) for o in chosen if o.usd_per_device_hour]
+        prices = [float(o.price) for o in chosen]
         providers = ", ".join(sorted({o.provider for o in chosen}))
         origin = f"median of {len(prices)} {chosen[0].term} offers ({providers})"
         return DevicePrice(median(prices), min(prices), max(prices), origin, includes_energy=True)
-    bought = [o.usd_per_device for o in hardware.prices if o.usd_per_device is not None]
+    bought = [o.price for o in hardware.prices.offers if o.term == "purchase"]
     if not bought:
         return None
     hours = economics.amortisation_years * HOURS_PER_YEAR
@@ -58,7 +59,7 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
 
 
 def _matching(hardware: Hardware, economics: Economics) -> list[Offer]:
-    rentals = [o for o in hardware.prices if o.usd_per_device_hour is not None]
+    rentals = [o for o in hardware.prices.offers if o.term != "purchase"]
     wanted = [
         o
         for o in rentals

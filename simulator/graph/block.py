@@ -1,13 +1,15 @@
 """How a part of a layer becomes operators: what it is told, and where its kind says how."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import singledispatch
 
 from simulator.errors import InputError
 from simulator.graph.operator import Elementwise, Operator
 from simulator.specs.kinds.kind import AttentionKind, Kind
-from simulator.specs.precision import CacheFormat, Precision
+from simulator.specs.precision import BF16, CacheFormat, Precision
+from simulator.specs.stored import EXPERTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class BlockContext:
         cache: how the KV cache is stored.
         count: equal parts in the model.
         spread: how experts are spread over devices.
+        tables: precision of the tables that tokens look up.
+        stored: precision of the products that a checkpoint stores in a way of their own.
     """
 
     hidden: int
@@ -50,6 +54,21 @@ class BlockContext:
     cache: CacheFormat
     count: int
     spread: ExpertSpread = ONE_DEVICE
+    tables: Precision = BF16
+    stored: Mapping[str, Precision] = field(default_factory=dict)
+
+    def product(self, name: str) -> Precision:
+        """The precision of a product of the attention or of a dense part."""
+        return self.stored.get(name, self.linear)
+
+    def wide_product(self, name: str) -> Precision:
+        """The precision of a product that only some formats quantise; else it has 16 bits."""
+        return self.stored.get(name, BF16)
+
+    @property
+    def routed(self) -> Precision:
+        """The precision of the routed experts."""
+        return self.stored.get(EXPERTS, self.experts)
 
     @property
     def activation_bytes(self) -> int:
@@ -90,8 +109,9 @@ def _by_itself(part: Block, context: BlockContext) -> list[Operator]:
     return part.operators(context)
 
 
-def quantise(name: str, width: int, context: BlockContext, linear: Precision) -> list[Operator]:
-    """The kernel that converts ``width`` activations a row before a quantised product, if any."""
+def quantise(name: str, width: int, context: BlockContext) -> list[Operator]:
+    """The kernel that converts ``width`` activations a row before the product ``name``, if any."""
+    linear = context.product(name)
     if not linear.quantises_activations:
         return []
     moved = width * (context.activation_bytes + linear.activation_bits / 8)

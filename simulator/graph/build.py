@@ -28,8 +28,10 @@ from simulator.graph.parallel import (
     shard,
 )
 from simulator.graph.vision import encoder_operators, encoder_parameters
-from simulator.specs.model import Layer, Model, counted
+from simulator.specs.gguf.mix import MIXES, llama_cpp_mix
+from simulator.specs.model import Layer, Model, VisionEncoder, counted, stored_otherwise
 from simulator.specs.precision import NATIVE_CACHE, CacheFormat, Precision, precision
+from simulator.specs.stored import EMBEDDING, HEAD, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Graph:
         layer_groups: the layers whose cache the fullest stage keeps, equal ones together.
         kv_bytes_per_value: bytes of one cached value, where the kind does not tell otherwise.
         cache: how cached values are stored.
+        encoder_bytes: the part of ``weight_bytes`` in an encoder of images, on the first stage.
         table_bytes: tables that layers look up (Engram), whole; on the device or on the host.
         stage_share: the slowest pipeline stage's part of a pass, by the weights it reads.
     """
@@ -58,6 +61,7 @@ class Graph:
     layer_groups: tuple[tuple[Layer, int], ...]
     kv_bytes_per_value: float
     cache: CacheFormat = NATIVE_CACHE
+    encoder_bytes: float = 0.0
     table_bytes: float = 0.0
     stage_share: float = 1.0
 
@@ -99,6 +103,7 @@ def build(
             precision is.
     """
     layout = layout or Layout()
+    model = stored_as(model, weights)
     sharded = shard(model, layout)
     cache = CacheFormat.of(kv)
     context = _context(model, weights or model.weight_precision, cache, layout)
@@ -107,8 +112,8 @@ def build(
         *after_embedding(sharded.hidden_size, layout),
     ]
     for layer, count in counted(sharded.layers):
-        operators += _layer_operators(layer, replace(context, count=count), layout)
-    operators += [*between_stages(model, layout), *_head(sharded, layout, context.linear)]
+        operators += _layer_operators(layer, _of_layer(context, layer, count), layout)
+    operators += [*between_stages(model, layout), *_head(sharded, layout, context)]
     stages = _stages(sharded, layout, context)
     remembering = max(stages, key=lambda stage: (stage.kv_per_token, stage.state))
     return Graph(
@@ -120,15 +125,19 @@ def build(
         layer_groups=remembering.groups,
         kv_bytes_per_value=cache.bytes(),
         cache=cache,
+        encoder_bytes=0.0 if model.vision is None else _encoder_bytes(model.vision, layout),
         table_bytes=sum(op.count * op.table_bytes for op in operators if isinstance(op, Lookup)),
         stage_share=max(s.matrices for s in stages) / sum(s.matrices for s in stages),
     )
 
 
 def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stage]:
-    """The stages in order: the first holds the embedding, the last the norm and the head."""
-    embedding = 2.0 * sharded.vocabulary * sharded.hidden_size
-    head = _weight_bytes(_head(sharded, layout, context.linear))
+    """The stages in order: the first holds encoder and embedding, the last norm and head."""
+    table = _head_precision(context) if sharded.tied_embeddings else context.tables
+    embedding = table.weight_bytes * sharded.vocabulary * sharded.hidden_size
+    positions = 2.0 * sharded.learned_positions * sharded.hidden_size
+    head = _weight_bytes(_head(sharded, layout, context))
+    encoder = 0.0 if sharded.vision is None else _encoder_bytes(sharded.vision, layout)
     stages = []
     first = 0
     for layers in layout.stages(len(sharded.layers)):
@@ -137,7 +146,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
         matrices = elsewhere = kv_per_token = state = 0.0
         for layer, count in groups:
             matrices += _weight_bytes(
-                _layer_operators(layer, replace(context, count=count), layout)
+                _layer_operators(layer, _of_layer(context, layer, count), layout)
             )
             elsewhere += 2.0 * count * _parameters_elsewhere(layer, sharded.hidden_size)
             kv_per_token += count * layer.attention.cache_bytes_per_token(context.cache)
@@ -148,6 +157,7 @@ def _stages(sharded: Model, layout: Layout, context: BlockContext) -> list[_Stag
         # A tied table serves both ends where they are on the same device.
         if first == 0 and not (sharded.tied_embeddings and is_last):
             elsewhere += embedding
+        elsewhere += positions + encoder if first == 0 else 0.0
         stages.append(_Stage(groups, matrices + elsewhere, matrices, kv_per_token, state))
         first += layers
     return stages
@@ -162,14 +172,10 @@ def build_vision(model: Model, layout: Layout | None = None) -> Graph:
     if model.vision is None:
         raise InputError(f"{model.name} has no vision encoder", field="model")
     layout = layout or Layout()
-    # An encoder that tensor parallelism cannot divide runs whole on every rank.
-    divided = layout.tp if model.vision.heads % layout.tp == 0 else 1
-    operators = encoder_operators(model.vision, divided)
-    matrices = _weight_bytes(operators)
-    others = encoder_parameters(model.vision) - _weight_bytes(encoder_operators(model.vision)) / 2
+    operators = encoder_operators(model.vision, _encoder_ways(model.vision, layout))
     return Graph(
         operators=_merged(operators),
-        weight_bytes=matrices + 2.0 * others,
+        weight_bytes=_encoder_bytes(model.vision, layout),
         kv_bytes_per_token=0.0,
         state_bytes_per_sequence=0.0,
         layout=layout,
@@ -178,12 +184,44 @@ def build_vision(model: Model, layout: Layout | None = None) -> Graph:
     )
 
 
+def _encoder_ways(encoder: VisionEncoder, layout: Layout) -> int:
+    """Over how many devices it is divided; what tensor parallelism cannot divide is on each."""
+    return layout.tp if encoder.heads % layout.tp == 0 else 1
+
+
+def _encoder_bytes(encoder: VisionEncoder, layout: Layout) -> float:
+    """Bytes of the encoder's weights on one device of the first stage."""
+    whole = encoder_operators(encoder)
+    outside = encoder_parameters(encoder) - sum(op.count * op.parameters for op in whole)
+    return _weight_bytes(encoder_operators(encoder, _encoder_ways(encoder, layout))) + 2.0 * outside
+
+
+def stored_as(model: Model, weights: str | None) -> Model:
+    """``model`` with its weights stored as ``weights`` names; as its checkpoint does if None.
+
+    A precision that llama.cpp mixes of several formats is laid out layer by layer.
+    """
+    name = weights or model.weight_precision
+    told = bool(model.stored) or any(layer.stored for layer, _ in counted(model.layers))
+    if told and name != model.weight_precision:
+        model, told = stored_otherwise(model, lambda _place, _layer: (), ()), False
+    return llama_cpp_mix(model, name) if name in MIXES and not told else model
+
+
 def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> BlockContext:
+    """What all layers share; ``stored`` is that of the model's ends."""
     chosen = precision(weights)
     linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
+    ends = resolved(model.stored)
     return BlockContext(
-        model.hidden_size, linear, chosen, cache, count=1, spread=expert_spread(layout)
-    )
+        model.hidden_size, linear, chosen, cache, count=1, spread=expert_spread(layout),
+        tables=ends.get(EMBEDDING, precision(linear.embedding)), stored=ends,
+    )  # fmt: skip
+
+
+def _of_layer(context: BlockContext, layer: Layer, count: int) -> BlockContext:
+    """The surroundings of ``count`` layers like ``layer``."""
+    return replace(context, count=count, stored=resolved(layer.stored))
 
 
 def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> list[Operator]:
@@ -223,18 +261,21 @@ def _vocabulary_rows(hidden: int) -> Operator:
     return Elementwise(name="embedding", role="embedding", bytes_per_row=2.0 * 2.0 * hidden)
 
 
-def _head(model: Model, layout: Layout, linear: Precision) -> list[Operator]:
+def _head_precision(context: BlockContext) -> Precision:
+    return context.stored.get(HEAD, precision(context.linear.head))
+
+
+def _head(model: Model, layout: Layout, context: BlockContext) -> list[Operator]:
     """Final norm, output projection of the sampling rows, and the sampler's pass over logits."""
     row = model.hidden_size * 2.0
-    stored = precision(linear.head)
     head: list[Operator] = [
         Elementwise(name="head.norm", role="norm", bytes_per_row=2 * row, rows="logits"),
         Matmul(
-            name="head.logits",
+            name=HEAD,
             role="head",
             n=model.vocabulary,
             k=model.hidden_size,
-            precision=stored,
+            precision=_head_precision(context),
             rows="logits",
         ),
     ]

@@ -64,8 +64,9 @@ def count_parameters(model: Model) -> ParameterCount:
     embedding = model.vocabulary * model.hidden_size
     tables = embedding if model.tied_embeddings else 2 * embedding
     norm = model.hidden_size
+    positions = model.learned_positions * model.hidden_size
     return ParameterCount(
-        total=total + tables + norm,
+        total=total + tables + positions + norm,
         active=active + embedding + norm,
         embedding=embedding,
         tied=model.tied_embeddings,

@@ -15,7 +15,7 @@ from simulator.specs.kinds.feedforward import DenseFeedforward
 from simulator.specs.kinds.grouped_query import GroupedQueryAttention
 from simulator.specs.kinds.kind import Kind
 from simulator.specs.model import VisionEncoder
-from simulator.specs.precision import BF16, NATIVE_CACHE
+from simulator.specs.precision import BF16, NATIVE_CACHE, precision
 
 
 def image_step(encoder: VisionEncoder, images: ArrayLike, patches: ArrayLike) -> StepShape:
@@ -31,7 +31,8 @@ def image_step(encoder: VisionEncoder, images: ArrayLike, patches: ArrayLike) ->
 def encoder_operators(encoder: VisionEncoder, tp: int = 1) -> list[Operator]:
     """What the encoder computes: patch embedding, its layers, and the mergers."""
     hidden = encoder.hidden_size
-    context = BlockContext(hidden, BF16, BF16, NATIVE_CACHE, encoder.layers)
+    stored = precision(encoder.precision)
+    context = BlockContext(hidden, stored, stored, NATIVE_CACHE, encoder.layers)
     row = hidden * context.activation_bytes
     operators: list[Operator] = [
         Matmul(name="vision.patches", n=hidden, k=_pixels(encoder), precision=BF16)

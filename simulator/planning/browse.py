@@ -1,23 +1,28 @@
 """Looking through the catalogue: what is there, what each number says, what looks wrong."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from simulator.errors import InputError, nearest
-from simulator.graph.build import build
+import numpy as np
+
+from simulator.errors import InputError, nearest, shown
+from simulator.files.whole_file import whole_file
+from simulator.graph.build import Graph, build
 from simulator.graph.parameters import count_parameters
 from simulator.graph.published import compare_published
 from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.specs.consistency import Finding, check, leaves
-from simulator.specs.device_file import shared_sources
 from simulator.specs.folders import SOURCES
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
+from simulator.specs.price_files import shared_sources
 from simulator.specs.question import read_scenario
+from simulator.units import humane
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,11 @@ class HardwareRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model in a list."""
+    """One model in a list.
+
+    ``kv_bytes_per_sequence`` is what a sequence of ``max_context`` tokens takes beside its growth
+    of ``kv_bytes_per_token``: windows and fixed state.
+    """
 
     name: str
     title: str
@@ -46,6 +55,7 @@ class ModelRow:
     active_parameters: int
     layers: int
     kv_bytes_per_token: float
+    kv_bytes_per_sequence: float
     max_context: int
     weight_precision: str
 
@@ -99,15 +109,29 @@ def list_models() -> list[ModelRow]:
     return [_model_row(found) for found in catalogue.all_models()]
 
 
+def cache_text(per_token: float, per_sequence: float) -> str:
+    """What a sequence keeps: growth with each token, and windows or state beside it."""
+    fixed = f" + {humane(per_sequence, 'B')} a sequence" if per_sequence >= 1 else ""
+    return f"{humane(per_token, 'B')}{fixed}"
+
+
+def cache_beside_growth(graph: Graph, context: int) -> float:
+    """Bytes of a sequence of ``context`` tokens beside its growth: windows and fixed state."""
+    whole = float(graph.kv_bytes(np.asarray(context, dtype=np.float64)))
+    return max(0.0, whole - context * graph.kv_bytes_per_token)
+
+
 def _model_row(found: Model) -> ModelRow:
     parameters = count_parameters(found)
+    graph = build(found)
     return ModelRow(
         name=found.name,
         title=found.title,
         parameters=parameters.total,
         active_parameters=parameters.active,
         layers=len(found.layers),
-        kv_bytes_per_token=build(found).kv_bytes_per_token,
+        kv_bytes_per_token=graph.kv_bytes_per_token,
+        kv_bytes_per_sequence=cache_beside_growth(graph, found.max_context),
         max_context=found.max_context,
         weight_precision=found.weight_precision,
     )
@@ -187,7 +211,7 @@ def check_laws(hardware: Hardware) -> list[Finding]:
 
 def unused_shared_sources(devices: Iterable[Hardware]) -> list[Finding]:
     """Entries of the shared table of sources that none of ``devices`` names."""
-    named = {key for device in devices for key in device.sources}
+    named = {key for device in devices for key in (*device.sources, *device.prices.sources)}
     return [
         Finding(SOURCES, key, "is named by no device", "delete it", "warning")
         for key in shared_sources(Reader())
@@ -211,21 +235,29 @@ def check_model(model: Model) -> list[Finding]:
     ]
 
 
+_ENTRY = re.compile(r"[a-z0-9]([a-z0-9.\-]{0,98}[a-z0-9])?")
+"""Names of catalogue entries, which are names of their files too."""
+
+
 def write_template(kind: str, name: str, folder: Path) -> Path:
     """A commented file to fill in: ``kind`` is hardware, model or scenario.
 
     Raises:
-        InputError: unknown kind, or the file is already there (nothing is overwritten).
+        InputError: unknown kind, a name that no entry can have, or the file is already there
+            (nothing is overwritten).
     """
     templates = catalogue.templates()
     if kind not in templates:
         raise InputError(f"there is no template for {kind!r}", remedy=nearest(kind, templates))
+    if not _ENTRY.fullmatch(name):
+        raise InputError(
+            f"{shown(name)} cannot name an entry", field="name",
+            remedy="lower-case letters and digits, with dots and hyphens between them",
+        )  # fmt: skip
     path = folder / f"{name}.yaml"
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise InputError("already exists", file=path, remedy="choose another name")
     text = templates[kind].read_text(encoding="utf-8").format(name=name)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=path) from None
+    with whole_file(path) as file:
+        file.write(text)
     return path

@@ -6,7 +6,13 @@ python -m simulator.planning.catalogue_page > docs/catalogue.md
 from collections.abc import Iterable
 
 from simulator.economics.cost import device_price
-from simulator.planning.browse import HardwareRow, ModelRow, list_hardware, list_models
+from simulator.planning.browse import (
+    HardwareRow,
+    ModelRow,
+    cache_text,
+    list_hardware,
+    list_models,
+)
 from simulator.specs import catalogue
 from simulator.specs.scenario import Economics
 from simulator.units import humane, significant
@@ -75,7 +81,7 @@ def _model_table(rows: Iterable[ModelRow]) -> list[str]:
                     humane(row.parameters),
                     humane(row.active_parameters),
                     str(row.layers),
-                    humane(row.kv_bytes_per_token, "B"),
+                    cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
                     f"{row.max_context:,}",
                     row.weight_precision,
                 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
+from simulator.planning.workers import checked_workers, made_in_parallel
 from simulator.simulate.cluster import resolve
 from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import simulate
@@ -22,10 +23,10 @@ def compare(
     fit costs no time. ``progress`` is called with (devices done, devices in all).
 
     Raises:
-        InputError: fewer than two names, a name twice, or anything ``simulate`` refuses.
+        InputError: fewer than two names, a name twice, workers that are no number of processes, or
+            anything ``simulate`` refuses.
     """
-    from joblib import Parallel, delayed
-
+    checked_workers(workers)
     if len(hardware) < 2:
         raise InputError(
             "a comparison needs at least two devices",
@@ -38,10 +39,8 @@ def compare(
     scenarios = [scenario.on(name) for name in hardware]
     for variant in scenarios:
         resolve(variant)
-    # One result after the other in the given order: the same bytes for any number of workers.
-    pool = Parallel(n_jobs=min(workers, len(scenarios)), return_as="generator")
     results = []
-    for result in pool(delayed(simulate)(variant) for variant in scenarios):
+    for result in made_in_parallel(simulate, scenarios, workers):
         results.append(result)
         if progress is not None:
             progress(len(results), len(scenarios))

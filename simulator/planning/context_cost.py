@@ -141,8 +141,8 @@ def context_cost(
 
 def draw(found: ContextCost, folder: Path) -> list[Path]:
     """Write ``context.svg`` and ``.png``: attention of a token, and a prompt, against context."""
-    from simulator.report import style
     from simulator.report.charts.context import context
+    from simulator.report.write import images, write_files
 
     by_name = {curve.model: curve for curve in found.curves}
     crossings = [
@@ -162,8 +162,7 @@ def draw(found: ContextCost, folder: Path) -> list[Path]:
         {curve.title: curve.prefill_s for curve in found.curves},
         crossings,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    return style.save(figure, folder / "context", "Cost of attention against context")
+    return write_files(images("context", figure, "Cost of attention against context"), folder)
 
 
 def _crossovers(curves: Sequence[ContextCurve], contexts: FloatArray) -> Iterator[Crossover]:

@@ -54,7 +54,7 @@ def write_results(results: Sequence[SimulationResult], path: Path) -> None:
     """Write one row a result with every figure of its dictionary; lists are joined by ``; ``."""
     rows = [result.to_dict() for result in results]
     header = list(dict.fromkeys(chain.from_iterable(rows)))
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([csv_cell(row.get(name)) for name in header] for row in rows)

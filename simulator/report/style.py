@@ -2,10 +2,12 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
+
+from simulator.errors import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +103,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "roofsim",
     "path.simplify": True,
+    "text.parse_math": False,  # a dollar is a dollar
 }
 
 
@@ -108,7 +111,9 @@ _SETTINGS: Any = {
 def _look() -> Iterator[None]:
     import matplotlib
 
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        # A title may be in any script; SVGs show it in the reader's own font.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
 
 
@@ -175,6 +180,7 @@ def svg(figure: "Figure", description: str = "") -> str:
     """
     stream = io.StringIO()
     with _look():
+        _mend_texts(figure)
         no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(stream, format="svg", metadata=no_metadata)
     text = stream.getvalue()
@@ -183,19 +189,31 @@ def svg(figure: "Figure", description: str = "") -> str:
     text = text.replace("'DejaVu Sans'", _FONTS)
     text = re.sub(r"[ \t]+\n", "\n", text)
     if description:
-        escaped = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+        escaped = (
+            printable(description).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+        )
         text = text.replace("<svg", f'<svg role="img" aria-label="{escaped}"', 1)
     return text
 
 
-def save(figure: "Figure", stem: Path, description: str = "") -> list[Path]:
-    """Write ``stem``.svg and ``stem``.png; the same figure always gives the same bytes."""
-    vector, raster = stem.with_suffix(".svg"), stem.with_suffix(".png")
-    header = '<?xml version="1.0" encoding="utf-8"?>\n'
-    vector.write_text(header + svg(figure, description), encoding="utf-8")
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG; the same figure always gives the same bytes."""
+    stream = io.BytesIO()
     with _look():
-        figure.savefig(raster, format="png", dpi=150, metadata={"Software": None})
-    return [vector, raster]
+        _mend_texts(figure)
+        figure.savefig(stream, format="png", dpi=150, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _mend_texts(figure: "Figure") -> None:
+    """Escape what no font draws and no SVG holds, of the titles that users give."""
+    from matplotlib.text import Text
+
+    for artist in figure.findobj(Text):
+        assert isinstance(artist, Text)
+        text = artist.get_text()
+        if (mended := printable(text)) != text:
+            artist.set_text(mended)
 
 
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')

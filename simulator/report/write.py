@@ -1,40 +1,27 @@
 """A report in a folder, all of it or nothing."""
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.errors import InputError
+from simulator.files.whole_folder import whole_folder
 from simulator.report.columns import write_requests, write_results
 from simulator.report.roof import Roof
 from simulator.simulate.result import SimulationResult
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from simulator.report.chart import Chart
 
-_REMEDY = "give --out another folder, one that you may write to and that has room"
+REPORT = ("summary.json", "requests.csv", "report.html")
+COMPARISON = ("comparison.json", "comparison.csv", "comparison.html")
+"""Files of a folder beside its charts."""
 
-
-def check_writable(folder: Path) -> None:
-    """See that a report can be written to ``folder``, before hours are spent on what is in it.
-
-    Nothing is left behind: folders that are missing are only made when the report is written.
-
-    Raises:
-        InputError: it cannot; names the folder and the reason.
-    """
-    nearest = folder
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    with _told_as_input_error(folder):
-        if not nearest.is_dir():
-            raise NotADirectoryError(20, f"{nearest} is a file")
-        Path(tempfile.mkdtemp(prefix=".roofsim-", dir=nearest)).rmdir()
+Contents = Mapping[str, bytes]
+"""What is to stand in files, by their names."""
 
 
 def write_report(result: SimulationResult, folder: Path) -> list[Path]:
@@ -46,18 +33,20 @@ def write_report(result: SimulationResult, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written.
     """
+    from simulator.report.chart import report_charts
+    from simulator.report.page import report_page
 
-    def fill(staging: Path) -> None:
-        from simulator.report.chart import report_charts
-        from simulator.report.page import report_page
-
-        _write_json(result.to_dict(), staging / "summary.json")
-        write_requests(result.records, staging / "requests.csv")
-        charts = report_charts(result, _roof(result))
-        _write_charts(charts, staging)
-        (staging / "report.html").write_text(report_page(result, charts), encoding="utf-8")
-
-    return _all_or_nothing(folder, fill)
+    summary, requests, page = REPORT
+    charts = report_charts(result, _roof(result))
+    contents = {
+        summary: json_bytes(result.to_dict()),
+        page: _text_bytes(report_page(result, charts)),
+        **_images_of(charts),
+    }
+    with whole_folder(folder) as staging:
+        write_requests(result.records, staging / requests)
+        _fill(staging, contents)
+    return _written(folder, [requests, *contents])
 
 
 def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[Path]:
@@ -66,18 +55,19 @@ def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[
     Raises:
         InputError: the folder cannot be written.
     """
+    from simulator.report.page import comparison_charts, comparison_page
 
-    def fill(staging: Path) -> None:
-        from simulator.report.page import comparison_charts, comparison_page
-
-        _write_json({"results": [r.to_dict() for r in results]}, staging / "comparison.json")
-        write_results(results, staging / "comparison.csv")
-        charts = comparison_charts(results)
-        _write_charts(charts, staging)
-        page = comparison_page(results, charts)
-        (staging / "comparison.html").write_text(page, encoding="utf-8")
-
-    return _all_or_nothing(folder, fill)
+    document, table, page = COMPARISON
+    charts = comparison_charts(results)
+    contents = {
+        document: json_bytes({"results": [r.to_dict() for r in results]}),
+        page: _text_bytes(comparison_page(results, charts)),
+        **_images_of(charts),
+    }
+    with whole_folder(folder) as staging:
+        write_results(results, staging / table)
+        _fill(staging, contents)
+    return _written(folder, [table, *contents])
 
 
 def write_device_roof(hardware: str, folder: Path) -> list[Path]:
@@ -86,16 +76,58 @@ def write_device_roof(hardware: str, folder: Path) -> list[Path]:
     Raises:
         InputError: unknown hardware, or the folder cannot be written.
     """
+    from simulator.report.charts.roofline import device_roofline
+
     roof = Roof.named(hardware)
+    stem = Path(hardware).name.removesuffix(".yaml").replace(":", "-")
+    figure = device_roofline(roof)
+    return write_files(images(f"{stem}-roofline", figure, f"Roofline of {roof.title}"), folder)
 
-    def fill(staging: Path) -> None:
-        from simulator.report.charts.roofline import device_roofline
-        from simulator.report.style import save
 
-        stem = Path(hardware).stem.replace(":", "-")
-        save(device_roofline(roof), staging / f"{stem}-roofline", f"Roofline of {roof.title}")
+def write_files(contents: Contents, folder: Path) -> list[Path]:
+    """Write files of these names into ``folder``, all of them or none.
 
-    return _all_or_nothing(folder, fill)
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    with whole_folder(folder) as staging:
+        _fill(staging, contents)
+    return _written(folder, contents)
+
+
+def images(name: str, figure: "Figure", description: str) -> dict[str, bytes]:
+    """A chart as ``name``.svg and ``name``.png; the same figure always gives the same bytes."""
+    from simulator.report import style
+
+    header = '<?xml version="1.0" encoding="utf-8"?>\n'
+    vector = _text_bytes(header + style.svg(figure, description))
+    return {f"{name}.svg": vector, f"{name}.png": style.png(figure)}
+
+
+def json_bytes(content: object) -> bytes:
+    """A JSON document as the bytes of a file."""
+    return _text_bytes(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _text_bytes(text: str) -> bytes:
+    """Text as a file holds it; what is no text (of a file's name, say) is escaped."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _images_of(charts: "Sequence[Chart]") -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for chart in charts:
+        found |= images(chart.name, chart.figure, chart.description)
+    return found
+
+
+def _fill(staging: Path, contents: Contents) -> None:
+    for name, content in contents.items():
+        (staging / name).write_bytes(content)
+
+
+def _written(folder: Path, names: Sequence[str] | Contents) -> list[Path]:
+    return [folder / name for name in sorted(names)]
 
 
 def _roof(result: SimulationResult) -> Roof | None:
@@ -104,69 +136,3 @@ def _roof(result: SimulationResult) -> Roof | None:
         return Roof.named(result.hardware)
     except InputError:
         return None
-
-
-def _write_json(content: object, path: Path) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _write_charts(charts: "Sequence[Chart]", folder: Path) -> None:
-    from simulator.report.style import save
-
-    for chart in charts:
-        save(chart.figure, folder / chart.name, chart.description)
-
-
-def _all_or_nothing(folder: Path, fill: Callable[[Path], None]) -> list[Path]:
-    """Let ``fill`` write into a hidden folder, and move what it wrote to ``folder`` at the end.
-
-    The hidden folder is inside ``folder`` where that exists (its parent may be another disk) and
-    beside it where it does not; it is gone afterwards, whatever happens.
-    """
-    with _told_as_input_error(folder):
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(20, "it is a file")
-        existed = folder.exists()
-        home = folder if existed else folder.absolute().parent
-        made = _make_parents(home)
-        staging = Path(tempfile.mkdtemp(prefix=".roofsim-", dir=home))
-        try:
-            fill(staging)
-            names = sorted(path.name for path in staging.iterdir())
-            if existed:
-                for name in names:
-                    (staging / name).replace(folder / name)
-            else:
-                staging.chmod(0o777 & ~_umask())
-                staging.rename(folder)
-            made = []
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            for parent in made:
-                parent.rmdir()
-    return [folder / name for name in names]
-
-
-def _make_parents(folder: Path) -> list[Path]:
-    """Make ``folder``; returns the folders that were missing, the innermost first."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-@contextmanager
-def _told_as_input_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"the report cannot be written here: {reason}", file=folder, remedy=_REMEDY
-        ) from error

@@ -21,6 +21,8 @@ from simulator.serving.traffic.handover import Links, Transfer
 from simulator.serving.traffic.request import Request, RequestTable
 from simulator.serving.traffic.sources import ClosedLoop, OpenStream, Source
 
+_FAILURES = "deployment.scheduling.failures"
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -352,11 +354,11 @@ def _check(table: RequestTable, settings: ClusterSettings) -> None:
     for failure in settings.failures:
         if not 0 <= failure.replica < count:
             raise InputError(
-                f"replica {failure.replica} does not exist", field="deployment.failures",
-                remedy=f"there are replicas 0 to {count - 1}",
+                f"replica {failure.replica} does not exist", field=_FAILURES,
+                remedy=f"there are replicas 0 to {count - 1}" if count > 1 else "there is one, 0",
             )  # fmt: skip
         if failure.restart_s is not None and failure.restart_s <= failure.at_s:
-            raise InputError("a restart must come after the failure", field="deployment.failures")
+            raise InputError("a restart must come after the failure", field=_FAILURES)
 
 
 def _check_lengths(table: RequestTable, limits: list[EngineLimits], pool: Pool) -> None:

@@ -134,7 +134,7 @@ def _steps(questions: list[_Question]) -> list[Answer]:
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        found = steps_predicted(setup, scenario.economics, point.kind, figures, cluster.what_ifs)
+        found = steps_predicted(setup, scenario.economics, point.kind, figures, cluster.told)
         answered = found.rows()
     upcoming = iter(answered)
     return [

@@ -46,11 +46,12 @@ class Pool:
 class Cluster:
     """Everything that serves one scenario: one pool, or one for prompts and one for answers.
 
-    ``what_ifs`` say what was changed of the hardware or model that the scenario names.
+    ``told`` is what the scenario says of itself, and what it changes of the hardware or model that
+    it names.
     """
 
     pools: tuple[Pool, ...]
-    what_ifs: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def prompts(self) -> Replica:
@@ -95,7 +96,7 @@ class Cluster:
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a reader should hear of."""
         own = (note for pool in self.pools for note in pool.replica.notes)
-        return tuple(dict.fromkeys((*self.what_ifs, *own)))
+        return tuple(dict.fromkeys((*self.told, *own)))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -194,8 +195,9 @@ def resolve(scenario: Scenario) -> Cluster:
         for root, named in (("hardware", scenario.hardware), ("model", scenario.model))
         for path, value in changes_in(named).items()
     )
+    told = (*scenario.notes, *what_ifs)
     if not deployment.pools:
-        return Cluster((_pool("both", scenario, deployment),), what_ifs)
+        return Cluster((_pool("both", scenario, deployment),), told)
     pools = tuple(
         _pool(role, scenario, deployment.pool(role), own.hardware)
         for role, own in deployment.pools.items()
@@ -207,7 +209,7 @@ def resolve(scenario: Scenario) -> Cluster:
             field="deployment.kv_precision",
             remedy="give one kv_precision for both",
         )
-    return Cluster(pools, what_ifs)
+    return Cluster(pools, told)
 
 
 def _pool(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError, nearest
-from simulator.files import whole_file
+from simulator.files.locks import reserved
+from simulator.files.whole_file import whole_file
 from simulator.serving.cluster import Outcome, serve
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.result import SimulationResult
@@ -37,15 +38,16 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
         raise InputError(f"unknown format {form!r}", field="format", remedy=nearest(form, FORMATS))
     cluster = resolve(scenario)
     settings = cluster_settings(scenario, cluster, keep_events=form == "perfetto")
-    outcome = serve(requests_of(scenario.workload), settings)
-    with whole_file(path) as partial:
+    table = requests_of(scenario.workload)
+    with reserved(path), whole_file(path) as file:
+        outcome = serve(table, settings)
         if form == "perfetto":
-            write_perfetto(partial, outcome.events, outcome.records)
+            write_perfetto(file, outcome.events, outcome.records)
             return
         result = summarise(scenario, cluster, outcome)
         bench = _vllm_bench(scenario, result, outcome, detailed=form == "vllm-bench")
         content = bench if form == "vllm-bench" else _inferencex(cluster, result, outcome, bench)
-        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        json.dump(content, file, indent=2)
 
 
 def _load(scenario: Scenario) -> tuple[float, int | None]:

@@ -62,7 +62,7 @@ def _steps(asked: Sequence[Scenario]) -> Prediction:
     setup = stepping(cluster, points[0])
     sizes = (np.array([float(getattr(p, name)) for p in points]) for name in ("batch", "context"))
     figures = STEPS[type(points[0])](setup, *sizes)
-    return steps_predicted(setup, first.economics, points[0].kind, figures, cluster.what_ifs)
+    return steps_predicted(setup, first.economics, points[0].kind, figures, cluster.told)
 
 
 def question(hardware: str, model: str, fields: Mapping[str, object]) -> Scenario:
@@ -92,7 +92,7 @@ def answer(scenario: Scenario) -> Prediction:
     steps = STEPS[type(point)]
     figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
     only = {name: values[0].item() for name, values in figures.items()}
-    return steps_predicted(setup, scenario.economics, point.kind, only, cluster.what_ifs)
+    return steps_predicted(setup, scenario.economics, point.kind, only, cluster.told)
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:

@@ -52,13 +52,13 @@ def steps_predicted(
     economics: Economics,
     phase: str,
     given: Mapping[str, Value],
-    what_ifs: tuple[str, ...] = (),
+    told: tuple[str, ...] = (),
 ) -> Prediction:
     """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
 
     ``given`` holds at least ``power_w`` (of all devices), the token rates that apply,
     ``prefill_share``, and ``sigma``, the relative error of the step time; numbers, or arrays of
-    one shape. ``what_ifs`` are told beside the notes of the setup.
+    one shape. ``told`` stands before the notes of the setup.
     """
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
@@ -66,7 +66,7 @@ def steps_predicted(
     known = {"input_tokens_per_s": 0.0, **given, "devices": devices, **paid}
     figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
     widths = widths_of(given["sigma"], setup.device.power_sigma, known)
-    notes = (*what_ifs, *setup.notes)
+    notes = (*told, *setup.notes)
     if price is None:
         notes = (*notes, f"nobody has published a price of {setup.hardware.name}")
     return Prediction(

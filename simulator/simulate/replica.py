@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.graph.build import Graph, build, own_cache_format
+from simulator.graph.build import Graph, build
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
@@ -18,6 +18,7 @@ from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.layouts import advice, check_links, layout_of
 from simulator.simulate.scheduling import filled_in, limits_of
+from simulator.simulate.storage import remarks_on_size, storage_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
@@ -53,6 +54,7 @@ class Replica:
     limits: EngineLimits
     offload: "OffloadPlan | None" = None
     machine: "Machine | None" = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def step_model(self) -> StepModel:
@@ -82,7 +84,8 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        return self.step_model.notes
+        said = (f"{self.model.name}: {text}" for text in (*self.model.assumptions, *self.remarks))
+        return (*said, *self.step_model.notes)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -129,9 +132,8 @@ def _resolved(
     profile = catalogue.engine_profile(deployment.engine)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
-    precision = deployment.precision or model.weight_precision
-    precision = profile.precisions.get(precision, precision)
-    kv_precision = deployment.kv_precision or own_cache_format(model)
+    storage = storage_of(model, deployment, profile)
+    precision, kv_precision = storage.precision, storage.kv_precision
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
     machine: Machine | None = None
     plan: OffloadPlan | None = None
@@ -191,6 +193,7 @@ def _resolved(
         limits,
         plan,
         machine,
+        (*storage.remarks, *remarks_on_size(model, graph)),
     )
 
 

@@ -19,12 +19,12 @@ def whole_or_sample(scenario: Scenario, cluster: Cluster) -> tuple[Scenario, Clu
     """What is simulated of ``scenario``, on which part of the cluster, and how often it stands.
 
     Traffic of its own runs on all replicas. A serving point is drawn as requests; on many equal
-    replicas a part of them stands for all.
+    replicas a part of them stands for all. Where some of them fail they are not equal.
     """
     point = scenario.workload
     if not isinstance(point, ServingPoint):
         return scenario, cluster, 1.0
-    if len(cluster.pools) > 1:
+    if len(cluster.pools) > 1 or scenario.deployment.scheduling.failures:
         sample = Sample(cluster.replicas, 1.0)
     else:
         sample = sample_of(cluster.replicas, point.concurrency)

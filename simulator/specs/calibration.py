@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from simulator.specs.quantity import AsOf, Quantity, Spec
+from simulator.specs.quantity import AsOf, Quantity, Spec, Whole
 
 LinkName = Literal["host", "scale_up", "scale_out"]
 
@@ -36,7 +36,7 @@ class Calibration(Spec):
 
     measured_with: str
     as_of: AsOf | None = None
-    rows: int | None = Field(default=None, ge=0)
+    rows: Whole | None = Field(default=None, ge=0)
     constants: dict[str, dict[str, Fitted]] = {}
     kernels: dict[str, str] = {}
     residual: dict[str, Fitted] = {}

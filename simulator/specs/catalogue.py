@@ -10,8 +10,9 @@ from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SOURCES, SPECS, data_folder, names
+from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface import described_by, read_checkpoint, read_config
 from simulator.specs.kept import Reader, kept
 from simulator.specs.model import Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -22,7 +23,7 @@ _HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
 def is_path(name: str) -> bool:
     """Whether the user wrote a path to a file rather than a catalogue name."""
-    return name.endswith((".yaml", ".yml", ".json"))
+    return name.endswith((".yaml", ".yml", ".json", ".gguf"))
 
 
 def hardware(name: str) -> Hardware:
@@ -49,7 +50,7 @@ _hardware = kept(read_device)
 
 
 def model(name: str) -> Model:
-    """The model called ``name``: a slug, a Hugging Face id, a YAML file or a ``config.json``.
+    """The model called ``name``: a slug, a Hugging Face id, a file, or a checkpoint's folder.
 
     Edited files count anew, as for hardware.
 
@@ -58,18 +59,21 @@ def model(name: str) -> Model:
     """
     if is_path(name):
         return _model(Path(name))
-    config = Path(name) / "config.json"
-    if config.is_file():
-        return _model(config)
+    folder = Path(name)
+    described = described_by(folder) if folder.is_dir() else None
+    if described is not None:
+        return _model(described)
     slug = name.lower().split("/")[-1]
     return _model(_entry(data_folder(_MODELS), slug, "model", name))
 
 
 @kept
 def _model(path: Path, reader: Reader) -> Model:
-    content = reader.mapping(path)
+    if path.suffix == ".gguf":
+        return read_gguf(path, reader)
     if path.suffix != ".json":
-        return model_of(validate(ModelFile, content, path), path)
+        return model_of(validate(ModelFile, reader.mapping(path), path), path)
+    path, content = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
     return read_config(content, name=title.lower(), title=title, file=path)
 

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from simulator.errors import InputError
 from simulator.specs.calibration import Calibration
 from simulator.specs.device_file import named_sources
-from simulator.specs.hardware import Hardware, Link, MemoryTier, Offer
+from simulator.specs.hardware import Hardware, Link, MemoryTier
 from simulator.specs.memory_class import memory_class, memory_family
+from simulator.specs.prices import Prices
 from simulator.specs.quantity import Quantity, dimension_of
 from simulator.units import Dimension
 
@@ -79,7 +80,7 @@ def leaves(hardware: Hardware) -> Iterator[Leaf]:
 def _leaves_below(node: object, path: str, dimension: Dimension | None) -> Iterator[Leaf]:
     if isinstance(node, Quantity):
         yield Leaf(path, node, dimension)
-    elif isinstance(node, Calibration | Offer):
+    elif isinstance(node, Calibration | Prices):
         return
     elif isinstance(node, BaseModel):
         for name, field in type(node).model_fields.items():
@@ -108,7 +109,11 @@ def missing_provenance(hardware: Hardware) -> list[Finding]:
 def unknown_sources(hardware: Hardware) -> list[Finding]:
     """Source keys that neither the file's own ``sources`` nor the shared table explains."""
     named = [(path, leaf.source) for path, leaf, _ in leaves(hardware)]
-    named += [(f"prices.{i}", offer.source) for i, offer in enumerate(hardware.prices)]
+    named += [
+        (f"prices.offers.{i}", offer.source)
+        for i, offer in enumerate(hardware.prices.offers)
+        if offer.source not in hardware.prices.sources
+    ]
     return [
         Finding(
             hardware.name,
@@ -124,7 +129,7 @@ def unknown_sources(hardware: Hardware) -> list[Finding]:
 
 def unused_sources(hardware: Hardware) -> list[Finding]:
     """Entries of the file's own ``sources`` table that no number names."""
-    named = set(named_sources(hardware.model_dump()))
+    named = set(named_sources(hardware.model_dump(exclude={"prices"})))
     return [
         Finding(
             hardware.name,
@@ -299,40 +304,19 @@ def implausible_power(hardware: Hardware) -> list[Finding]:
 
 
 def old_prices(hardware: Hardware, today: date) -> list[Finding]:
-    """Offers older than 18 months on ``today``; a bare year or month counts to its end."""
+    """Offers older than 18 months on ``today``; without a day, by their earliest."""
     oldest = today - timedelta(days=round(PRICE_MONTHS * 365.25 / 12))
-    findings = []
-    for position, offer in enumerate(hardware.prices):
-        last = _last_day(offer.as_of)
-        if last is None:
-            problem, remedy = (
-                f"as_of {offer.as_of!r} is not a date",
-                "write 2026, 2026-08 or 2026-08-31",
-            )
-        elif last < oldest:
-            problem = f"{offer.provider} ({offer.term}) is of {offer.as_of}"
-            remedy = "look for a newer offer"
-        else:
-            continue
-        field = f"prices.{position}"
-        findings.append(Finding(hardware.name, field, problem, remedy, "warning"))
-    return findings
-
-
-def _last_day(stated: date | str) -> date | None:
-    if isinstance(stated, date):
-        return stated
-    match = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", stated)
-    if match is None:
-        return None
-    year, month, day = (int(part or 0) for part in match.groups())
-    try:
-        if day:
-            return date(year, month, day)
-        following = date(year + month // 12, month % 12 + 1, 1) if month else date(year + 1, 1, 1)
-    except ValueError:
-        return None
-    return following - timedelta(days=1)
+    return [
+        Finding(
+            hardware.name,
+            f"prices.offers.{position}",
+            f"{offer.provider} ({offer.term}) is of {offer.as_of}",
+            "look for a newer offer",
+            "warning",
+        )
+        for position, offer in enumerate(hardware.prices.offers)
+        if offer.earliest < oldest
+    ]
 
 
 CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (

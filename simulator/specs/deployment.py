@@ -6,8 +6,10 @@ from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
 from simulator.specs.parallelism import Degree, Parallelism
-from simulator.specs.quantity import Flag
+from simulator.specs.quantity import Flag, Number, Whole
 from simulator.specs.scheduling import Scheduling
+
+Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
 
 class ReplicaSpec(Parallelism):
@@ -36,12 +38,12 @@ class ReplicaSpec(Parallelism):
     precision: Annotated[str, Flag()] | None = None
     kv_precision: Annotated[str, Flag()] | None = None
     max_sequences: Annotated[Degree, Flag()] | None = None
-    max_batched_tokens: Annotated[Degree, Flag()] | None = None
-    max_context: Annotated[Degree, Flag()] | None = None
-    memory_fraction: Annotated[float, Field(gt=0, le=1), Flag()] | None = None
-    captured_tokens: Annotated[int, Field(ge=0), Flag()] | None = None
+    max_batched_tokens: Annotated[Tokens, Flag()] | None = None
+    max_context: Annotated[Tokens, Flag()] | None = None
+    memory_fraction: Annotated[Number, Field(gt=0, le=1), Flag()] | None = None
+    captured_tokens: Annotated[Whole, Field(ge=0, le=1_000_000_000), Flag()] | None = None
     kv_block_tokens: Degree | None = None
-    kv_blocks: Degree | None = None
+    kv_blocks: Tokens | None = None
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
 

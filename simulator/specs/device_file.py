@@ -1,11 +1,12 @@
 """One device from its files: its family's base, its calibration and the sources that it names.
 
 A file may name a ``base`` device and then holds only what differs: mappings are laid over the
-base's field by field, lists by the key that the schema gives them (see ``MergedBy``), anything
-else is replaced. ``without`` names fields of the base that the device does not have.
+base's field by field, anything else is replaced. ``without`` names fields of the base that the
+device does not have. Prices are never those of the base: a relative is another product.
 
-What was measured stands in ``calibrations/<device>.yaml`` beside the file, section by section;
-a single file of one's own may carry it inline, as ``calibration`` of the engine or link.
+What was measured stands in ``calibrations/<device>.yaml`` beside the file, section by section,
+and what it costs in ``prices/<device>.yaml``; a single file of one's own may carry both inline, as
+``calibration`` of the engine or link, and as ``prices``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +16,10 @@ from typing import Any
 
 from simulator.errors import InputError, nearest
 from simulator.specs.calibration import Calibration, DeviceCalibration, EngineCalibration
-from simulator.specs.folders import SOURCES, data_folder, names
-from simulator.specs.hardware import Hardware, MergedBy
+from simulator.specs.folders import data_folder, names
+from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
+from simulator.specs.price_files import read_prices, shared_sources, with_device
 from simulator.specs.reading import validate
 
 CALIBRATIONS = "calibrations"
@@ -41,7 +43,7 @@ def read_device(path: Path, reader: Reader) -> Hardware:
         InputError: a file is missing or wrong; names the file, the field and the remedy.
     """
     described = _described(path, reader, ())
-    found = validate(Hardware, described.content, path)
+    found = validate(Hardware, _with_devices(described.content, path), path)
     if found.name != path.stem:
         raise InputError(
             f"name {found.name!r} differs from the file's name",
@@ -49,8 +51,19 @@ def read_device(path: Path, reader: Reader) -> Hardware:
             field="name",
             remedy=f"write name: {path.stem}",
         )
-    sources = _sources(described.content, reader)
-    return _calibrated(found, described.calibrations, path).model_copy(update={"sources": sources})
+    shared = shared_sources(reader)
+    complete = {
+        "sources": _sources(described.content, shared),
+        "prices": read_prices(path, found.prices, shared, reader),
+    }
+    return _calibrated(found, described.calibrations, path).model_copy(update=complete)
+
+
+def _with_devices(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    inline = content.get("prices")
+    if not isinstance(inline, dict):
+        return content
+    return {**content, "prices": with_device(inline, path.stem)}
 
 
 def calibration_file(path: Path) -> Path:
@@ -99,22 +112,16 @@ def _device_path(name: str, path: Path, field: str, reader: Reader) -> Path:
 
 
 def _laid_over_base(base: dict[str, Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
-    under = {name: value for name, value in base.items() if name != "aliases"}
+    under = {name: value for name, value in base.items() if name not in ("aliases", "prices")}
     over = {name: value for name, value in own.items() if name != "without"}
     lacking = own.get("without", [])
     if not isinstance(lacking, list):
         raise InputError(
-            "is not a list", file=path, field="without", remedy="write without: [prices]"
+            "is not a list", file=path, field="without", remedy="write without: [links.scale_up]"
         )
     for field in lacking:
         under = _lacking(under, str(field).split("."), path, str(field))
-    keys = {
-        name: mark.fields
-        for name, info in Hardware.model_fields.items()
-        for mark in info.metadata
-        if isinstance(mark, MergedBy)
-    }
-    merged = _merged(under, over, keys)
+    merged = _merged(under, over)
     inherited = under.get("sources")
     if isinstance(inherited, dict) and isinstance(merged["sources"], dict):
         # What the device does not name any more, it does not cite either.
@@ -136,19 +143,15 @@ def _lacking(
     return {name: value for name, value in content.items() if name != first}
 
 
-def _merged(
-    under: dict[str, Any], over: dict[str, Any], keys: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(under)
     for name, value in over.items():
         below = merged.get(name)
-        if isinstance(below, list) and isinstance(value, list) and name in keys:
-            merged[name] = _merged_lists(below, value, keys[name])
-        elif isinstance(below, dict) and isinstance(value, dict) and _is_section(name, value):
+        if isinstance(below, dict) and isinstance(value, dict) and _is_section(name, value):
             if "technology" in value:
                 # The class of a link is that of its technology: another one has another class.
                 below = {field: known for field, known in below.items() if field != "class"}
-            merged[name] = _merged(below, value, {})
+            merged[name] = _merged(below, value)
         else:
             merged[name] = value
     return merged
@@ -157,14 +160,6 @@ def _merged(
 def _is_section(name: str, value: dict[str, Any]) -> bool:
     """Numbers and calibrations are replaced whole: half of each would be nobody's."""
     return "value" not in value and name != "calibration"
-
-
-def _merged_lists(under: list[Any], over: list[Any], key: Sequence[str]) -> list[Any]:
-    def key_of(entry: object) -> object:
-        return tuple(entry.get(k) for k in key) if isinstance(entry, dict) else None
-
-    replaced = {key_of(entry) for entry in over}
-    return [entry for entry in under if key_of(entry) not in replaced] + over
 
 
 def _inline(own: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -246,18 +241,11 @@ def _calibrated(
     return device.model_copy(update={"engines": engines, "links": links})
 
 
-def shared_sources(reader: Reader) -> dict[str, str]:
-    """The citations that several devices of the catalogue share, by their key."""
-    file = data_folder("hardware_specs") / SOURCES
-    return {str(key): str(text) for key, text in reader.mapping(file).items()}
-
-
-def _sources(content: dict[str, Any], reader: Reader) -> dict[str, str]:
+def _sources(content: dict[str, Any], shared: Mapping[str, str]) -> dict[str, str]:
     """The file's own sources, and of those it shares or inherits the ones that it names."""
     own = content.get("sources", {})
     named = set(named_sources(content))
-    shared = {key: text for key, text in shared_sources(reader).items() if key in named}
-    return {**shared, **own}
+    return {**{key: text for key, text in shared.items() if key in named}, **own}
 
 
 def named_sources(node: object) -> Iterator[str]:

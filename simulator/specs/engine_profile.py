@@ -7,7 +7,16 @@ from pydantic import Field, field_validator, model_validator
 from simulator.specs.hardware import DeviceClass
 from simulator.specs.link_class import known_class, widened
 from simulator.specs.parallelism import ExchangeModes
-from simulator.specs.quantity import Bytes, BytesPerSecond, Fraction, Quantity, Seconds, Spec
+from simulator.specs.quantity import (
+    Bytes,
+    BytesPerSecond,
+    Fraction,
+    Number,
+    Quantity,
+    Seconds,
+    Spec,
+    Whole,
+)
 
 Scheduling = Literal["mixed", "prefill-first", "static"]
 MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
@@ -17,8 +26,8 @@ class TokenBudget(Spec):
     """Default scheduler limits on devices with at least ``device_memory`` bytes."""
 
     device_memory: Bytes
-    max_batched_tokens: int = Field(gt=0)
-    max_sequences: int = Field(gt=0)
+    max_batched_tokens: Whole = Field(gt=0)
+    max_sequences: Whole = Field(gt=0)
 
 
 class MessageRule(Spec):
@@ -100,6 +109,7 @@ class EngineProfile(Spec):
             rates, by class of device; absent classes reach all of it.
         bandwidth_limit: most bytes a second that its products keep in flight on any device.
         precisions: how it stores what users call by a shorter name.
+        casts: the datatype to which it brings a checkpoint's own, unless another is asked for.
         kernels: kernel families of its own, law by law, on GPUs.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
         attention_launches: what the host launches for each attention call of a captured step
@@ -141,9 +151,10 @@ class EngineProfile(Spec):
     bandwidth_share: dict[DeviceClass, Fraction] = {}
     bandwidth_limit: BytesPerSecond | None = None
     precisions: dict[str, str] = {}
+    casts: dict[str, str] = {}
     kernels: dict[str, str] = {}
-    captured_tokens: int = Field(ge=0)
-    attention_launches: int = Field(default=0, ge=0)
+    captured_tokens: Whole = Field(ge=0)
+    attention_launches: Whole = Field(default=0, ge=0)
     communication_overlap: Fraction
     all_reduce: AllReduces
     fused_all_reduce: bool = False
@@ -152,11 +163,11 @@ class EngineProfile(Spec):
     memory_fraction: Fraction
     memory_rule: MemoryRule
     activation_reserve: Bytes
-    kv_block_tokens: int = Field(gt=0)
+    kv_block_tokens: Whole = Field(gt=0)
     scheduling: Scheduling
     chunked_prefill: bool
     prefix_caching: bool
-    output_reserve: float = Field(default=0.0, ge=0, le=1)
+    output_reserve: Number = Field(default=0.0, ge=0, le=1)
     budgets: list[TokenBudget] = Field(min_length=1)
     residual: Fraction = Quantity(value=0.1)
     unlike: Fraction = Quantity(value=0.05)

@@ -1,14 +1,13 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simulator.specs.calibration import Calibration, Constant
 from simulator.specs.link_class import Between, class_of_technology, known_class
+from simulator.specs.prices import Prices
 from simulator.specs.quantity import (
-    AsOf,
     Bytes,
     BytesPerSecond,
     Count,
@@ -19,8 +18,8 @@ from simulator.specs.quantity import (
     Seconds,
     Spec,
     Usd,
-    UsdPerHour,
     Watts,
+    Whole,
 )
 
 DeviceClass = Literal[
@@ -33,13 +32,6 @@ Datatype = Literal[
 ]  # fmt: skip
 
 Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
-
-
-@dataclass(frozen=True)
-class MergedBy:
-    """Marks a list whose entries a variant lays over its base's where these fields agree."""
-
-    fields: tuple[str, ...]
 
 
 class ComputeEngine(Spec):
@@ -121,7 +113,7 @@ class Link(Spec):
     latency: Seconds | None = None
     domain: Count | None = None
     topology: Topology = "switched"
-    dimensions: list[int] | None = None
+    dimensions: list[Annotated[Whole, Field(ge=1, le=1_000_000)]] | None = None
     in_network_reduction: bool = False
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None
@@ -167,30 +159,6 @@ class Power(Spec):
     all_in: Watts | None = None
 
 
-class Offer(Spec):
-    """A dated price: rent by the device-hour, or the purchase of one device (or system share)."""
-
-    provider: str
-    term: Literal["on-demand", "reserved-1y", "reserved-3y", "spot", "capacity-block", "purchase"]
-    usd_per_device_hour: UsdPerHour | None = None
-    usd_per_device: Usd | None = None
-    as_of: AsOf
-    source: str
-    confidence: Literal["high", "medium", "low"] | None = None
-    note: str | None = None
-
-    @model_validator(mode="after")
-    def _one_price(self) -> "Offer":
-        wants_purchase = self.term == "purchase"
-        if wants_purchase != (self.usd_per_device is not None) or wants_purchase == (
-            self.usd_per_device_hour is not None
-        ):
-            raise ValueError(
-                "a purchase carries usd_per_device, any other term usd_per_device_hour"
-            )
-        return self
-
-
 class System(Spec):
     """What the devices are built into."""
 
@@ -225,7 +193,7 @@ class Hardware(Spec):
     memory: Memory
     links: Links = Field(default_factory=Links)
     power: Power
-    prices: Annotated[list[Offer], MergedBy(("provider", "term"))] = []
+    prices: Prices = Field(default_factory=Prices)
     system: System | None = None
     area_mm2: Constant | None = None
     memory_share_for_accelerator: Fraction | None = None

@@ -1,8 +1,8 @@
 """A model's architecture, whatever file it came from: layers made of parts, each of some kind."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -15,7 +15,8 @@ from simulator.specs.kinds.kind import (
     Size,
 )
 from simulator.specs.kinds.residual import PlainResidual
-from simulator.specs.quantity import Bytes, Count, Spec
+from simulator.specs.quantity import Bytes, Count, Number, Spec, Whole
+from simulator.specs.stored import Stored
 
 
 class Layer(Spec):
@@ -27,13 +28,15 @@ class Layer(Spec):
         residual: how the two are added to the stream (plain, or several mixed streams).
         lookup: a table that the token's own text addresses, if the layer has one.
         norms: norms of the width of the residual stream.
+        stored: products whose weights are not stored as the model's ``weight_precision`` says.
     """
 
     attention: SerializeAsAny[AttentionKind]
     feedforward: SerializeAsAny[FeedforwardKind]
     residual: SerializeAsAny[ResidualKind] = PlainResidual()
     lookup: SerializeAsAny[LookupKind] | None = None
-    norms: int = Field(default=2, ge=0)
+    norms: Whole = Field(default=2, ge=0, le=1000)
+    stored: Stored = ()
 
     @property
     def parts(self) -> tuple[Kind, ...]:
@@ -42,10 +45,14 @@ class Layer(Spec):
         return (*lookup, self.attention, self.feedforward, self.residual)
 
 
+MOST_LAYERS = 2000
+"""Ten times the deepest model there is; every layer costs time to look at."""
+
+
 class LayerGroup(Layer):
     """``repeat`` equal layers, as a model file writes them."""
 
-    repeat: Size = 1
+    repeat: Annotated[Size, Field(le=MOST_LAYERS)] = 1
 
     def unrolled(self) -> list[Layer]:
         """The layers one by one."""
@@ -55,6 +62,7 @@ class LayerGroup(Layer):
             residual=self.residual,
             lookup=self.lookup,
             norms=self.norms,
+            stored=self.stored,
         )
         return [layer] * self.repeat
 
@@ -66,6 +74,7 @@ class VisionEncoder(Spec):
         merge: patches along each side of the square that becomes one token.
         taps: inner layers whose output is projected to the decoder as well (DeepStack).
         positions: learned position vectors.
+        precision: how its products are stored.
     """
 
     layers: Size
@@ -81,8 +90,9 @@ class VisionEncoder(Spec):
     merge: Size = 1
     out_size: Size
     merger: Literal["mlp", "linear"] = "mlp"
-    taps: int = Field(default=0, ge=0)
-    positions: int = Field(default=0, ge=0)
+    taps: Whole = Field(default=0, ge=0, le=1000)
+    positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
+    precision: str = "bf16"
 
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
@@ -131,28 +141,56 @@ class Published(Spec):
 
 
 class Model(Spec):
-    """A decoder as shapes. ``weight_precision`` is how the published checkpoint stores it."""
+    """A decoder as shapes.
+
+    Args:
+        learned_positions: positions that have a learned vector each, added to the embedding.
+        weight_precision: how the published checkpoint stores it.
+        stored: how it stores the embedding and the head, where the precision does not tell.
+        cache_precision: how the checkpoint wants its cache to be stored, if it names a format.
+        stored_bytes: what all tensors in the checkpoint's files take, where those are at hand.
+        assumptions: what the reader of its file took for granted, as sentences for the user.
+    """
 
     name: str
     title: str
     hidden_size: Size
     vocabulary: Size
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=MOST_LAYERS)
     max_context: Size
     tied_embeddings: bool = False
+    learned_positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     weight_precision: str = "bf16"
+    stored: Stored = ()
+    cache_precision: str | None = None
+    stored_bytes: Number | None = Field(default=None, gt=0, le=1e18)
     vision: VisionEncoder | None = None
     draft: Draft | None = None
     published: Published = Published()
     source: str | None = None
     hypothetical: bool = False
     notes: str | None = None
+    assumptions: tuple[str, ...] = ()
 
     @field_validator("layers")
     @classmethod
     def _equal_ones_are_one(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         known: dict[Layer, Layer] = {}
         return tuple(known.setdefault(layer, layer) for layer in layers)
+
+
+def stored_otherwise(model: Model, of_layer: Callable[[int, Layer], Stored], ends: Stored) -> Model:
+    """``model`` with other formats: of each layer's products by its place, and of its two ends.
+
+    Equal layers are one object again.
+    """
+    known: dict[Layer, Layer] = {}
+    layers = []
+    for place, layer in enumerate(model.layers):
+        stored = of_layer(place, layer)
+        found = layer if stored == layer.stored else layer.model_copy(update={"stored": stored})
+        layers.append(known.setdefault(found, found))
+    return model.model_copy(update={"layers": tuple(layers), "stored": ends})
 
 
 def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
@@ -188,6 +226,14 @@ class ModelFile(Spec):
     vision: VisionEncoder | None = None
     draft: Draft | None = None
     layers: list[LayerGroup] | None = None
+
+    @field_validator("layers")
+    @classmethod
+    def _not_endless(cls, layers: list[LayerGroup] | None) -> list[LayerGroup] | None:
+        count = sum(group.repeat for group in layers or ())
+        if layers is not None and not 1 <= count <= MOST_LAYERS:
+            raise ValueError(f"must be 1 to {MOST_LAYERS} layers in all, found {count}")
+        return layers
 
     @model_validator(mode="after")
     def _one_form(self) -> "ModelFile":

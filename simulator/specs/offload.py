@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.specs.quantity import Spec, Unit
+from simulator.specs.quantity import Number, Spec, Unit, Whole
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Skew = Annotated[Number, Field(ge=0, le=20)]
 PlainBytes = Annotated[float, Unit("bytes")]
-PlainBandwidth = Annotated[float, Unit("bytes/s")]
+PlainBandwidth = Annotated[float, Unit("bytes/s", allow_zero=False)]
 Place = Literal["device", "host", "cxl", "storage"]
 
 
@@ -44,14 +46,14 @@ class WeightOffload(Spec):
 
     policy: Literal["on-demand", "prefetch", "experts", "host-experts"]
     place: Place = "host"
-    gigabytes: Annotated[float, Field(gt=0)] | None = None
-    layers: Annotated[int, Field(ge=1)] | None = None
-    group: Annotated[int, Field(ge=1)] = 1
-    layers_in_group: Annotated[int, Field(ge=1)] = 1
-    prefetch_depth: Annotated[int, Field(ge=1)] = 1
-    experts_on_device: Annotated[int, Field(ge=0)] = 0
+    gigabytes: Annotated[Number, Field(gt=0, le=1e9)] | None = None
+    layers: Count | None = None
+    group: Count = 1
+    layers_in_group: Count = 1
+    prefetch_depth: Count = 1
+    experts_on_device: Annotated[Whole, Field(ge=0, le=1_000_000)] = 0
     eviction: Literal["lru", "popular"] = "lru"
-    skew: Annotated[float, Field(ge=0)] | None = None
+    skew: Skew | None = None
     foreseen: Share = 0.0
     processor: str | None = None
     pinned: bool = True
@@ -87,11 +89,11 @@ class TableOffload(Spec):
 
     place: Place = "host"
     hot_rows: Share = 0.0
-    skew: Annotated[float, Field(ge=0)] = 1.0
+    skew: Skew = 1.0
     prefetch: bool = True
     collected_by: Literal["device", "host"] = "device"
-    host_cores: Annotated[int, Field(ge=1)] = 1
-    compute_units: Annotated[int, Field(ge=1)] = 16
+    host_cores: Count = 1
+    compute_units: Count = 16
 
 
 class CacheOffload(Spec):
@@ -118,7 +120,7 @@ class CacheOffload(Spec):
     remote: PlainBytes = 0.0
     remote_bandwidth: PlainBandwidth | None = None
     eviction: Literal["lru", "fifo", "priority"] = "lru"
-    bytes_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    bytes_share: Annotated[Number, Field(gt=0, le=1)] = 1.0
     codec_bandwidth: PlainBandwidth | None = None
     by_layer: bool = True
     reload: Literal["quicker", "always", "never"] = "quicker"
@@ -150,7 +152,7 @@ class Offload(Spec):
     kv: CacheOffload | None = None
     host_memory: PlainBytes | None = None
     storage_bandwidth: PlainBandwidth | None = None
-    background: PlainBandwidth = 0.0
+    background: Annotated[float, Unit("bytes/s")] = 0.0
 
     @property
     def wants_storage(self) -> bool:

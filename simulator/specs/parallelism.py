@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from simulator.specs.quantity import Flag, Spec
+from simulator.specs.quantity import Flag, Number, Spec, Whole
 
-Degree = Annotated[int, Field(ge=1)]
+Degree = Annotated[Whole, Field(ge=1, le=1_000_000)]
 ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
 
 
@@ -38,8 +38,8 @@ class Parallelism(Spec):
     dcp: Annotated[Degree, Flag()] = 1
     stage_layers: tuple[Degree, ...] | None = None
     expert_exchange: ExchangeModes | None = None
-    redundant_experts: Annotated[int, Field(ge=0)] = 0
-    expert_skew: Annotated[float, Field(ge=0)] | None = None
+    redundant_experts: Annotated[Whole, Field(ge=0, le=1_000_000)] = 0
+    expert_skew: Annotated[Number, Field(ge=0, le=20)] | None = None
     sequence_parallel: bool = False
     two_batch_overlap: bool = False
 

@@ -18,7 +18,8 @@ class Precision:
             the products of llama.cpp and bitnet.cpp (GGUF and ternary) convert them themselves.
         only_experts: whether only the routed experts are stored so.
         elsewhere: with ``only_experts``, the precision of all other linear layers.
-        head: the precision of the output head.
+        head, embedding: the precisions of the output head and of the embedding table; where one
+            table serves both it is stored as the head.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Precision:
     only_experts: bool = False
     elsewhere: str = "bf16"
     head: str = "bf16"
+    embedding: str = "bf16"
 
     @property
     def weight_bytes(self) -> float:
@@ -37,8 +39,9 @@ class Precision:
 
 
 # Scale overheads: fp8_block has one fp32 scale per 128×128 block; nvfp4 one fp8 scale per 16
-# values; mxfp4 one 8-bit scale per 32; int4/w4a16 one fp16 scale (and zero) per group of 128;
-# GGUF's formats (q*_*) as llama.cpp's README of llama-quantize gives them for Llama 3.1 8B; MLX
+# values; mxfp4 and mxfp8 one 8-bit scale per 32; int4/w4a16 one fp16 scale per group of 128; nf4
+# one fp32 scale per 64; GGUF's formats (q*_*) as the blocks of ggml-common.h, where those that
+# llama.cpp mixes (q4_k_m) have the format of most tensors, and ``specs.gguf.mix`` the others; MLX
 # keeps a bf16 scale and bias for each 64 values;
 # int4_experts one bf16 scale per 32 (Kimi K2); ternary is packed 2 bits a weight (bitnet.cpp I2_S).
 _PRECISIONS = {
@@ -56,26 +59,53 @@ _PRECISIONS = {
         Precision("nvfp4", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, quantises_activations=True),
         Precision("mxfp4", 4 + 8 / 32, "mxfp4", 16, only_experts=True),
         Precision("mxfp4_q8", 4 + 8 / 32, "bf16", 16, only_experts=True, elsewhere="q8_0"),
+        Precision("w4a4_mxfp4", 4 + 8 / 32, "mxfp4", 4 + 8 / 32, quantises_activations=True),
+        Precision("mxfp8", 8 + 8 / 32, "fp8", 8 + 8 / 32, quantises_activations=True),
+        Precision("w4a8", 4 + 16 / 128, "fp8", 8, quantises_activations=True),
+        Precision("w4a8_int8", 4 + 16 / 128, "int8", 8, quantises_activations=True),
+        Precision("w3a16", 3 + 16 / 128, "bf16", 16),
+        Precision("w2a16", 2 + 16 / 128, "bf16", 16),
+        Precision("nf4", 4 + 32 / 64, "bf16", 16),
+        Precision("nvfp4_q8", 4 + 8 / 16, "bf16", 16, only_experts=True, elsewhere="q8_0"),
         Precision("w4a8_mxfp4", 4 + 8 / 32, "fp8", 8, True, only_experts=True),
         Precision("mxfp4_fp8", 4 + 8 / 32, "fp8", 8, True, True, elsewhere="fp8_block"),
         Precision("nvfp4_experts", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, True, True),
         Precision("nvfp4_fp8", 4 + 8 / 16, "nvfp4", 4 + 8 / 16, True, True, elsewhere="fp8_block"),
         Precision("int4_experts", 4 + 16 / 32, "bf16", 16, only_experts=True),
-        Precision("q8_0", 8.5, "bf16", 16, head="q8_0"),
-        Precision("q6_k", 6.5625, "bf16", 16, head="q6_k"),
-        Precision("q5_k_m", 5.68, "bf16", 16, head="q6_k"),
-        Precision("q5_0", 5.5, "bf16", 16, head="q6_k"),
-        Precision("q4_k_m", 4.85, "bf16", 16, head="q6_k"),
-        Precision("q4_k_s", 4.58, "bf16", 16, head="q6_k"),
-        Precision("q4_1", 5.0, "bf16", 16, head="q4_1"),
-        Precision("q4_0", 4.5, "bf16", 16, head="q6_k"),
-        Precision("iq4_xs", 4.25, "bf16", 16, head="q6_k"),
-        Precision("q3_k_m", 3.91, "bf16", 16, head="q6_k"),
-        Precision("q2_k", 2.96, "bf16", 16, head="q6_k"),
-        Precision("mlx8", 8.5, "bf16", 16, head="mlx8"),
-        Precision("mlx6", 6.5, "bf16", 16, head="mlx6"),
-        Precision("mlx5", 5.5, "bf16", 16, head="mlx5"),
-        Precision("mlx4", 4.5, "bf16", 16, head="mlx4"),
+        Precision("q8_0", 8.5, "bf16", 16, head="q8_0", embedding="q8_0"),
+        Precision("q6_k", 6.5625, "bf16", 16, head="q6_k", embedding="q6_k"),
+        Precision("q5_k", 5.5, "bf16", 16, head="q6_k", embedding="q5_k"),
+        Precision("q5_k_m", 5.5, "bf16", 16, head="q6_k", embedding="q5_k"),
+        Precision("q5_k_s", 5.5, "bf16", 16, head="q6_k", embedding="q5_k"),
+        Precision("q5_1", 6.0, "bf16", 16, head="q6_k", embedding="q5_1"),
+        Precision("q5_0", 5.5, "bf16", 16, head="q6_k", embedding="q5_0"),
+        Precision("q4_k", 4.5, "bf16", 16, head="q6_k", embedding="q4_k"),
+        Precision("q4_k_m", 4.5, "bf16", 16, head="q6_k", embedding="q4_k"),
+        Precision("q4_k_s", 4.5, "bf16", 16, head="q6_k", embedding="q4_k"),
+        Precision("q4_1", 5.0, "bf16", 16, head="q6_k", embedding="q4_1"),
+        Precision("q4_0", 4.5, "bf16", 16, head="q6_k", embedding="q4_0"),
+        Precision("iq4_nl", 4.5, "bf16", 16, head="q6_k", embedding="iq4_nl"),
+        Precision("iq4_xs", 4.25, "bf16", 16, head="q6_k", embedding="iq4_xs"),
+        Precision("q3_k", 3.4375, "bf16", 16, head="q6_k", embedding="q3_k"),
+        Precision("q3_k_l", 3.4375, "bf16", 16, head="q6_k", embedding="q3_k"),
+        Precision("q3_k_m", 3.4375, "bf16", 16, head="q6_k", embedding="q3_k"),
+        Precision("q3_k_s", 3.4375, "bf16", 16, head="q6_k", embedding="q3_k"),
+        Precision("iq3_s", 3.4375, "bf16", 16, head="q6_k", embedding="iq3_s"),
+        Precision("iq3_xxs", 3.0625, "bf16", 16, head="q5_k", embedding="iq3_s"),
+        Precision("iq2_s", 2.5625, "bf16", 16, head="q5_k", embedding="iq3_s"),
+        Precision("iq2_xs", 2.3125, "bf16", 16, head="q5_k", embedding="q2_k"),
+        Precision("iq2_xxs", 2.0625, "bf16", 16, head="q5_k", embedding="q2_k"),
+        Precision("iq1_m", 1.75, "bf16", 16, head="q5_k", embedding="q2_k"),
+        Precision("iq1_s", 1.5625, "bf16", 16, head="q5_k", embedding="q2_k"),
+        Precision("tq2_0", 2.0625, "bf16", 16, head="q6_k", embedding="q4_k"),
+        Precision("tq1_0", 1.6875, "bf16", 16, head="q6_k", embedding="q4_k"),
+        Precision("q2_k", 2.625, "bf16", 16, head="q6_k", embedding="q2_k"),
+        Precision("mlx8", 8.5, "bf16", 16, head="mlx8", embedding="mlx8"),
+        Precision("mlx6", 6.5, "bf16", 16, head="mlx6", embedding="mlx6"),
+        Precision("mlx5", 5.5, "bf16", 16, head="mlx5", embedding="mlx5"),
+        Precision("mlx4", 4.5, "bf16", 16, head="mlx4", embedding="mlx4"),
+        Precision("mlx3", 3.5, "bf16", 16, head="mlx3", embedding="mlx3"),
+        Precision("mlx2", 2.5, "bf16", 16, head="mlx2", embedding="mlx2"),
         Precision("ternary", 2, "ternary", 8),
         Precision("vptq2", 2.1, "bf16", 16),
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
 from pydantic import (
@@ -16,10 +17,39 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
-from simulator.units import Dimension, parse
+from simulator.errors import shown
+from simulator.units import Dimension, in_range, parse
 
 Kind = Literal["vendor", "vendor-repo", "third-party", "measured", "derived", "assumed"]
 Confidence = Literal["high", "medium", "low"]
+
+
+def _number(raw: object) -> object:
+    """Yes and no are no numbers, though Python counts with them."""
+    if isinstance(raw, bool):
+        raise ValueError(f"must be a number, found {str(raw).lower()}")
+    return raw
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+"""A whole number."""
+Number = Annotated[float, BeforeValidator(_number)]
+"""Any number."""
+
+
+def _file(raw: object) -> object:
+    if not isinstance(raw, str | Path) or not str(raw):
+        raise ValueError(f"must be a path to a file, found {shown(raw)}")
+    if len(str(raw)) > _LONGEST_PATH:
+        raise ValueError(f"must be a path of at most {_LONGEST_PATH} characters")
+    return raw
+
+
+_LONGEST_PATH = 4096
+"""Longer ones no system opens (Linux's PATH_MAX)."""
+
+FilePath = Annotated[Path, BeforeValidator(_file)]
+"""A file or folder that somebody names; whether it is there is seen when it is read."""
 
 
 class Spec(BaseModel):
@@ -53,9 +83,9 @@ class Quantity(Spec):
     files share.
     """
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
     source: str | None = None
     kind: Kind | None = None
     confidence: Confidence | None = None
@@ -109,8 +139,8 @@ class Sourced:
             number = parse(fields[name], self.dimension)
             if number < 0 or (number == 0 and not self.allow_zero and name == "value"):
                 least = "zero or more" if self.allow_zero else "more than zero"
-                raise ValueError(f"{name} must be {least}, found {fields[name]}")
-            fields[name] = number
+                raise ValueError(f"{name} must be {least}, found {shown(fields[name])}")
+            fields[name] = in_range(number, self.dimension)
         return fields
 
 
@@ -146,12 +176,14 @@ UsdPerHour = Annotated[Quantity, Sourced("usd/hour", allow_zero=True)]
 class Unit:
     """Marks a plain number whose text may carry a unit of ``dimension``; in scenarios, say.
 
-    It needs no source, and has to lie between ``low`` and ``high``.
+    It needs no source, and is zero only where ``allow_zero``; negative it is nowhere. ``low`` and
+    ``high`` are its limits where they are narrower than those of the dimension.
     """
 
     dimension: Dimension
-    low: float = 0.0
-    high: float = math.inf
+    allow_zero: bool = True
+    low: float | None = None
+    high: float | None = None
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -162,9 +194,12 @@ class Unit:
         if raw is None or isinstance(raw, dict | list):
             return raw
         value = parse(raw, self.dimension)
-        if not self.low <= value <= self.high:
-            raise ValueError(f"must lie between {self.low:g} and {self.high:g}, found {raw}")
-        return value
+        if value == 0 and self.allow_zero:
+            return value
+        if value <= 0:
+            least = "zero or more" if self.allow_zero else "more than zero"
+            raise ValueError(f"must be {least}, found {shown(raw)}")
+        return in_range(value, self.dimension, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, shown
 from simulator.specs.deployment import Deployment
-from simulator.specs.reading import read_mapping, read_yaml_value, validate
+from simulator.specs.reading import checked_plain, read_mapping, read_yaml_value, validate
 from simulator.specs.scenario import Scenario
 from simulator.specs.schema import SchemaField, fields_of
 from simulator.specs.workload import Trace
@@ -59,12 +59,18 @@ def path_of(name: str, written: str) -> str:
     root = name.split(".")[0]
     if name in flags():
         return flags()[name].path
+    if name.count(".") > _DEEPEST_PATH:
+        raise InputError(f"no field lies {name.count('.')} levels deep", file=written)
     if root in Scenario.model_fields:
         return name
     if root in Deployment.model_fields:
         return f"deployment.{name}"
     known = [*flags(), *Scenario.model_fields, *Deployment.model_fields]
-    raise InputError(f"unknown field {name!r}", file=written, remedy=nearest(name, known))
+    raise InputError(f"unknown field {shown(name)}", file=written, remedy=nearest(name, known))
+
+
+_DEEPEST_PATH = 20
+"""Twice as deep as any field lies."""
 
 
 def from_fields(fields: Mapping[str, object], written: str = "{}") -> list[Change]:
@@ -91,7 +97,7 @@ def from_settings(settings: Iterable[str]) -> list[Change]:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
             raise InputError(
-                f"{text!r} is not a setting",
+                f"{shown(text)} is not a setting",
                 file="--set",
                 remedy="write FIELD=VALUE, as in deployment.tp=4",
             )
@@ -113,6 +119,8 @@ def ask(
     """
     # What kind of workload it is comes first, so that the order of fields tells nothing.
     changes = sorted(changes, key=lambda change: change.path not in _KINDS)
+    for change in changes:
+        checked_plain(change.value, change.written)
     changed = deepcopy(dict(content))
     for change in changes:
         _put(changed, change)
@@ -149,7 +157,7 @@ def _put(content: dict[str, Any], change: Change) -> None:
             child = {"base": child}
         elif child is not None and not isinstance(child, dict):
             raise InputError(
-                f"{parent} is {child!r} here, which has no field {last!r}", file=change.written
+                f"{parent} is {shown(child)} here, which has no field {last!r}", file=change.written
             )
         content[parent] = dict(child or {})
         content = content[parent]
@@ -162,7 +170,7 @@ def _put(content: dict[str, Any], change: Change) -> None:
             content.clear()
         if last == "file" and isinstance(value, str):
             # A file named on the command line lies where the command runs.
-            value = str(Path(value).resolve())
+            value = str(Path(value).absolute())
     content[last] = value
 
 

@@ -1,6 +1,5 @@
 """From a YAML or JSON file to a checked specification, with errors that name the field."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,21 +10,24 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from simulator.errors import FieldError, InputError, nearest
+from simulator.errors import FieldError, InputError, nearest, shown
+from simulator.specs.json_text import NotJsonError, read_json
+from simulator.specs.plain import check_plain
 from simulator.specs.quantity import Spec
 from simulator.specs.schema import models_in
+from simulator.specs.text_file import read_text
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
 
+MOST_BYTES = {".json": 5_000_000}
+_MOST_YAML_BYTES = 500_000
+"""Thirty times the largest file of the catalogue; YAML takes a second for it."""
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read one YAML or JSON file that holds a mapping; duplicate keys are refused."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from None
+    text = read_text(path, MOST_BYTES.get(path.suffix, _MOST_YAML_BYTES))
     content = _parse_json(text, path) if path.suffix == ".json" else parse_yaml(text, path)
     if not isinstance(content, dict):
         raise InputError(f"expected a mapping of fields, found {type(content).__name__}", file=path)
@@ -33,25 +35,25 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def _parse_json(text: str, path: Path) -> object:
-    def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in seen:
-                raise InputError(
-                    "this key stands twice in one object",
-                    file=path,
-                    field=key,
-                    remedy="delete one of the two",
-                )
-            seen[key] = value
-        return seen
-
     try:
-        return json.loads(text, object_pairs_hook=refuse_duplicates)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"not valid JSON: {error.msg}", file=path, field=f"line {error.lineno}"
-        ) from None
+        content = read_json(text, every_key_once=True)
+    except NotJsonError as error:
+        line = None if error.line is None else f"line {error.line}"
+        raise InputError(str(error), file=path, field=line, remedy=error.remedy) from None
+    return checked_plain(content, path)
+
+
+def checked_plain(content: object, file: object | None) -> object:
+    """``content`` as it is, where it is plain data of bounded size.
+
+    Raises:
+        InputError: see ``check_plain``; names the file, flag or field that it is from.
+    """
+    try:
+        check_plain(content)
+    except FieldError as error:
+        raise InputError(str(error), file=file, remedy=error.remedy) from None
+    return content
 
 
 def parse_yaml(text: str, path: Path) -> object:
@@ -65,11 +67,12 @@ def parse_yaml(text: str, path: Path) -> object:
     from simulator.specs.yaml_text import DuplicateKeyError, read_yaml
 
     try:
-        return read_yaml(text)
+        return checked_plain(read_yaml(text), path)
     except MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}"
         twice = isinstance(error, DuplicateKeyError)
-        problem = f"the key {error.problem}" if twice else f"not valid YAML: {error.problem}"
+        said = error.problem or error.context or "cannot be understood"
+        problem = f"the key {said}" if twice else f"not valid YAML: {said}"
         remedy = "delete one of the two" if twice else None
         raise InputError(problem, file=path, field=line, remedy=remedy) from None
     except (YAMLError, ValueError, OverflowError) as error:
@@ -96,22 +99,26 @@ def validate(kind: type[SpecT], content: dict[str, Any], file: object | None) ->
 def _explain(
     error: ValidationError, kind: type[BaseModel], content: object, file: object | None
 ) -> InputError:
-    problems = error.errors(include_url=False)
+    problems = error.errors(include_url=False)[:_MOST_PROBLEMS]
     # An unknown field is usually the misspelling behind a "missing" one: tell it first.
     problems.sort(key=lambda p: p["type"] != "extra_forbidden")
     first = problems[0]
-    place = _Place.of(kind, content, first["loc"])
+    place = _Place.of(kind, content, first)
     remedy: str | None = None
     if first["type"] == "extra_forbidden":
         problem, remedy = place.unknown()
     elif first["type"] == "missing":
         problem, remedy = "missing field", "add it"
     elif first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        place, problem, remedy = _no_such_kind(place, first)
+        if isinstance(first["input"], dict):
+            place, problem, remedy = _no_such_kind(place, first)
+        else:
+            problem = f"must be a mapping of fields, found {shown(first['input'])}"
     elif first["type"] == "literal_error":
         problem, remedy = _no_such_choice(first)
     elif first["type"] in _PLAINLY:
-        problem = f"must be {_PLAINLY[first['type']]}, found {first['input']!r}"
+        should = _PLAINLY[first["type"]].format(**first.get("ctx", {}))
+        problem = f"must {should}, found {shown(first['input'])}"
     elif first["type"] == "value_error":
         reason = first.get("ctx", {}).get("error", first["msg"])
         problem = str(reason)
@@ -122,30 +129,49 @@ def _explain(
     else:
         said = first["msg"].removeprefix("Input should be ")
         should = "must be " if said != first["msg"] else ""
-        problem = f"{should}{said[0].lower()}{said[1:]}, found {first['input']!r}"
-    others = len({place.path} ^ {_Place.of(kind, content, p["loc"]).path for p in problems})
+        problem = f"{should}{said[0].lower()}{said[1:]}, found {shown(first['input'])}"
+    others = len({place.path} ^ {_Place.of(kind, content, p).path for p in problems})
     if others:
         more = f"{others} more problem{'s' if others > 1 else ''} beside it"
         remedy = f"{remedy} ({more})" if remedy else more
     return InputError(problem, file=file, field=place.path or None, remedy=remedy)
 
 
+_MOST_PROBLEMS = 100
+"""Of a long list of wrong values the first ones say enough."""
+
 _PLAINLY = {
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing_size": "a whole number of ordinary size",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "model_type": "a mapping of fields",
-    "model_attributes_type": "a mapping of fields",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-    "tuple_type": "a list",
+    "int_parsing": "be a whole number",
+    "int_type": "be a whole number",
+    "int_from_float": "be a whole number",
+    "int_parsing_size": "be a whole number of ordinary size",
+    "float_parsing": "be a number",
+    "float_type": "be a number",
+    "finite_number": "be a finite number",
+    "greater_than_equal": "be at least {ge}",
+    "greater_than": "be more than {gt}",
+    "less_than_equal": "be at most {le}",
+    "less_than": "be less than {lt}",
+    "bool_parsing": "be true or false",
+    "bool_type": "be true or false",
+    "string_type": "be a text",
+    "string_unicode": "be a text",
+    "string_pattern_mismatch": "consist of lower-case letters, digits, dots and hyphens",
+    "string_too_short": "have at least {min_length} characters",
+    "string_too_long": "have at most {max_length} characters",
+    "too_short": "have at least {min_length} entries",
+    "too_long": "have at most {max_length} entries",
+    "path_type": "be a path to a file",
+    "date_type": "be a date, a month or a year",
+    "date_parsing": "be a date, a month or a year",
+    "date_from_datetime_parsing": "be a date, a month or a year",
+    "date_from_datetime_inexact": "be a date, a month or a year",
+    "model_type": "be a mapping of fields",
+    "model_attributes_type": "be a mapping of fields",
+    "dict_type": "be a mapping",
+    "invalid_key": "have texts as keys",
+    "list_type": "be a list",
+    "tuple_type": "be a list",
 }
 """What people call the types that pydantic names in its own words."""
 
@@ -163,8 +189,8 @@ def _no_such_kind(place: "_Place", problem: ErrorDetails) -> tuple["_Place", str
 
 def _no_such_choice(problem: ErrorDetails) -> tuple[str, str]:
     known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-    shown = ", ".join(known)
-    return f"must be one of {shown}; found {problem['input']!r}", nearest(
+    choices = ", ".join(known)
+    return f"must be one of {choices}; found {shown(problem['input'])}", nearest(
         str(problem["input"]), known
     )
 
@@ -182,13 +208,16 @@ class _Place:
     alternatives: Mapping[str, type[BaseModel]]
 
     @classmethod
-    def of(
-        cls, kind: type[BaseModel], content: object, location: tuple[int | str, ...]
-    ) -> "_Place":
+    def of(cls, kind: type[BaseModel], content: object, problem: ErrorDetails) -> "_Place":
         place = cls("", kind, None, {})
+        location = problem["loc"]
         for i, part in enumerate(location):
             if str(part) in place.alternatives and place.tag is None:
                 place = replace(place, owner=place.alternatives[str(part)], tag=str(part))
+                continue
+            is_absent = problem["type"] == "missing" and i == len(location) - 1
+            if not is_absent and not _holds(content, part):
+                # Where the value could be of several types, pydantic names the type as well.
                 continue
             content = _below(content, part)
             found = _field_of(place.owner, str(part))
@@ -224,10 +253,18 @@ def _class_of(kind: type[BaseModel], content: object) -> type[BaseModel]:
     return kind.schema_of(content) if issubclass(kind, Spec) else kind
 
 
+def _holds(content: object, part: int | str) -> bool:
+    if isinstance(content, dict):
+        return part in content
+    return isinstance(content, list | tuple) and isinstance(part, int) and part < len(content)
+
+
 def _below(content: object, part: int | str) -> object:
     if isinstance(content, dict):
         return content.get(part)
-    return content[part] if isinstance(content, list) and isinstance(part, int) else None
+    if isinstance(content, list | tuple) and isinstance(part, int):
+        return content[part] if part < len(content) else None
+    return None
 
 
 def _field_of(kind: type[BaseModel], name: str) -> FieldInfo | None:

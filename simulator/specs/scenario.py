@@ -5,11 +5,14 @@ Whatever is asked, it is asked as a scenario: a file, the flags of a command, a 
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
-from simulator.specs.quantity import Flag, Spec, Unit
+from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
+
+Limit = Annotated[float, Unit("seconds", allow_zero=False)]
 
 
 class Objectives(Spec):
@@ -21,9 +24,9 @@ class Objectives(Spec):
         e2e: latest end of the answer.
     """
 
-    ttft: Annotated[float, Unit("seconds")] | None = None
-    tpot: Annotated[float, Unit("seconds")] | None = None
-    e2e: Annotated[float, Unit("seconds")] | None = None
+    ttft: Limit | None = None
+    tpot: Limit | None = None
+    e2e: Limit | None = None
 
 
 class Economics(Spec):
@@ -42,8 +45,8 @@ class Economics(Spec):
     provider: str | None = None
     term: str | None = None
     usd_per_kwh: Annotated[float, Unit("usd/kwh")] = 0.083
-    pue: Annotated[float, Field(ge=1)] = 1.3
-    amortisation_years: Annotated[float, Field(gt=0)] = 4.0
+    pue: Annotated[Number, Field(ge=1, le=10)] = 1.3
+    amortisation_years: Annotated[Number, Field(ge=0.1, le=100)] = 4.0
 
 
 def _kind_by_fields(raw: object) -> object:
@@ -56,12 +59,35 @@ def _named(raw: object) -> object:
     if isinstance(raw, dict) and not isinstance(raw.get("base"), str):
         raise ValueError("a what-if names its base beside what it changes, as in {base: h100-sxm}")
     if not isinstance(raw, str | dict) or not raw:
-        raise ValueError(f"must be a name, or a mapping with a base, found {raw!r}")
+        raise ValueError(f"must be a name, or a mapping with a base, found {shown(raw)}")
+    if isinstance(raw, dict) and not _has_names(raw):
+        raise ValueError("every field that a what-if changes is called by its name, a text")
     return raw
+
+
+def _has_names(mapping: dict[Any, Any]) -> bool:
+    return all(
+        isinstance(name, str) and (not isinstance(value, dict) or _has_names(value))
+        for name, value in mapping.items()
+    )
 
 
 Named = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 """A name of the catalogue or a path; or a ``base`` with fields that differ from its own."""
+
+
+def _folder_name(name: str) -> str:
+    plain = name.isprintable() and not set(name) & set("/\\:")
+    if not plain or not name.strip(". ") or name.startswith(".") or len(name.encode()) > _LONGEST:
+        raise FieldError(
+            f"a report's folder bears it, and none can be called {shown(name)}",
+            remedy=f"letters, digits and hyphens, at most {_LONGEST} of them",
+        )
+    return name
+
+
+_LONGEST = 200
+"""Bytes of a name; a file system takes 255, and a comparison's folder is called longer."""
 
 
 class Scenario(Spec):
@@ -79,9 +105,11 @@ class Scenario(Spec):
         objectives: what counts as good service.
         economics: prices and facility.
         warm_up_requests: requests at the start that are served but not measured.
+        notes: how the scenario came to be, where a file of another tool was read: what was assumed
+            and what was left out. Every answer to it says so too.
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_folder_name)]
     title: str = ""
     model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
     hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]
@@ -89,7 +117,8 @@ class Scenario(Spec):
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
-    warm_up_requests: Annotated[int, Field(ge=0)] = 0
+    warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
+    notes: tuple[str, ...] = ()
 
     def on(self, hardware: str) -> "Scenario":
         """The same question on other hardware, with the same what-ifs; its title is dropped."""

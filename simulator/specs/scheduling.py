@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.specs.quantity import Spec, Unit
+from simulator.specs.quantity import Number, Spec, Unit, Whole
 
 Steps = Literal["mixed", "prefill-first", "static"]
+Interval = Annotated[Whole, Field(ge=0, le=1_000_000)]
 
 
 class FailureOf(Spec):
@@ -18,9 +19,9 @@ class FailureOf(Spec):
         restart: time from the start at which it is back; absent, never.
     """
 
-    replica: Annotated[int, Field(ge=0)]
-    at: Annotated[float, Unit("seconds")]
-    restart: Annotated[float, Unit("seconds")] | None = None
+    replica: Annotated[Whole, Field(ge=0)]
+    at: Annotated[float, Unit("seconds", high=1e9)]
+    restart: Annotated[float, Unit("seconds", high=1e9)] | None = None
 
     @model_validator(mode="after")
     def _restart_after_failure(self) -> "FailureOf":
@@ -61,13 +62,13 @@ class Scheduling(Spec):
 
     steps: Steps | None = None
     whole_prompt_fits: bool = True
-    output_reserve: Annotated[float, Field(ge=0, le=1)] | None = None
-    watermark: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    output_reserve: Annotated[Number, Field(ge=0, le=1)] | None = None
+    watermark: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     asynchronous: bool = False
-    receive_interval: Annotated[int, Field(ge=0)] = 0
-    gather_steps: Annotated[int, Field(ge=0)] = 0
-    gather_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    balance_steps: Annotated[int, Field(ge=0)] = 0
+    receive_interval: Interval = 0
+    gather_steps: Interval = 0
+    gather_share: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    balance_steps: Interval = 0
     preemption: Literal["recompute", "swap"] = "recompute"
     router: str = "least-loaded"
     failures: tuple[FailureOf, ...] = ()

@@ -134,8 +134,17 @@ _SIGNS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")
 def _bounds(metadata: list[object]) -> str:
     found = []
     for kind, (sign, attribute) in _SIGNS.items():
-        found += [f"{sign} {getattr(m, attribute):g}" for m in metadata if isinstance(m, kind)]
+        found += [_bound(sign, getattr(m, attribute)) for m in metadata if isinstance(m, kind)]
+    for unit in metadata:
+        if isinstance(unit, Unit):
+            found += [] if unit.allow_zero or unit.low is not None else ["> 0"]
+            found += [] if unit.low is None else [_bound("≥", unit.low)]
+            found += [] if unit.high is None else [_bound("≤", unit.high)]
     return ", ".join(dict.fromkeys(found))
+
+
+def _bound(sign: str, limit: float) -> str:
+    return f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}"
 
 
 def _choices(annotation: object) -> tuple[str, ...]:

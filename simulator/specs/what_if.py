@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from simulator.errors import InputError
+from simulator.errors import InputError, shown
 from simulator.specs import catalogue
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Same
-from simulator.specs.model import Model
+from simulator.specs.model import MOST_LAYERS, Model
 from simulator.specs.reading import validate
 from simulator.specs.scenario import Named
 
@@ -79,16 +79,12 @@ def _with_layers(model: Model, count: int | str) -> Model:
     number = int(count) if str(count).isdecimal() else 0
     if not 1 <= number <= MOST_LAYERS:
         raise InputError(
-            f"must be a whole number from 1 to {MOST_LAYERS}, found {count!r}",
+            f"must be a whole number from 1 to {MOST_LAYERS}, found {shown(count)}",
             field="model.layers",
         )
     own = model.layers
     layers = tuple(own[i * len(own) // number] for i in range(number))
     return model.model_copy(update={"layers": layers})
-
-
-MOST_LAYERS = 2000
-"""Ten times the deepest model there is; every layer costs time to look at."""
 
 
 def _laid_over(spec: SpecT, over: Mapping[str, Any], root: str) -> SpecT:

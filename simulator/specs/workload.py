@@ -1,18 +1,23 @@
 """Who asks for what, and when: arrivals, lengths, conversations, or a trace file."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from simulator.specs.quantity import Flag, Spec, Unit
+from simulator.specs.quantity import FilePath, Flag, Number, Spec, Unit, Whole
 
-Rate = Annotated[float, Unit("ops/s"), Field(gt=0)]
-Duration = Annotated[float, Unit("seconds")]
-Period = Annotated[float, Unit("seconds"), Field(gt=0)]
-Tokens = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Unit("ops/s", allow_zero=False, low=1e-6, high=1e9)]
+Duration = Annotated[float, Unit("seconds", high=1e9)]
+Period = Annotated[float, Unit("seconds", allow_zero=False, low=1e-6, high=1e9)]
+Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Sequences = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Requests = Annotated[Whole, Field(ge=1, le=10_000_000)]
+Users = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Seed = Annotated[Whole, Field(ge=0)]
+Skew = Annotated[Number, Field(ge=0, le=20)]
+GapSpread = Annotated[Number, Field(ge=0.01, le=20)]
+LengthSpread = Annotated[Number, Field(gt=0, le=100)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Fixed(Spec):
@@ -43,7 +48,7 @@ class Uniform(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> "Uniform":
         if self.high < self.low:
-            raise ValueError("high is below low")
+            raise ValueError(f"high ({self.high}) is below low ({self.low})")
         return self
 
 
@@ -59,10 +64,16 @@ class Lognormal(Spec):
     """
 
     kind: Literal["lognormal"]
-    mean: Annotated[float, Field(gt=0)]
-    cv: Annotated[float, Field(gt=0)]
+    mean: Annotated[Number, Field(gt=0, le=1_000_000_000)]
+    cv: LengthSpread
     low: Tokens = 1
     high: Tokens | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Lognormal":
+        if self.high is not None and self.high < self.low:
+            raise ValueError(f"high ({self.high}) is below low ({self.low})")
+        return self
 
 
 class Empirical(Spec):
@@ -76,7 +87,7 @@ class Empirical(Spec):
 
     kind: Literal["empirical"]
     values: Annotated[list[Tokens], Field(min_length=1)]
-    weights: list[Annotated[float, Field(ge=0)]] | None = None
+    weights: list[Annotated[Number, Field(ge=0, le=1e15)]] | None = None
 
     @model_validator(mode="after")
     def _weights_match(self) -> "Empirical":
@@ -88,7 +99,7 @@ class Empirical(Spec):
 
 
 def _bare_number_is_fixed(raw: object) -> object:
-    return {"kind": "fixed", "tokens": raw} if isinstance(raw, int | float | str) else raw
+    return raw if isinstance(raw, dict | Spec) else {"kind": "fixed", "tokens": raw}
 
 
 Length = Annotated[
@@ -132,7 +143,7 @@ class Bursty(Spec):
 
     process: Literal["gamma", "weibull"]
     rate: Rate
-    cv: Annotated[float, Field(gt=0)]
+    cv: GapSpread
 
 
 class Ramp(Spec):
@@ -166,7 +177,7 @@ class OnOff(Spec):
     rate: Rate
     on: Period
     off: Period
-    off_rate: Annotated[float, Unit("ops/s"), Field(ge=0)] = 0.0
+    off_rate: Annotated[float, Unit("ops/s", high=1e9)] = 0.0
 
 
 class Diurnal(Spec):
@@ -181,7 +192,7 @@ class Diurnal(Spec):
 
     process: Literal["diurnal"]
     rate: Rate
-    swing: Annotated[float, Field(ge=0, le=1)] = 0.5
+    swing: Share = 0.5
     period: Period = 86400.0
 
 
@@ -198,7 +209,7 @@ class ClosedLoop(Spec):
     """
 
     process: Literal["closed-loop"]
-    users: Annotated[int, Field(ge=1)]
+    users: Users
     think_time: Duration = 0.0
     ramp_up: Duration = 0.0
 
@@ -219,8 +230,8 @@ class SharedPrefix(Spec):
     """
 
     tokens: Tokens
-    groups: Annotated[int, Field(ge=1)] = 1
-    skew: Annotated[float, Field(ge=0)] = 0.0
+    groups: Requests = 1
+    skew: Skew = 0.0
 
 
 class Conversations(Spec):
@@ -259,7 +270,7 @@ class Synthetic(Spec):
     arrivals: Arrivals
     input_tokens: Length
     output_tokens: Length
-    requests: Annotated[Count, Flag()]
+    requests: Annotated[Requests, Flag()]
     seed: Annotated[Seed, Flag()] = 0
     shared_prefix: SharedPrefix | None = None
     conversations: Conversations | None = None
@@ -288,9 +299,9 @@ class Trace(Spec):
     """
 
     kind: Literal["trace"]
-    file: Annotated[Path, Flag(name="trace")]
-    time_scale: Annotated[float, Field(gt=0)] = 1.0
-    limit: Annotated[int, Field(ge=1)] | None = None
+    file: Annotated[FilePath, Flag(name="trace")]
+    time_scale: Annotated[Number, Field(ge=1e-9, le=1e9)] = 1.0
+    limit: Requests | None = None
     format: str = "auto"
     columns: dict[TraceColumn, str] = Field(default_factory=dict)
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
@@ -311,7 +322,7 @@ class DecodeStep(Spec):
     """
 
     kind: Annotated[Literal["decode"], _PHASE]
-    batch: Annotated[Count, Flag()] = 1
+    batch: Annotated[Sequences, Flag()] = 1
     context: Annotated[Tokens, Flag()] = 1024
 
 
@@ -325,7 +336,7 @@ class Prefill(Spec):
     """
 
     kind: Annotated[Literal["prefill"], _PHASE]
-    batch: Annotated[Count, Flag()] = 1
+    batch: Annotated[Sequences, Flag()] = 1
     context: Annotated[Tokens, Flag()] = 1024
 
 
@@ -347,11 +358,11 @@ class ServingPoint(Spec):
     kind: Annotated[Literal["serve"], _PHASE]
     isl: Annotated[Tokens, Flag()] = 1024
     osl: Annotated[Tokens, Flag()] = 128
-    concurrency: Annotated[Count, Flag()] | None = None
+    concurrency: Annotated[Users, Flag()] | None = None
     rate: Annotated[Rate, Flag()] | None = None
-    requests: Annotated[Count, Flag()] | None = None
-    length_spread: Annotated[float, Field(ge=0, le=1), Flag()] = 0.0
-    distinct_prompts: Annotated[Count, Flag()] | None = None
+    requests: Annotated[Requests, Flag()] | None = None
+    length_spread: Annotated[Share, Flag()] = 0.0
+    distinct_prompts: Annotated[Requests, Flag()] | None = None
     seed: Annotated[Seed, Flag()] = 0
 
     @model_validator(mode="after")

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 from yaml import CSafeLoader
 
-DEEPEST = 200
-"""Levels of nesting that no honest file has; the composer recurses once for each."""
+from simulator.specs.plain import DEEPEST
 
 _NESTS = re.compile(r"[\[{]|(?<![^\s\-?:])[-?:](?=\s)")
 
@@ -65,7 +64,11 @@ _scalars("merge", r"<<\Z", "<")
 
 def _integer(_: CSafeLoader, node: yaml.ScalarNode) -> int:
     text = node.value
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    try:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    except ValueError:
+        # Python converts no integer of thousands of digits.
+        raise _cannot_be(node, "a number has too many digits") from None
 
 
 def _number(_: CSafeLoader, node: yaml.ScalarNode) -> float:
@@ -73,7 +76,19 @@ def _number(_: CSafeLoader, node: yaml.ScalarNode) -> float:
     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
+def _day(loader: CSafeLoader, node: yaml.ScalarNode) -> object:
+    try:
+        return CSafeLoader.construct_yaml_timestamp(loader, node)
+    except ValueError:
+        raise _cannot_be(node, f"{node.value} is no day of the calendar") from None
+
+
+def _cannot_be(node: yaml.ScalarNode, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day)
 _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
@@ -82,7 +97,7 @@ def read_yaml(text: str) -> object:
 
     Raises:
         yaml.YAMLError: not YAML, several documents, a key twice, or nested too deeply.
-        ValueError: a number or a date that cannot be.
+        ValueError: a number that cannot be.
     """
     if _may_be_deep(text):
         _check_depth(text)

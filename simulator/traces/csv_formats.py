@@ -1,11 +1,12 @@
 """Traces as CSV: Azure's, BurstGPT's, this project's own requests, and any with named columns."""
 
-import csv
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from simulator.errors import InputError
+from simulator.errors import InputError, shown
+from simulator.specs.csv_text import csv_lines
 from simulator.specs.workload import Trace
 from simulator.traces.format import Format, Head
 from simulator.traces.row import Row, bad_row, seconds, tokens
@@ -21,22 +22,34 @@ KNOWN = (
 _UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
+_STAMP = re.compile(
+    r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)"
+    r"(?:\.([0-9]{1,30}))?\s*(Z|[+-][0-9]{2}:?[0-9]{2})?\s*"
+)
+"""A day and a time of day, digits of a second, and a time zone."""
+
+
 def azure_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """Azure's LLM inference traces (2023 and 2024): time of day, context and generated tokens."""
-    whole_second, since = "", 0.0
+    whole_second, zone, since = "", "", 0.0
     for line, fields in _lines(text, len(AZURE), path):
         # The traces carry seven digits of a second; Python reads six. Rows of one second share
         # their beginning.
-        head, _, fraction = fields[0].strip().partition(".")
+        stamp = _STAMP.fullmatch(fields[0])
         try:
-            if head != whole_second:
-                since = datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()
-                whole_second = head
-            digits = fraction.rstrip("Z").split("+")[0]
-            arrival_s = since + float(f"0.{digits}") if digits else since
-        except ValueError:
-            problem = f"TIMESTAMP {fields[0]!r} is not a date and time"
-            raise bad_row(path, line, problem) from None
+            if stamp is None:
+                raise ValueError
+            head, digits, offset = stamp.groups(default="")
+            if head != whole_second or offset != zone:
+                moment = datetime.fromisoformat(head + offset)
+                # Without a zone the traces are in UTC.
+                since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+                whole_second, zone = head, offset
+        except (ValueError, OverflowError):
+            problem = f"TIMESTAMP {shown(fields[0])} is not a date and time"
+            remedy = "write 2023-11-16 18:15:46.68, with a time zone or in UTC"
+            raise bad_row(path, line, problem, remedy) from None
+        arrival_s = since + float(f"0.{digits}") if digits else since
         yield Row(
             line,
             arrival_s,
@@ -56,7 +69,7 @@ def mapped_rows(text: str, path: Path, trace: Trace) -> Iterator[Row]:
     Raises:
         InputError: a column is missing.
     """
-    header = _header(text)
+    header = _header(text, path)
     columns = dict(trace.columns)
     for names in KNOWN:
         if not columns and set(names[:3]) <= set(header):
@@ -91,7 +104,7 @@ def _named(
     session: str | None = None,
     priority: str | None = None,
 ) -> Iterator[Row]:
-    header = _header(text)
+    header = _header(text, path)
     wanted = [name for name in (arrival, inputs, outputs, session, priority) if name is not None]
     for name in wanted:
         if name not in header:
@@ -115,18 +128,16 @@ def _named(
         )
 
 
-def _header(text: str) -> list[str]:
-    first = next(csv.reader([text.split("\n", 1)[0]]), [])
-    return [name.strip() for name in first]
+def _header(text: str, path: Path) -> list[str]:
+    _, names = next(csv_lines(text, path), (1, []))
+    return [name.strip() for name in names]
 
 
 def _lines(text: str, columns: int, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Data lines with their numbers; empty ones are skipped."""
-    reader = csv.reader(text.splitlines())
-    next(reader, None)
-    for line, fields in enumerate(reader, start=2):
-        if not fields:
-            continue
+    lines = csv_lines(text, path)
+    next(lines, None)
+    for line, fields in lines:
         if len(fields) != columns:
             raise bad_row(path, line, f"expected {columns} columns, found {len(fields)}")
         yield line, fields

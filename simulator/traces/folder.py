@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from simulator.errors import InputError
+from simulator.errors import FieldError, InputError
 from simulator.specs.workload import Trace
 from simulator.traces.format import Head
 from simulator.traces.json_formats import (
@@ -16,7 +16,7 @@ from simulator.traces.row import Row
 
 _SUFFIXES = (".json", ".json.gz")
 
-_OWN = 1 << 40
+_OWN = 1 << 64
 """Hashes mean something within their own session only; so far apart are those of two."""
 
 
@@ -30,7 +30,10 @@ def folder_rows(
     Raises:
         InputError: no session, a file that is none, or blocks of different sizes; names the file.
     """
-    files = sorted(file for file in folder.iterdir() if file.name.endswith(_SUFFIXES))
+    try:
+        files = sorted(file for file in folder.iterdir() if file.name.endswith(_SUFFIXES))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=folder) from None
     if not files:
         raise InputError(
             "the folder holds no .json or .json.gz file", file=folder, field="workload.file",
@@ -50,7 +53,10 @@ def folder_rows(
                 "this file of the folder is not a WEKA session", file=file,
                 remedy="an object with requests and block_size is one; take other files out",
             )  # fmt: skip
-        own = weka_block_tokens(text)
+        try:
+            own = weka_block_tokens(text)
+        except FieldError as error:
+            raise InputError(str(error), file=file, remedy=error.remedy) from None
         if block_tokens not in (0, own):
             raise InputError(
                 f"its blocks hold {own} tokens, those of {files[0].name} {block_tokens}",

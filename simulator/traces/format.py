@@ -1,12 +1,12 @@
 """What a trace format is, and what is seen of a file to tell which one it has."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from simulator.specs.json_text import NotJsonError, read_json
 from simulator.specs.workload import Trace
 from simulator.traces.row import Row
 
@@ -49,8 +49,8 @@ class Head:
 def parsed(text: str) -> object:
     """The JSON value that ``text`` spells; None where it is none."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return read_json(text)
+    except NotJsonError:
         return None
 
 

@@ -1,14 +1,14 @@
 """Traces as JSON: Mooncake and Bailian lines, results of vLLM's benchmark, WEKA's sessions."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import InputError
+from simulator.errors import FieldError, InputError, shown
+from simulator.specs.json_text import NotJsonError, read_json
 from simulator.specs.workload import Trace
 from simulator.traces.format import Format, parsed
-from simulator.traces.row import Row, bad_row, seconds, tokens
+from simulator.traces.row import Row, bad_row, delay, hashes, identity, seconds, tokens
 
 MOONCAKE_BLOCK_TOKENS = 512
 """Tokens that one of Mooncake's ``hash_ids`` stands for (its FAST'25 trace description)."""
@@ -26,7 +26,7 @@ def mooncake_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     begun: set[object] = set()
     arrival_s = 0.0
     for line, fields in _objects(text, path):
-        session = fields.get("session_id")
+        session = identity(fields.get("session_id"), "session_id", path, line)
         delayed = "timestamp" not in fields and "delay" in fields and session in begun
         if not delayed:
             _need(fields, ("timestamp",), path, line)
@@ -39,10 +39,10 @@ def mooncake_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
             arrival_s,
             tokens(fields["input_length"], "input_length", path, line),
             tokens(fields["output_length"], "output_length", path, line),
-            _hashes(fields, path, line),
+            hashes(fields.get("hash_ids"), "hash_ids", path, line),
             session=session,
             follows=delayed,
-            delay_s=seconds(fields["delay"], "delay", 1e-3, path, line) if delayed else 0.0,
+            delay_s=delay(fields["delay"], "delay", 1e-3, path, line) if delayed else 0.0,
         )
 
 
@@ -51,14 +51,16 @@ def bailian_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     root_of: dict[object, object] = {}
     for line, fields in _objects(text, path):
         _need(fields, ("timestamp", "input_length", "output_length"), path, line)
-        chat, parent = fields.get("chat_id"), fields.get("parent_chat_id")
+        chat, parent = (
+            identity(fields.get(name), name, path, line) for name in ("chat_id", "parent_chat_id")
+        )
         root_of[chat] = root_of.get(parent, chat)
         yield Row(
             line,
             seconds(fields["timestamp"], "timestamp", 1.0, path, line),
             tokens(fields["input_length"], "input_length", path, line),
             tokens(fields["output_length"], "output_length", path, line),
-            _hashes(fields, path, line),
+            hashes(fields.get("hash_ids"), "hash_ids", path, line),
             session=str(root_of[chat]),
         )
 
@@ -68,8 +70,7 @@ def vllm_bench_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
 
     Requests that failed in the benchmark are left out.
     """
-    result = parsed(text)
-    assert isinstance(result, dict)
+    result = _object(text, path)
     inputs, outputs = result.get("input_lens"), result.get("output_lens")
     starts, errors = result.get("start_times"), result.get("errors") or []
     if not (isinstance(inputs, list) and isinstance(outputs, list) and isinstance(starts, list)):
@@ -78,6 +79,8 @@ def vllm_bench_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
             file=path,
             remedy="run the benchmark with --save-detailed",
         )
+    if not isinstance(errors, list):
+        raise InputError("errors is not a list", file=path, field="errors")
     if not len(inputs) == len(outputs) == len(starts):
         raise InputError("input_lens, output_lens and start_times differ in length", file=path)
     rows = [
@@ -95,8 +98,7 @@ def vllm_bench_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
 
 def weka_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """One of WEKA's agentic sessions: each call waits for the one before, then ``think_time``."""
-    session = parsed(text)
-    assert isinstance(session, dict)
+    session = _object(text, path)
     calls = session.get("requests")
     if not isinstance(calls, list):
         raise InputError("requests is not a list of calls", file=path, field="requests")
@@ -110,10 +112,10 @@ def weka_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
             seconds(fields["t"], "t", 1.0, path, line),
             tokens(fields["in"], "in", path, line),
             tokens(fields["out"], "out", path, line),
-            _hashes(fields, path, line),
+            hashes(fields.get("hash_ids"), "hash_ids", path, line),
             session=str(session.get("id", path.stem)),
             follows=row > 0,
-            delay_s=seconds(fields.get("think_time", 0.0), "think_time", 1.0, path, line),
+            delay_s=delay(fields.get("think_time", 0.0), "think_time", 1.0, path, line),
         )
 
 
@@ -121,7 +123,15 @@ def weka_block_tokens(text: str) -> int:
     """Tokens of one hash in a WEKA session."""
     session = parsed(text)
     size = session.get("block_size") if isinstance(session, dict) else None
-    return size if isinstance(size, int) and size > 0 else 64
+    if type(size) is not int or not 1 <= size <= _MOST_BLOCK_TOKENS:
+        raise FieldError(
+            f"block_size must be a whole number up to {_MOST_BLOCK_TOKENS}, found {shown(size)}",
+            remedy="it says how many tokens one of hash_ids stands for",
+        )
+    return size
+
+
+_MOST_BLOCK_TOKENS = 1_000_000
 
 
 def weka_hashes_are_global(text: str) -> bool:
@@ -144,26 +154,30 @@ def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not content.strip():
             continue
         try:
-            fields = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise bad_row(path, line, f"not valid JSON: {error.msg}") from None
+            fields = read_json(content)
+        except NotJsonError as error:
+            raise bad_row(path, line, str(error)) from None
         if not isinstance(fields, dict):
             raise bad_row(path, line, "expected an object")
         yield line, fields
+
+
+def _object(text: str, path: Path) -> dict[str, Any]:
+    """The one object that the whole text is."""
+    try:
+        found = read_json(text)
+    except NotJsonError as error:
+        line = None if error.line is None else f"line {error.line}"
+        raise InputError(str(error), file=path, field=line) from None
+    if not isinstance(found, dict):
+        raise InputError("expected an object", file=path)
+    return found
 
 
 def _need(fields: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -> None:
     for name in names:
         if name not in fields:
             raise bad_row(path, line, f"field {name!r} is missing")
-
-
-def _hashes(fields: dict[str, Any], path: Path, line: int) -> tuple[int, ...]:
-    hashes = fields.get("hash_ids") or ()
-    try:
-        return tuple(map(int, hashes))
-    except (TypeError, ValueError):
-        raise bad_row(path, line, "hash_ids is not a list of whole numbers") from None
 
 
 JSON_FORMATS = {

@@ -6,8 +6,7 @@ beside it, and the requests as asynchronous slices, which may overlap.
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from simulator.serving.outcome.records import Records
 from simulator.serving.outcome.timeline import StepEvent
@@ -16,13 +15,12 @@ _MICRO = 1e6
 _ENGINE_TRACK = 1
 
 
-def write_perfetto(path: Path, events: Iterable[StepEvent], records: Records) -> None:
+def write_perfetto(file: TextIO, events: Iterable[StepEvent], records: Records) -> None:
     """Write the trace; needs a simulation whose events were kept."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
-        for number, event in enumerate(trace_events(events, records)):
-            file.write(("" if number == 0 else ",\n") + json.dumps(event, separators=(",", ":")))
-        file.write("\n]}\n")
+    file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
+    for number, event in enumerate(trace_events(events, records)):
+        file.write(("" if number == 0 else ",\n") + json.dumps(event, separators=(",", ":")))
+    file.write("\n]}\n")
 
 
 def trace_events(events: Iterable[StepEvent], records: Records) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,22 @@
 """Reading request traces, whose format is told by their content."""
 
-import gzip
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError
+from simulator.errors import FieldError, InputError
 from simulator.serving.traffic.request import NO_ROW, RequestTable
+from simulator.specs.text_file import is_folder, read_text
 from simulator.specs.workload import Trace
 from simulator.traces.folder import folder_rows
+from simulator.traces.format import Format
 from simulator.traces.formats import format_of
 from simulator.traces.row import Row, bad_row
+
+MOST_BYTES = 2_000_000_000
+"""Ten times the largest trace that anybody has published; it is read whole."""
 
 
 def read_trace(trace: Trace) -> RequestTable:
@@ -25,14 +29,14 @@ def read_trace(trace: Trace) -> RequestTable:
     """
     path = trace.file
     rows: list[Row] = []
-    if path.is_dir():
+    if is_folder(path):
         found, hash_tokens = folder_rows(path, trace, _text)
     else:
         text = _text(path)
         if not text.strip():
             raise _empty(path)
         form = format_of(text, path, trace)
-        found, hash_tokens = form.rows(text, path, trace), form.hash_tokens(text)
+        found, hash_tokens = form.rows(text, path, trace), _hash_tokens(form, text, path)
     last_s = -np.inf
     for row in islice(_answered(found, path, trace.skip_empty), trace.limit):
         if not row.follows:
@@ -47,15 +51,14 @@ def read_trace(trace: Trace) -> RequestTable:
 
 
 def _text(path: Path) -> str:
+    return read_text(path, MOST_BYTES, "workload.file")
+
+
+def _hash_tokens(form: Format, text: str, path: Path) -> int:
     try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("no such trace file", file=path, field="workload.file") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from None
+        return form.hash_tokens(text)
+    except FieldError as error:
+        raise InputError(str(error), file=path, remedy=error.remedy) from None
 
 
 def _empty(path: Path) -> InputError:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from simulator.errors import InputError, nearest
-from simulator.files import whole_file
+from simulator.files.whole_file import whole_file
 from simulator.units import percent
 from simulator.validation.accuracy import Entry, measure
 
@@ -85,13 +85,13 @@ def main() -> None:
     if options.data is not None:
         entries = [asdict(entry) for entry in measure(options.data)]
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
-        with whole_file(RESULT) as partial:
-            partial.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        with whole_file(RESULT) as file:
+            file.write(f"[\n{lines}\n]\n")
     tables = sections(kept_result())
     for page in PAGES:
         text = with_sections(page.read_text(encoding="utf-8"), tables)
-        with whole_file(page) as partial:
-            partial.write_text(text, encoding="utf-8")
+        with whole_file(page) as file:
+            file.write(text)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,22 @@
 """A validation as files: every figure as JSON, and the parity plot of every scored row."""
 
-import json
 from pathlib import Path
 
-from simulator.report import style
 from simulator.report.charts.parity import parity
+from simulator.report.write import images, json_bytes, write_files
 from simulator.validation.validate import Validation
+
+VALIDATION = "validation.json"
 
 
 def write_validation(found: Validation, folder: Path) -> list[Path]:
-    """Write ``validation.json`` and ``parity.svg``/``.png`` into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    document = folder / "validation.json"
-    document.write_text(json.dumps(found.to_dict(), indent=2), encoding="utf-8")
+    """Write ``validation.json`` and ``parity.svg``/``.png`` into ``folder``.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    contents = {VALIDATION: json_bytes(found.to_dict())}
     quantities = sorted({sample.quantity for sample in found.samples})
-    written = [document]
     for quantity in quantities:
         chosen = [sample for sample in found.samples if sample.quantity == quantity]
         figure = parity(
@@ -25,8 +27,8 @@ def write_validation(found: Validation, folder: Path) -> list[Path]:
             unit=_UNITS.get(quantity, ""),
         )
         stem = "parity" if len(quantities) == 1 else f"parity-{quantity}"
-        written += style.save(figure, folder / stem, f"Predicted over measured {quantity}")
-    return written
+        contents |= images(stem, figure, f"Predicted over measured {quantity}")
+    return write_files(contents, folder)
 
 
 _UNITS = {

@@ -43,9 +43,9 @@ def test_an_unknown_provider_is_told_what_exists():
 
 def test_a_bought_device_pays_for_its_energy():
     hardware = catalogue.hardware("h100-sxm")
-    bought = hardware.model_copy(
-        update={"prices": [o for o in hardware.prices if o.term == "purchase"]}
-    )
+    purchases = [o for o in hardware.prices.offers if o.term == "purchase"]
+    prices = hardware.prices.model_copy(update={"offers": purchases})
+    bought = hardware.model_copy(update={"prices": prices})
     price = device_price(bought, Economics())
     assert price is not None
     assert not price.includes_energy

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
+from simulator.files.whole_folder import check_folder
 from simulator.report import columns, write
 from simulator.serving.outcome.records import REJECTED
 
@@ -97,7 +98,7 @@ def test_a_failure_leaves_nothing_behind(result, tmp_path, monkeypatch, existing
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write, "_write_charts", fail)
+    monkeypatch.setattr(write, "write_requests", fail)
     with pytest.raises(InputError, match="No space left"):
         write.write_report(result, folder)
     if existing:
@@ -113,7 +114,7 @@ def test_a_folder_that_cannot_be_is_refused_at_once(result, tmp_path, below):
     file.write_text("not a folder")
     folder = file.joinpath(*below)
     with pytest.raises(InputError, match=re.escape(str(folder))) as raised:
-        write.check_writable(folder)
+        check_folder(folder, write.REPORT)
     assert raised.value.remedy
     with pytest.raises(InputError):
         write.write_report(result, folder)
@@ -139,13 +140,13 @@ def test_a_read_only_folder_is_refused_at_once():
         with an_ordinary_user():
             assert list(folder.iterdir()) == []
             with pytest.raises(InputError, match=re.escape(name)):
-                write.check_writable(folder / "report")
+                check_folder(folder / "report", write.REPORT)
         folder.chmod(0o700)
-        write.check_writable(folder / "report")
+        check_folder(folder / "report", write.REPORT)
 
 
 def test_checking_leaves_no_trace(tmp_path):
-    write.check_writable(tmp_path / "not" / "yet")
+    check_folder(tmp_path / "not" / "yet", write.REPORT)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -136,7 +136,7 @@ def test_flags_columns_and_settings_are_one_question(names, count):
     ("settings", "says"),
     [
         ("workload.nonsense=1", "unknown field"),
-        ("economics.pue=0.2", "greater than or equal to 1"),
+        ("economics.pue=0.2", "at least 1"),
         ("hardware.memory.main.bandwith=1 TB/s", "bandwidth"),
         ("hardware.memory.main.bandwidth=6 parsecs", "unknown unit"),
         ("model.layers=0", "whole number from 1"),

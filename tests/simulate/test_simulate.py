@@ -1,13 +1,17 @@
 """A scenario from end to end: conservation, determinism, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.planning.compare import compare
+from simulator.simulate.predict import predict
 from simulator.simulate.run import simulate
+from simulator.specs.catalogue import scenario_path
 from simulator.specs.question import read_scenario
 from simulator.specs.workload import Poisson, Synthetic, Uniform
 
@@ -45,7 +49,7 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
     assert counters.decode_tokens == (table.output_tokens - 1).sum()
     result = summarise(wanted, cluster, outcome)
     series = result.timeline
-    assert series["output_tokens"].sum() == pytest.approx(counters.decode_tokens)
+    assert series["output_tokens"].sum() == pytest.approx(table.output_tokens.sum())
     assert series["prompt_tokens"].sum() == pytest.approx(counters.prefill_tokens)
     assert series["energy_j"].sum() == pytest.approx(counters.energy_j, rel=1e-9)
     idle_s = result.metrics.makespan_s - counters.busy_s
@@ -56,6 +60,59 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
     assert (records.started_s >= records.arrival_s).all()
     assert (records.first_token_s > records.started_s).all()
     assert (records.finished_s >= records.first_token_s).all()
+
+
+@settings(max_examples=15)
+@given(
+    which=st.sampled_from(["quickstart", "pools"]),
+    fails=st.lists(
+        st.tuples(st.integers(0, 1), st.floats(0, 4), st.none() | st.floats(0.01, 3)),
+        min_size=1,
+        max_size=3,
+    ),
+    lengths=st.sampled_from([(2000, 1), (2000, 40), (30_000, 2), (20, 300)]),
+)
+@example(which="quickstart", fails=[(0, 1.205, None)], lengths=(2000, 1))
+@example(which="pools", fails=[(0, 0.0, None), (1, 0.0, None)], lengths=(2000, 1))
+def test_shares_and_dollars_stay_sound_when_replicas_fail(which, fails, lengths):
+    planned = [
+        {"replica": n, "at": at_s, "restart": None if down_s is None else at_s + down_s}
+        for n, at_s, down_s in fails
+    ]
+    fields: dict[str, object] = {
+        "workload.requests": 50,
+        "workload.input_tokens": lengths[0],
+        "workload.output_tokens": lengths[1],
+        "workload.arrivals": {"process": "constant", "rate": 5},
+        "deployment.scheduling.failures": planned,
+    }
+    if which == "quickstart":
+        fields["deployment.replicas"] = 2
+    result = simulate(read_scenario(Path(scenario_path(which)), fields))
+    found, metrics = result.figures, result.metrics
+    assert 0 <= metrics.prefill_share <= 1
+    assert 0 <= metrics.busy_fraction <= 1 + 1e-9
+    assert metrics.finished + metrics.rejected + metrics.lost == 50
+    reasons = " ".join(result.notes)
+    assert ("longer than" in reasons) == (metrics.rejected > 0)
+    assert ("no replica left" in reasons) == (metrics.lost > 0)
+    dollars = [found[f"usd_per_million_{kind}tokens"] for kind in ("input_", "output_", "")]
+    if not metrics.finished:
+        assert dollars == [None, None, None]
+        return
+    of_input, of_output, of_both = dollars
+    assert min(of_input, of_output, of_both) >= 0
+    paid = of_input * metrics.input_tokens + of_output * metrics.output_tokens
+    assert paid == pytest.approx(of_both * (metrics.input_tokens + metrics.output_tokens))
+
+
+def test_a_replica_of_many_may_fail():
+    """Few stand for many only where all are alike."""
+    answer = predict(
+        "h100-sxm", "llama-3.1-8b", phase="serve", isl=200, osl=20, concurrency=64, replicas=32,
+        **{"deployment.scheduling.failures": [{"replica": 20, "at": 0.5}]},
+    )  # fmt: skip
+    assert not any("were simulated" in note for note in answer.notes)
 
 
 def test_the_same_seed_gives_the_same_numbers(scenario):

@@ -1,6 +1,7 @@
 """Devices built on others, on calibration files and on shared sources; and edited files."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,11 @@ memory:
   main: {capacity: 64 GB, bandwidth: 2 TB/s}
 links:
   scale_up: {technology: NVLink 4, bandwidth: 450 GB/s}
-power: {limit: 400 W}
+power: {limit: 400 W, idle: {value: 50 W, source: bill}}
 prices:
-  - {provider: A, term: spot, usd_per_device_hour: 1, as_of: 2026, source: bill}
-  - {provider: A, term: on-demand, usd_per_device_hour: 2, as_of: 2026, source: bill}
+  offers:
+    - {provider: A, term: spot, usd_per_hour: 1, as_of: 2026, source: bill}
+    - {provider: A, term: on-demand, usd_per_hour: 2, as_of: 2026, source: bill}
 """
 
 MEASURED = """
@@ -134,13 +136,49 @@ def test_every_calibration_of_the_catalogue_belongs_to_a_device_and_an_engine():
 # Families
 
 
-def test_offers_merge_by_provider_and_term(tmp_path):
-    offer = "prices: [{provider: A, term: spot, usd_per_device_hour: 9, as_of: 2026, source: me}]"
-    chip = catalogue.hardware(family(tmp_path, offer))
-    assert [(o.term, o.usd_per_device_hour.value) for o in chip.prices] == [
-        ("on-demand", 2.0),
-        ("spot", 9.0),
-    ]
+def test_a_relative_has_prices_of_its_own_or_those_it_names(tmp_path):
+    assert catalogue.hardware(family(tmp_path, "")).prices.offers == []
+    same = catalogue.hardware(family(tmp_path, "prices: {same_as: my-chip}\n"))
+    assert [offer.price.value for offer in same.prices.offers] == [1.0, 2.0]
+    bill = "sources: {bill: my bill}\noffers:\n"
+    bill += "  - {provider: A, term: spot, devices: 8, usd_per_hour: 24, as_of: 2026, source: bill}"
+    put(tmp_path, "my-chip.yaml", CHIP[: CHIP.index("prices:")])
+    put(tmp_path, "prices/my-chip.yaml", bill)
+    (offer,) = catalogue.hardware(str(tmp_path / "my-variant.yaml")).prices.offers
+    assert (offer.device, offer.price.value, offer.earliest) == ("my-chip", 3.0, date(2026, 1, 1))
+    assert catalogue.hardware(str(tmp_path / "my-chip.yaml")).prices.citation(offer) == "my bill"
+
+
+def test_prices_stand_in_one_place(tmp_path):
+    path = put(tmp_path, "my-chip.yaml", CHIP)
+    put(tmp_path, "prices/my-chip.yaml", "offers: []")
+    with pytest.raises(InputError, match="keep one of the two"):
+        catalogue.hardware(path)
+
+
+@pytest.mark.parametrize(
+    ("prices", "field", "says"),
+    [
+        ("same_as: my-chop", "same_as", "my-chip"),
+        ("{not_sold: rumour, offers: [{provider: A, term: spot, usd_per_hour: 1, as_of: 2026, "
+         "source: b}]}", None, "keep one of the two"),
+        ("offers: [{provider: A, term: purchase, usd_per_hour: 1, as_of: 2026, source: b}]",
+         "offers.0", "a purchase carries usd"),
+        ("offers: [{provider: A, term: spot, usd_per_hour: 1, as_of: May, source: b}]",
+         "offers.0", "2026-08-31"),
+        ("offers: [{provider: A, term: hire, usd_per_hour: 1, as_of: 2026, source: b}]",
+         "offers.0.term", "on-demand"),
+    ],
+)  # fmt: skip
+def test_wrong_prices_name_file_and_field(tmp_path, prices, field, says):
+    path = put(tmp_path, "my-chip.yaml", CHIP[: CHIP.index("prices:")])
+    put(tmp_path, "other/my-chip.yaml", CHIP)
+    put(tmp_path, "prices/my-chip.yaml", prices)
+    with pytest.raises(InputError) as caught:
+        catalogue.hardware(path)
+    assert str(caught.value.file).endswith("prices/my-chip.yaml")
+    assert caught.value.field == field
+    assert says in f"{caught.value.problem} {caught.value.remedy}"
 
 
 def test_a_variant_inherits_the_calibration_and_no_alias(tmp_path):
@@ -159,8 +197,8 @@ def test_a_variants_own_calibration_replaces_the_inherited_one_whole(tmp_path):
 
 
 def test_without_takes_away_what_the_variant_lacks(tmp_path):
-    chip = catalogue.hardware(family(tmp_path, "without: [prices, engines.gpu.peak.fp8]\n"))
-    assert chip.prices == []
+    chip = catalogue.hardware(family(tmp_path, "without: [power.idle, engines.gpu.peak.fp8]\n"))
+    assert chip.power.idle is None
     assert list(chip.engines["gpu"].peak) == ["bf16"]
     # A source that nothing names any more is not cited.
     assert chip.sources == {"sheet": "my data sheet"}
@@ -170,7 +208,7 @@ def test_without_takes_away_what_the_variant_lacks(tmp_path):
     ("variant", "field", "says"),
     [
         ("without: [memory.cash]\n", "without", "the base has no memory.cash"),
-        ("without: prices\n", "without", "is not a list"),
+        ("without: links\n", "without", "is not a list"),
         ("base: my-chop\n", "base", "my-chip"),
         ("base: my-variant\n", "base", "unknown device"),
     ],

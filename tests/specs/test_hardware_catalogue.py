@@ -278,15 +278,16 @@ def test_idle_power_stays_below_the_limit():
 
 @pytest.mark.parametrize(
     ("as_of", "old"),
-    [("2024", True), ("2025-06", True), ("2025-08", False), ("2025-07-30", True), ("2026", False)],
+    [("2024", True), ("2025-07", True), ("2025-08", True), ("2025-09", False), ("2026", False)],
 )
 def test_prices_age(as_of, old):
     offer = {
+        "device": "test-chip",
         "provider": "Cloud",
         "term": "on-demand",
-        "usd_per_device_hour": 2,
+        "usd_per_hour": 2,
         "as_of": as_of,
         "source": "sheet",
     }
-    found = old_prices(device(prices=[offer]), date(2027, 2, 1))
+    found = old_prices(device(prices={"offers": [offer]}), date(2027, 2, 1))
     assert bool(found) == old

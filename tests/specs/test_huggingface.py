@@ -105,7 +105,7 @@ def test_an_unknown_architecture_is_refused_with_the_nearest():
         ({"num_key_value_heads": 3}, "num_key_value_heads"),
         ({"torch_dtype": "int3"}, "torch_dtype"),
         ({"expert_dtype": "fp4"}, "expert_dtype"),
-        ({"model_type": "deepseek_v4", "head_dim": 64}, "q_lora_rank"),
+        ({"model_type": "deepseek_v4", "head_dim": 64}, "compress_ratios"),
         ({"model_type": "qwen3_next"}, "linear_num_key_heads"),
         ({"model_type": "kimi_linear"}, "linear_attn_config"),
         ({"num_local_experts": 4, "num_experts_per_tok": 5}, "feedforward"),
@@ -113,6 +113,16 @@ def test_an_unknown_architecture_is_refused_with_the_nearest():
 )
 def test_what_is_not_understood_is_named(fields, field):
     assert refused(**fields).field == field
+
+
+def test_an_untyped_config_is_read_by_its_architectures():
+    assert read(model_type=..., architectures=["Qwen2ForCausalLM"]).layers[0].attention.bias
+    error = refused(model_type=..., architectures=["GPTNeoXForCausalLM"])
+    assert error.field == "architectures"
+
+
+def test_an_excerpt_without_architecture_says_how_it_is_read():
+    assert "grouped-query" in read(model_type=...).assumptions[0]
 
 
 def test_an_unknown_kind_of_hybrid_layer_is_named():
@@ -128,7 +138,7 @@ def test_an_unknown_kind_of_hybrid_layer_is_named():
     [
         ({"quant_method": "fp8"}, "fp8"),
         ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "fp8_block"),
-        ({"quant_method": "mxfp4"}, "mxfp4"),
+        ({"quant_method": "mxfp4"}, "bf16"),
         ({"quant_method": "bitnet"}, "ternary"),
         ({"quant_method": "awq", "bits": 4}, "w4a16"),
         ({"quant_method": "gptq", "bits": 8}, "w8a16"),
@@ -136,7 +146,7 @@ def test_an_unknown_kind_of_hybrid_layer_is_named():
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
         (
             {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["model.*.self_attn*"]},
-            "nvfp4_experts",
+            "nvfp4",
         ),
     ],
 )
@@ -156,16 +166,16 @@ def group(bits, kind, activations=True, **more):
         ([group(8, "float", weights={"block_structure": [128, 128]})], [], "fp8_block"),
         ([group(8, "int")], [], "int8"),
         ([group(4, "int", False)], ["lm_head"], "w4a16"),
-        ([group(4, "int", False)], ["re:.*self_attn.*"], "int4_experts"),
-        ([group(4, "float", False)], ["re:.*self_attn.*"], "mxfp4"),
+        ([group(4, "int", False)], ["re:.*self_attn.*"], "w4a16"),
+        ([group(4, "float", False, weights={"group_size": 32})], ["re:.*self_attn.*"], "mxfp4"),
         ([group(4, "float")], [], "nvfp4"),
         (
             [
                 group(8, "float", weights={"block_structure": [128, 128]}, targets=["attn"]),
-                group(4, "float", targets=["re:.*ffn.*(gate|up|down)_proj$"]),
+                group(4, "float", targets=["re:.*mlp.*(gate|up|down)_proj$"]),
             ],
             [],
-            "nvfp4_fp8",
+            "nvfp4",
         ),
     ],
 )
@@ -182,7 +192,7 @@ def test_compressed_tensors(groups, ignore, precision):
     ("scheme", "field"),
     [
         ({"quant_method": "magic"}, "quantization_config.quant_method"),
-        ({"quant_method": "awq", "bits": 3}, "quantization_config.bits"),
+        ({"quant_method": "awq", "bits": 7}, "quantization_config.bits"),
         ({"quant_method": "modelopt", "quant_algo": "FP3"}, "quantization_config.quant_algo"),
         (
             {"quant_method": "compressed-tensors", "config_groups": {}},

@@ -91,7 +91,8 @@ def test_an_aggregate_of_pools_counts_each_ones_devices(result, metrics):
 
 def test_a_trace_has_a_track_for_each_replica_and_nests(outcome, tmp_path):
     file = tmp_path / "trace.json"
-    write_perfetto(file, outcome.events, outcome.records)
+    with file.open("w") as written:
+        write_perfetto(written, outcome.events, outcome.records)
     events = json.loads(file.read_text())["traceEvents"]
     assert {e["pid"] for e in events} == {0, 1}
     for replica in (0, 1):

@@ -145,14 +145,14 @@ def test_a_limit_reads_no_further(tmp_path):
         (AZURE + "2023-11-16 18:15:40,1,1\n", "line 5"),
         (AZURE + "2023-11-16 18:16:40,1\n", "expected 3 columns"),
         (AZURE + "yesterday,1,1\n", "not a date and time"),
-        (AZURE + "2023-11-16 18:16:40,many,1\n", "not a whole number"),
+        (AZURE + "2023-11-16 18:16:40,many,1\n", "must be a whole number"),
         (AZURE + "2023-11-16 18:16:40,-4,1\n", "line 5"),
         (AZURE + "2023-11-16 18:16:40,4,0\n", "0 tokens"),
         (MOONCAKE + "{broken\n", "line 3"),
         (MOONCAKE + "[1, 2]\n", "expected an object"),
         ('{"timestamp": 0, "input_length": 5}\n', "'output_length' is missing"),
-        ('{"timestamp": "soon", "input_length": 5, "output_length": 1}\n', "not a number"),
-        ('{"timestamp": NaN, "input_length": 5, "output_length": 1}\n', "not finite"),
+        ('{"timestamp": "soon", "input_length": 5, "output_length": 1}\n', "must be a number"),
+        ('{"timestamp": NaN, "input_length": 5, "output_length": 1}\n', "must be a finite time"),
         ('{"timestamp": 0, "input_length": 5, "output_length": 1, "hash_ids": "x"}', "hash_ids"),
         ('{"input_lens": [1], "duration": 1}', "--save-detailed"),
     ],
@@ -162,7 +162,7 @@ def test_bad_files_are_refused_by_name_and_line(tmp_path, text, said):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(InputError, match="no such trace file"):
+    with pytest.raises(InputError, match="no such file"):
         read_trace(Trace(kind="trace", file=tmp_path / "nothing.csv"))
 
 
@@ -233,7 +233,7 @@ def test_a_bad_file_of_a_folder_is_named(tmp_path):
     (tmp_path / "b.json").write_text(weka_session("b", [0.0], [1], block_size=32))
     assert "its blocks hold 32 tokens, those of a.json 64" in refused()
     (tmp_path / "b.json").write_text(weka_session("b", ["soon"], [1]))
-    assert "b.json: line 1: t 'soon' is not a number" in refused()
+    assert "b.json: line 1: t must be a number" in refused()
 
 
 def test_published_sessions_run_side_by_side(shared_data):
@@ -242,3 +242,74 @@ def test_published_sessions_run_side_by_side(shared_data):
     assert len(np.unique(table.session)) == len(list(folder.glob("*.json*")))
     assert (np.diff(table.arrival_s) >= 0).all()
     assert (table.follows == -1).sum() == len(np.unique(table.session))
+
+
+def test_time_zones_of_azure_stamps_count(tmp_path):
+    header = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+    stamps = (
+        "2024-05-10 01:30:00.5+02:00", "2024-05-09 23:30:01.5", "2024-05-09T23:30:02.25Z",
+        "2024-05-09 18:30:03.0000000-0500",
+    )  # fmt: skip
+    table = read(tmp_path, header + "".join(f"{stamp},10,5\n" for stamp in stamps))
+    np.testing.assert_allclose(table.arrival_s, [0, 1, 1.75, 2.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2023-02-30 10:00:00", "2023-11-16 25:00:00.1", "9999-99-99", "0000-01-01", "16:00"]
+)
+def test_impossible_dates_are_refused(tmp_path, stamp):
+    text = f"{AZURE}{stamp},10,5\n"
+    assert "line 5: TIMESTAMP" in refuse(tmp_path, text)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    packed = gzip.compress(AZURE.encode() * 50)
+    assert "cannot be read" in refuse(tmp_path, packed[:40])
+    assert "cannot be read" in refuse(tmp_path, packed[:30] + b"\x00\xff\x13" + packed[33:])
+    assert "not UTF-8" in refuse(tmp_path, b"TIMESTAMP\xff\xfe")
+    assert "line 2: a field is longer" in refuse(tmp_path, AZURE[:45] + '"' + "9" * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("input_length", "9223372036854775808"),
+        ("output_length", "1" * 5000),
+        ("output_length", "true"),
+        ("input_length", "1e3"),
+        ("timestamp", "1e999"),
+        ("timestamp", "1" * 400),
+        ("timestamp", "false"),
+        ("hash_ids", '{"1": 2}'),
+        ("hash_ids", '"123"'),
+        ("hash_ids", "[1.5]"),
+        ("hash_ids", "[-1]"),
+        ("hash_ids", "[1e999]"),
+        ("session_id", "[1]"),
+        ("session_id", '{"a": 1}'),
+    ],
+)
+def test_values_that_no_request_has_are_refused_by_their_name(tmp_path, field, value):
+    fields = {"timestamp": "0", "input_length": "10", "output_length": "5", field: value}
+    line = ", ".join(f'"{name}": {text}' for name, text in fields.items())
+    message = refuse(tmp_path, f"{{{line}}}\n")
+    assert "line 1" in message
+    assert field in message or "too many digits" in message
+    assert len(message) < 1000
+
+
+def test_a_trace_may_be_nested_no_deeper_than_any_honest_one(tmp_path):
+    text = '{"timestamp": 0, "input_length": 1, "output_length": 1, "x": '
+    deep = text + "[" * 100_000 + "]" * 100_000 + "}"
+    assert "nested too deeply" in refuse(tmp_path, deep)
+
+
+def test_a_format_that_is_named_but_not_there_is_refused(tmp_path):
+    for name in ("vllm-bench", "weka", "mooncake", "bailian", "azure", "burstgpt", "csv"):
+        for text in ("x,y\n1,2\n", "[1]", "null", '{"requests": 3, "block_size": 16}'):
+            assert refuse(tmp_path, text, format=name)
+
+
+def test_sizes_of_blocks_are_stated(tmp_path):
+    text = json.dumps({"id": "a", "block_size": "big", "requests": [{"t": 0, "in": 1, "out": 1}]})
+    assert "block_size" in refuse(tmp_path, text, format="weka")

@@ -9,7 +9,7 @@ from simulator.specs.precision import BF16
 
 @lower.register
 def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operator]:
-    count, linear, size = context.count, context.linear, context.activation_bytes
+    count, size = context.count, context.activation_bytes
     heads, head = part.query_heads, part.head_size
     query = heads * head
     down = part.query_rank + head
@@ -17,8 +17,14 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
     ranks = part.output_groups * part.output_rank
     in_group = query // part.output_groups
     return [
-        *quantise("attention.down", context.hidden, context, linear),
-        Matmul(name="attention.down", n=down, k=context.hidden, precision=linear, count=count),
+        *quantise("attention.down", context.hidden, context),
+        Matmul(
+            name="attention.down",
+            n=down,
+            k=context.hidden,
+            precision=context.product("attention.down"),
+            count=count,
+        ),
         Elementwise(
             name="attention.latent_norm",
             role="norm",
@@ -26,9 +32,13 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
             kernels=2,
             count=count,
         ),
-        *quantise("attention.query_up", part.query_rank, context, linear),
+        *quantise("attention.query_up", part.query_rank, context),
         Matmul(
-            name="attention.query_up", n=query, k=part.query_rank, precision=linear, count=count
+            name="attention.query_up",
+            n=query,
+            k=part.query_rank,
+            precision=context.product("attention.query_up"),
+            count=count,
         ),
         Elementwise(
             name="attention.rope",
@@ -54,12 +64,18 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
             name="attention.out_groups",
             n=part.output_rank,
             k=in_group,
-            precision=linear,
+            precision=context.product("attention.out_groups"),
             count=count,
             groups=part.output_groups,
         ),
-        *quantise("attention.out", ranks, context, linear),
-        Matmul(name="attention.out", n=context.hidden, k=ranks, precision=linear, count=count),
+        *quantise("attention.out", ranks, context),
+        Matmul(
+            name="attention.out",
+            n=context.hidden,
+            k=ranks,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
     ]
 
 
@@ -73,7 +89,7 @@ def _compressor(part: CompressedAttention, context: BlockContext) -> list[Operat
             name="attention.compress",
             n=columns,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.compress"),
             count=context.count,
         ),
         Elementwise(
@@ -96,14 +112,14 @@ def _indexer(part: CompressedAttention, context: BlockContext) -> list[Operator]
             name="attention.index_query",
             n=heads * width,
             k=part.query_rank,
-            precision=context.linear,
+            precision=context.product("attention.index_query"),
             count=count,
         ),
         Matmul(
             name="attention.index_key",
             n=columns,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.index_key"),
             count=count,
         ),
         Matmul(

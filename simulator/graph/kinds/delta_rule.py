@@ -18,14 +18,14 @@ CHUNK = 64
 @lower.register
 def _gated_delta_net(part: GatedDeltaNet, context: BlockContext) -> list[Operator]:
     key, value = part.widths
-    count, linear, size = context.count, context.linear, context.activation_bytes
+    count, size = context.count, context.activation_bytes
     return [
-        *quantise("attention.in", context.hidden, context, linear),
+        *quantise("attention.in", context.hidden, context),
         Matmul(
             name="attention.in",
             n=2 * key + 2 * value,
             k=context.hidden,
-            precision=linear,
+            precision=context.product("attention.in"),
             count=count,
         ),
         Matmul(
@@ -55,20 +55,32 @@ def _gated_delta_net(part: GatedDeltaNet, context: BlockContext) -> list[Operato
             bytes_per_row=3 * value * size,
             count=count,
         ),
-        *quantise("attention.out", value, context, linear),
-        Matmul(name="attention.out", n=context.hidden, k=value, precision=linear, count=count),
+        *quantise("attention.out", value, context),
+        Matmul(
+            name="attention.out",
+            n=context.hidden,
+            k=value,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
     ]
 
 
 @lower.register
 def _kimi_delta(part: KimiDeltaAttention, context: BlockContext) -> list[Operator]:
     width, rank, hidden = part.width, part.decay_rank, context.hidden
-    count, linear, size = context.count, context.linear, context.activation_bytes
+    count, size = context.count, context.activation_bytes
     ranks = rank if part.full_gate else 2 * rank
     gate = width if part.full_gate else 0
     return [
-        *quantise("attention.in", hidden, context, linear),
-        Matmul(name="attention.in", n=3 * width + gate, k=hidden, precision=linear, count=count),
+        *quantise("attention.in", hidden, context),
+        Matmul(
+            name="attention.in",
+            n=3 * width + gate,
+            k=hidden,
+            precision=context.product("attention.in"),
+            count=count,
+        ),
         Matmul(
             name="attention.low_rank_down",
             n=ranks + part.heads,
@@ -98,8 +110,14 @@ def _kimi_delta(part: KimiDeltaAttention, context: BlockContext) -> list[Operato
             bytes_per_row=3 * width * size,
             count=count,
         ),
-        *quantise("attention.out", width, context, linear),
-        Matmul(name="attention.out", n=hidden, k=width, precision=linear, count=count),
+        *quantise("attention.out", width, context),
+        Matmul(
+            name="attention.out",
+            n=hidden,
+            k=width,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
     ]
 
 

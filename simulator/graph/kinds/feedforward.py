@@ -34,7 +34,7 @@ def _mixture(part: MixtureOfExperts, context: BlockContext) -> list[Operator]:
         hidden=width,
         width=part.expert_width,
         gated=part.gated,
-        precision=context.experts,
+        precision=context.routed,
         count=count,
         expert_parallel=spread.ranks,
         data_parallel=spread.tokens_from,
@@ -57,7 +57,7 @@ def _mixture(part: MixtureOfExperts, context: BlockContext) -> list[Operator]:
         Matmul(
             name="moe.router",
             role="router",
-            n=part.experts,
+            n=part.experts + part.idle_experts,
             k=context.hidden,
             precision=BF16,
             count=count,
@@ -77,8 +77,8 @@ def _projection(
     if part.latent is None:
         return []
     return [
-        *quantise(name, k, context, context.linear),
-        Matmul(name=name, n=n, k=k, precision=context.linear, count=context.count),
+        *quantise(name, k, context),
+        Matmul(name=name, n=n, k=k, precision=context.product(name), count=context.count),
     ]
 
 
@@ -93,13 +93,13 @@ def mlp(
     inputs = (2 if gated else 1) * width
     size = context.activation_bytes
     return [
-        *quantise(f"{name}.up", context.hidden, context, context.linear),
+        *quantise(f"{name}.up", context.hidden, context),
         Matmul(
             name=f"{name}.up",
             role=role,
             n=inputs,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product(f"{name}.up"),
             count=context.count,
         ),
         Elementwise(
@@ -108,13 +108,13 @@ def mlp(
             bytes_per_row=(inputs + width) * size,
             count=context.count,
         ),
-        *quantise(f"{name}.down", width, context, context.linear),
+        *quantise(f"{name}.down", width, context),
         Matmul(
             name=f"{name}.down",
             role=role,
             n=context.hidden,
             k=width,
-            precision=context.linear,
+            precision=context.product(f"{name}.down"),
             count=context.count,
         ),
     ]

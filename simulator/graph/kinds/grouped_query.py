@@ -35,14 +35,15 @@ def shared_key(
     """What stands around ``attending``; the fused projection has ``further_columns`` besides."""
     count, size, attended = context.count, context.activation_bytes, part.attended
     query, key, _ = part.projected
-    projected = sum(part.projected) + (query if part.gated else 0) + further_columns
+    gates = (attended if part.gated else 0) + (part.query_heads if part.head_gate else 0)
+    projected = sum(part.projected) + gates + further_columns
     return [
-        *quantise("attention.qkv", context.hidden, context, context.linear),
+        *quantise("attention.qkv", context.hidden, context),
         Matmul(
             name="attention.qkv",
             n=projected,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.qkv"),
             count=count,
         ),
         Elementwise(
@@ -55,12 +56,12 @@ def shared_key(
         *_cache_write(part, context),
         *attending,
         *_behind_core(part, context),
-        *quantise("attention.out", attended, context, context.linear),
+        *quantise("attention.out", attended, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=attended,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]
@@ -84,7 +85,7 @@ def _behind_core(part: SharedKeyAttention, context: BlockContext) -> list[Operat
     """The gate on the output and the norm before its projection, where there are any."""
     row = part.attended * context.activation_bytes
     found: list[Operator] = []
-    if part.gated:
+    if part.gated or part.head_gate:
         found.append(
             Elementwise(
                 name="attention.gate",

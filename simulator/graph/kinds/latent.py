@@ -4,7 +4,6 @@ from simulator.graph.block import BlockContext, lower, quantise
 from simulator.graph.operator import Elementwise, LatentCore, Matmul, Operator
 from simulator.graph.span import EVERYTHING, Span
 from simulator.specs.kinds.latent import LatentAttention, SharedLatentAttention
-from simulator.specs.precision import BF16
 
 
 @lower.register
@@ -42,8 +41,7 @@ def shared_latent(
     The up-projection of keys and values costs the same whether it is absorbed into the query
     (decode: per head nope × rank and rank × value) or expands the chunk (prefill).
     """
-    count, linear = context.count, context.linear
-    size = context.activation_bytes
+    count, size = context.count, context.activation_bytes
     query = part.query_heads * (part.nope_size + part.rope_size)
     attended = part.query_heads * part.value_size
     down = (part.query_rank or query) + part.entry
@@ -51,12 +49,12 @@ def shared_latent(
     up: list[Operator] = []
     if part.query_rank:
         up = [
-            *quantise("attention.query_up", part.query_rank, context, linear),
+            *quantise("attention.query_up", part.query_rank, context),
             Matmul(
                 name="attention.query_up",
                 n=query,
                 k=part.query_rank,
-                precision=linear,
+                precision=context.product("attention.query_up"),
                 count=count,
             ),
         ]
@@ -72,12 +70,12 @@ def shared_latent(
         ]
     heads = part.query_heads
     return [
-        *quantise("attention.down", context.hidden, context, linear),
+        *quantise("attention.down", context.hidden, context),
         Matmul(
             name="attention.down",
             n=down + (attended if part.gated else 0),
             k=context.hidden,
-            precision=linear,
+            precision=context.product("attention.down"),
             count=count,
         ),
         Elementwise(
@@ -92,7 +90,7 @@ def shared_latent(
             name="attention.key_up",
             n=part.kv_rank,
             k=part.nope_size,
-            precision=BF16,
+            precision=context.wide_product("attention.key_up"),
             count=count,
             groups=heads,
         ),
@@ -110,11 +108,17 @@ def shared_latent(
             name="attention.value_up",
             n=part.value_size,
             k=part.kv_rank,
-            precision=BF16,
+            precision=context.wide_product("attention.value_up"),
             count=count,
             groups=heads,
         ),
         *gate,
-        *quantise("attention.out", attended, context, linear),
-        Matmul(name="attention.out", n=context.hidden, k=attended, precision=linear, count=count),
+        *quantise("attention.out", attended, context),
+        Matmul(
+            name="attention.out",
+            n=context.hidden,
+            k=attended,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
     ]

@@ -5,7 +5,7 @@ from simulator.graph.operator import Elementwise, Lookup, Matmul, Operator
 from simulator.specs.kinds.lookup import Engram, PerLayerEmbedding
 
 TABLE_BYTES = 2.0
-"""Bytes of one value of a table: BF16."""
+"""Bytes of one value of a table of n-grams: BF16."""
 
 
 @lower.register
@@ -24,12 +24,12 @@ def _engram(part: Engram, context: BlockContext) -> list[Operator]:
             earlier_layers=part.layer,
             count=count,
         ),
-        *quantise("engram.project", part.width, context, context.linear),
+        *quantise("engram.project", part.width, context),
         Matmul(
             name="engram.project",
             n=projections,
             k=part.width,
-            precision=context.linear,
+            precision=context.product("engram.project"),
             count=count,
         ),
         Elementwise(
@@ -50,9 +50,9 @@ def _per_layer_embedding(part: PerLayerEmbedding, context: BlockContext) -> list
         Lookup(
             name="embedding.layer",
             table_parameters=part.rows * width,
-            bytes_per_value=TABLE_BYTES,
+            bytes_per_value=context.tables.weight_bytes,
             rows_per_token=1,
-            row_bytes=width * TABLE_BYTES,
+            row_bytes=width * context.tables.weight_bytes,
             earlier_layers=part.layer,
             count=count,
         ),
@@ -60,11 +60,23 @@ def _per_layer_embedding(part: PerLayerEmbedding, context: BlockContext) -> list
             name="embedding.model_project",
             n=width,
             k=hidden,
-            precision=context.linear,
+            precision=context.product("embedding.model_project"),
             count=count,
         ),
-        Matmul(name="embedding.gate", n=width, k=hidden, precision=context.linear, count=count),
-        Matmul(name="embedding.project", n=hidden, k=width, precision=context.linear, count=count),
+        Matmul(
+            name="embedding.gate",
+            n=width,
+            k=hidden,
+            precision=context.product("embedding.gate"),
+            count=count,
+        ),
+        Matmul(
+            name="embedding.project",
+            n=hidden,
+            k=width,
+            precision=context.product("embedding.project"),
+            count=count,
+        ),
         Elementwise(
             name="embedding.add",
             role="residual",

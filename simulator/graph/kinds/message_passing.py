@@ -14,7 +14,7 @@ def _message_passing(part: MessagePassing, context: BlockContext) -> list[Operat
             name="attention.message",
             n=part.width,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.message"),
             count=count,
         ),
         Elementwise(name="attention.gather", role="mixing", bytes_per_row=gathered, count=count),
@@ -22,7 +22,7 @@ def _message_passing(part: MessagePassing, context: BlockContext) -> list[Operat
             name="attention.out",
             n=context.hidden,
             k=part.width,
-            precision=context.linear,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]

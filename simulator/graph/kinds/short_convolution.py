@@ -7,11 +7,17 @@ from simulator.specs.kinds.recurrent import ShortConvolution
 
 @lower.register
 def _short_convolution(part: ShortConvolution, context: BlockContext) -> list[Operator]:
-    width, count, linear = part.channels, context.count, context.linear
+    width, count = part.channels, context.count
     moved = 4 * width * context.activation_bytes
     return [
-        *quantise("attention.in", context.hidden, context, linear),
-        Matmul(name="attention.in", n=3 * width, k=context.hidden, precision=linear, count=count),
+        *quantise("attention.in", context.hidden, context),
+        Matmul(
+            name="attention.in",
+            n=3 * width,
+            k=context.hidden,
+            precision=context.product("attention.in"),
+            count=count,
+        ),
         Elementwise(
             name="attention.convolution",
             role="mixing",
@@ -19,6 +25,12 @@ def _short_convolution(part: ShortConvolution, context: BlockContext) -> list[Op
             kernels=3,
             count=count,
         ),
-        *quantise("attention.out", width, context, linear),
-        Matmul(name="attention.out", n=context.hidden, k=width, precision=linear, count=count),
+        *quantise("attention.out", width, context),
+        Matmul(
+            name="attention.out",
+            n=context.hidden,
+            k=width,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
     ]

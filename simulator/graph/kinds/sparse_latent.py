@@ -24,15 +24,15 @@ def _indexer(part: SparseLatentAttention, context: BlockContext) -> list[Operato
             name="attention.index_query",
             n=query,
             k=part.query_rank or context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.index_query"),
             count=count,
         ),
-        *quantise("attention.index_key", context.hidden, context, context.linear),
+        *quantise("attention.index_key", context.hidden, context),
         Matmul(
             name="attention.index_key",
             n=part.index_size,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.index_key"),
             count=count,
         ),
         Matmul(

@@ -1,8 +1,9 @@
-"""Mamba-2: input projection, short convolution, recurrence, gated norm, output projection."""
+"""Mamba: input projection, short convolution, recurrence, gate or norm, output projection."""
 
 from simulator.graph.block import BlockContext, lower, quantise
 from simulator.graph.operator import Elementwise, Matmul, Operator, Recurrence
-from simulator.specs.kinds.recurrent import Mamba2
+from simulator.specs.kinds.recurrent import Mamba1, Mamba2
+from simulator.specs.precision import BF16
 
 CHUNK = 256
 """Tokens of one chunk of the state-space-duality form (the reference kernels' default)."""
@@ -16,12 +17,12 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
     # Inside a chunk: C·Bᵀ once a group, and the masked scores times X for every head.
     inside = 2 * CHUNK * (part.groups * part.state_size + inner)
     return [
-        *quantise("attention.in", context.hidden, context, context.linear),
+        *quantise("attention.in", context.hidden, context),
         Matmul(
             name="attention.in",
             n=columns,
             k=context.hidden,
-            precision=context.linear,
+            precision=context.product("attention.in"),
             count=count,
         ),
         Elementwise(
@@ -45,12 +46,55 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
             bytes_per_row=3 * inner * size,
             count=count,
         ),
-        *quantise("attention.out", inner, context, context.linear),
+        *quantise("attention.out", inner, context),
         Matmul(
             name="attention.out",
             n=context.hidden,
             k=inner,
-            precision=context.linear,
+            precision=context.product("attention.out"),
+            count=count,
+        ),
+    ]
+
+
+@lower.register
+def _mamba_1(part: Mamba1, context: BlockContext) -> list[Operator]:
+    width, size, count = part.channels, context.activation_bytes, context.count
+    state = width * part.state_size
+    return [
+        *quantise("attention.in", context.hidden, context),
+        Matmul(
+            name="attention.in",
+            n=2 * width,
+            k=context.hidden,
+            precision=context.product("attention.in"),
+            count=count,
+        ),
+        Elementwise(
+            name="attention.convolution",
+            role="mixing",
+            bytes_per_row=2 * width * size,
+            count=count,
+        ),
+        Matmul(name="attention.select", n=part.selected, k=width, precision=BF16, count=count),
+        Matmul(name="attention.step", n=width, k=part.step_rank, precision=BF16, count=count),
+        # The scan has no form as matrix products: a multiplication, an addition and the sum over
+        # the state for every number of it, prompt or not.
+        Recurrence(
+            name="attention.recurrence",
+            decay="per_channel",
+            state_bytes=part.state_bytes(),
+            bytes_per_row=float(4 * width * size),
+            decode_flops_per_row=4.0 * state,
+            prefill_flops_per_row=4.0 * state,
+            count=count,
+        ),
+        *quantise("attention.out", width, context),
+        Matmul(
+            name="attention.out",
+            n=context.hidden,
+            k=width,
+            precision=context.product("attention.out"),
             count=count,
         ),
     ]

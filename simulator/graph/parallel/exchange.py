@@ -4,6 +4,7 @@ from simulator.graph.block import BlockContext
 from simulator.graph.operator import Collective, ExpertExchange, Operator
 from simulator.graph.parallel.layout import Layout
 from simulator.specs.kinds.feedforward import MixtureOfExperts, NoFeedforward
+from simulator.specs.kinds.nothing import NoAttention
 from simulator.specs.kinds.residual import PlainResidual
 from simulator.specs.model import Layer, Model
 from simulator.specs.precision import Precision
@@ -27,7 +28,7 @@ def after_embedding(hidden: int, layout: Layout) -> list[Operator]:
 
 def after_attention(context: BlockContext, layout: Layout, layer: Layer) -> list[Operator]:
     """The sum over heads; experts under data parallelism want each row on one rank only."""
-    if layout.tp == 1:
+    if layout.tp == 1 or isinstance(layer.attention, NoAttention):
         return []
     row = float(context.hidden * context.activation_bytes)
     if layout.sequence_parallel or _exchanges(layer, layout):
@@ -114,7 +115,7 @@ def _expert_exchange(
     context: BlockContext, layout: Layout, experts: MixtureOfExperts
 ) -> list[Operator]:
     width = experts.latent or context.hidden
-    sent = {"dispatch": dispatch_bytes(context.experts), "combine": BF16_BYTES}
+    sent = {"dispatch": dispatch_bytes(context.routed), "combine": BF16_BYTES}
     return [
         ExpertExchange(
             name=f"moe.{direction}",

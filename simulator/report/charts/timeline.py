@@ -182,9 +182,11 @@ def _requests(axes: "Axes", edges: FloatArray, found: Rates) -> None:
 
 
 def _beside(axes: "Axes", y: float, text: str, colour: str) -> None:
+    """A label right of the axes at a value, or at the end of the axis that it lies beyond."""
+    low, high = axes.get_ylim()
     axes.annotate(
         text,
-        (1.0, y),
+        (1.0, min(max(y, low), high)),
         (8, 0),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",

@@ -13,7 +13,7 @@ _COLUMNS = ("busy_s", "output_tokens", "prompt_tokens", "energy_j", "running_s",
 
 StepEvent = tuple[int, float, float, int, int, int, int, float, int, int, int]
 """Replica, start and duration in seconds, decode steps (0: prompts alone), sequences decoding,
-tokens that these gained, prompt tokens, joules, sequences running, requests waiting, cache blocks
+tokens of answers, prompt tokens, joules, sequences running, requests waiting, cache blocks
 held."""
 
 _ROW = Struct("=11d")
@@ -31,7 +31,7 @@ class Totals:
     events: int = 0
     steps: int = 0
     prefill_tokens: int = 0
-    decode_tokens: int = 0
+    output_tokens: int = 0
     busy_s: float = 0.0
     energy_j: float = 0.0
     peak_blocks: int = 0
@@ -104,7 +104,7 @@ class Timeline:
             total.events += int(events[number])
             total.steps += int(sums[0, number])
             total.prefill_tokens += int(sums[1, number])
-            total.decode_tokens += int(sums[2, number])
+            total.output_tokens += int(sums[2, number])
             total.busy_s += float(sums[3, number])
             total.energy_j += float(sums[4, number])
             total.peak_blocks = max(total.peak_blocks, int(peak[number]))
@@ -154,9 +154,9 @@ class Timeline:
             steps=totals.steps,
             events=totals.events,
             prefill_tokens=totals.prefill_tokens,
-            decode_tokens=totals.decode_tokens,
+            decode_tokens=totals.output_tokens - counters.prompt_ends,
             peak_blocks=totals.peak_blocks,
-            busy_s=counters.busy_s + totals.busy_s,
+            busy_s=totals.busy_s,
             energy_j=counters.energy_j + totals.energy_j,
         )
 

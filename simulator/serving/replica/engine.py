@@ -43,10 +43,10 @@ class Engine:
 
     __slots__ = (
         "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end", "_energy_j", "_lower",
-        "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prompt_tokens",
-        "_rest", "_run", "_schedule_ahead", "_step_blocks", "_steps", "_steps_per_event",
-        "_stream", "_time_s", "_timeline", "clock", "counters", "env", "failures", "limits",
-        "scheduler", "up",
+        "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prefill_s",
+        "_prompt_ends", "_prompt_tokens", "_rest", "_run", "_schedule_ahead", "_step_blocks",
+        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "clock", "counters", "env",
+        "failures", "limits", "scheduler", "up",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +105,9 @@ class Engine:
         self._run = DecodeRun()
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
+        self._prompt_ends = 0
+        # What prompts add to the step.
+        self._prefill_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
 
@@ -173,9 +176,7 @@ class Engine:
     def fail(self) -> list[Request]:
         """Go down now; returns the requests that were lost, as if they had just come."""
         if self._busy:
-            done = min(1.0, (self.env.now - self._began_s) / self._time_s) if self._time_s else 0.0
-            self.counters.busy_s += self._time_s * done
-            self.counters.energy_j += self._energy_j * done
+            self._break_off(self.env.now)
         self.up = False
         self.failures += 1
         self._end.cancel()
@@ -191,6 +192,28 @@ class Engine:
             request.epoch += 1
             request.start_afresh(self.env.now)
         return lost
+
+    def _break_off(self, now: float) -> None:
+        """Account for the event in progress up to ``now``: the last step of it is lost half done.
+
+        Earlier steps of a run gave their tokens, though nobody can go on from them.
+        """
+        run, batch = self._run, self.scheduler.batch
+        if run.under_way and (steps := run.begun_by(now)[0] - 1):
+            context = run.context + steps * self.clock.mode.tokens
+            self._shorten(steps, *run.curve.run(run.context, steps))
+            end_s = self._began_s + self._time_s
+            self._finish(end_s)
+            self._began_s = end_s
+            self._time_s, self._energy_j = run.curve.run(context, 1)
+        part = min(1.0, (now - self._began_s) / self._time_s) if self._time_s else 0.0
+        if self._chunks:
+            self.counters.prefill_s += self._prefill_s * part
+        self._timeline.add((
+            self._number, self._began_s, self._time_s * part, 0, len(batch.sequences), 0, 0,
+            self._energy_j * part, self.scheduler.running, self.waiting,
+            self.scheduler.pool.total - self.scheduler.pool.free,
+        ))  # fmt: skip
 
     def restart(self) -> None:
         """Come back up, with an empty cache."""
@@ -260,18 +283,17 @@ class Engine:
         batch = self.scheduler.batch
         decoding = len(batch.sequences) if decode else 0
         context = batch.context if decoding else 0.0
-        tokens, time_s, energy_j = prompt_step(self.clock, chunks, decoding, context)
+        tokens, ends, time_s, energy_j = prompt_step(self.clock, chunks, decoding, context)
         if self._lower is not None:
             ready_s = max([request.ready_s for request, _ in chunks])
             waits_s = self._lower.waits_s(ready_s - now, time_s)
             time_s += waits_s
             energy_j += waits_s * self.clock.idle_w
         # What prompts add to the step: its time beyond that of the last decode steps.
-        added_s = time_s - self._run.step_s if decoding else time_s
-        if added_s > 0:
-            self.counters.prefill_s += added_s
+        self._prefill_s = max(0.0, time_s - self._run.step_s if decoding else time_s)
         self._chunks = chunks
         self._prompt_tokens = tokens
+        self._prompt_ends = ends
         self._steps = 1 if decoding else 0
         self._time_s = time_s
         self._energy_j = energy_j
@@ -323,11 +345,16 @@ class Engine:
             time_s, energy_j = run.curve.run(run.context, min(steps, run.steps))
         if steps >= run.steps:
             return
-        self._time_s = time_s + run.stall_s
-        self._energy_j = energy_j + run.stall_s * self.clock.idle_w
-        self._steps = run.steps = steps
+        self._shorten(steps, time_s, energy_j)
         self._end.cancel()
         self._end.set(max(0.0, self._began_s + self._time_s - self.env.now))
+
+    def _shorten(self, steps: int, time_s: float, energy_j: float) -> None:
+        """The run in progress is over after ``steps`` steps, which take that without its stall."""
+        stall_s = self._run.stall_s
+        self._steps = self._run.steps = steps
+        self._time_s = time_s + stall_s
+        self._energy_j = energy_j + stall_s * self.clock.idle_w
 
     def _finish(self, now: float) -> None:
         """What was in progress is over."""
@@ -354,6 +381,8 @@ class Engine:
                 outputs -= surplus
         elif decoding:
             self._paused_s += self._time_s
+        if chunks:
+            outputs += self._prompt_ends
         self._timeline.add((
             self._number, self._began_s, self._time_s, steps, decoding, outputs,
             self._prompt_tokens if chunks else 0, self._energy_j,
@@ -365,6 +394,7 @@ class Engine:
                 scheduler.free(request)
                 self._on_done(request, seen_s, FINISHED)
         if chunks:
+            self.counters.prefill_s += self._prefill_s
             self._chunks = []
             self._finish_chunks(chunks, now)
 

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
 def prompt_step(
     clock: StepClock, chunks: list[Chunk], decoding: int, context: float
-) -> tuple[int, float, float]:
-    """Prompt tokens, seconds and joules of a step of ``chunks`` beside ``decoding`` sequences."""
+) -> tuple[int, int, float, float]:
+    """What a step of ``chunks`` beside ``decoding`` sequences is.
+
+    Its prompt tokens, the prompts that end with it (each gives a token), its seconds and joules.
+    """
     tokens = past = sampling = 0
     for request, count in chunks:
         tokens += count
         past += request.computed * count
         sampling += request.computed + count == request.target
     time_s, energy_j = clock.mixed(decoding, context, len(chunks), tokens, past / tokens, sampling)
-    return tokens, time_s, energy_j
+    return tokens, sampling, time_s, energy_j
 
 
 def lower_tiers(limits: EngineLimits, clock: StepClock) -> "LowerTiers | None":

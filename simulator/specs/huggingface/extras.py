@@ -51,8 +51,11 @@ def draft_of(config: Config, last: Layer) -> Draft | None:
     return None if modules is None else Draft(modules=modules, layer=last)
 
 
-def vision_of(outer: Config, hidden: int) -> VisionEncoder | None:
-    """The vision encoder of a multimodal config, in the spellings of the known families."""
+def vision_of(outer: Config, hidden: int, precision: str) -> VisionEncoder | None:
+    """The vision encoder of a multimodal config, in the spellings of the known families.
+
+    ``precision`` is how its products are stored.
+    """
     if not outer.has("vision_config"):
         return None
     config = outer.inner("vision_config")
@@ -77,6 +80,7 @@ def vision_of(outer: Config, hidden: int) -> VisionEncoder | None:
         merger="linear" if gemma else "mlp",
         taps=len(config.numbers("deepstack_visual_indexes") or []),
         positions=_positions(config, kimi),
+        precision=precision,
     )
 
 

@@ -1,26 +1,34 @@
 """Access to a config's fields with errors that name file, field and remedy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from simulator.errors import InputError
+from simulator.errors import InputError, shown
 from simulator.specs.kinds.kind import Kind
 from simulator.specs.reading import validate
+
+LARGEST = 1_000_000_000
+"""No size of a model is nearly as large."""
 
 KindT = TypeVar("KindT", bound=Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A ``config.json`` (or the ``text_config`` inside it) and where it came from."""
+    """A ``config.json`` (or the ``text_config`` inside it) and where it came from.
+
+    ``spelled`` tells how the file spells fields that ``fields`` has in the common spelling.
+    """
 
     fields: dict[str, Any]
     file: object | None = None
     prefix: str = ""
+    spelled: dict[str, str] = field(default_factory=dict)
 
     def error(self, field: str, problem: str, remedy: str | None = None) -> InputError:
         """An input error at ``field`` of this config."""
-        return InputError(problem, file=self.file, field=self.prefix + field, remedy=remedy)
+        written = self.prefix + self.spelled.get(field, field)
+        return InputError(problem, file=self.file, field=written, remedy=remedy)
 
     def size(self, *names: str) -> int:
         """The positive whole number under the first of ``names`` that is present.
@@ -41,8 +49,10 @@ class Config:
             value = self.fields.get(name)
             if value is None or value == 0:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise self.error(name, f"expected a positive whole number, found {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
+                raise self.error(
+                    name, f"expected a whole number from 1 to {LARGEST:,}, found {shown(value)}"
+                )
             return value
         return None
 
@@ -52,8 +62,12 @@ class Config:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.error(name, f"expected true or false, found {value!r}")
+            raise self.error(name, f"expected true or false, found {shown(value)}")
         return value
+
+    def holds(self, setting: bool | str) -> bool:
+        """Whether a family's setting holds: as such, or as the field that it names says."""
+        return self.flag(setting) if isinstance(setting, str) else setting
 
     def text(self, name: str, default: str = "") -> str:
         """The text under ``name``."""
@@ -66,7 +80,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, list) or not all(type(v) is int for v in value):
-            raise self.error(name, f"expected a list of whole numbers, found {value!r}")
+            raise self.error(name, f"expected a list of whole numbers, found {shown(value)}")
         return value
 
     def pattern(self, name: str, length: int) -> list[Any] | None:
@@ -104,7 +118,6 @@ class Config:
             where = ".".join(name for name in (kind.role, error.field) if name)
             raise self.error(where, error.problem, error.remedy) from None
 
-    def renamed(self, names: dict[str, str]) -> "Config":
-        """The same config with other spellings of its fields translated."""
-        fields = {names.get(key, key): value for key, value in self.fields.items()}
-        return Config(fields, self.file, self.prefix)
+    def with_fields(self, fields: dict[str, Any]) -> "Config":
+        """The same config with ``fields`` in place of those of the same name."""
+        return replace(self, fields={**self.fields, **fields})

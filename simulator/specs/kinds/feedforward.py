@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.specs.kinds.kind import FeedforwardKind, Size, divide
+from simulator.specs.quantity import Number, Whole
 
 
 class NoFeedforward(FeedforwardKind):
@@ -40,6 +41,8 @@ class MixtureOfExperts(FeedforwardKind):
 
     Args:
         experts, top_k, expert_width: routed experts, those that a token visits, their width.
+        idle_experts: choices of the router that compute nothing (LongCat); ``top_k`` counts
+            the others, as often as they are chosen on average.
         shared_width: width of all experts that every token visits, together.
         latent: width to which tokens are projected before and from which after the routed
             experts (Kimi K3); absent where experts see the residual stream.
@@ -55,16 +58,17 @@ class MixtureOfExperts(FeedforwardKind):
     kind: Literal["moe"] = "moe"
     experts: Size
     top_k: Size
+    idle_experts: Whole = Field(default=0, ge=0, le=1_000_000)
     expert_width: Size
-    shared_width: int = Field(default=0, ge=0)
+    shared_width: Whole = Field(default=0, ge=0, le=1_000_000_000)
     latent: Size | None = None
     shared_gate: bool = False
     router_bias: bool = False
     hash_routed: bool = False
     gated: bool = True
     bias: bool = False
-    skew: float = Field(default=0.0, ge=0)
-    norms: int = Field(default=0, ge=0)
+    skew: Number = Field(default=0.0, ge=0, le=20)
+    norms: Whole = Field(default=0, ge=0, le=1000)
 
     @model_validator(mode="after")
     def _enough_experts(self) -> Self:
@@ -76,7 +80,7 @@ class MixtureOfExperts(FeedforwardKind):
         """See ``Kind``."""
         return (
             self._expert_biases(hidden)
-            + (self.experts if self.router_bias else 0)
+            + (self.experts + self.idle_experts if self.router_bias else 0)
             + (hidden if self.shared_gate else 0)
             + (self.latent or 0)
             + self.norms * hidden

@@ -23,7 +23,10 @@ class SharedKeyAttention(AttentionKind):
         sinks: one learned sink a head (gpt-oss).
         bias, output_bias: biases on query, key and value, and on the output.
         query_key_norm: a norm over each head's query and key.
+        norm_spans_heads: that norm has weights for all heads' values, not one set that heads
+            share (OLMo 2, Cohere).
         gated: the output is multiplied by a gate as wide as itself (Qwen3-Next).
+        head_gate: each head's output is multiplied by one gate (Step-3.5).
         shares_kv: the layer reads an earlier layer's cache and keeps none (Gemma 3n).
         value_from_key: keys and values come from one projection, yet both are cached (Gemma 4).
         sub_norm: a norm before the output projection (BitNet).
@@ -40,7 +43,9 @@ class SharedKeyAttention(AttentionKind):
     bias: bool = False
     output_bias: bool = False
     query_key_norm: bool = False
+    norm_spans_heads: bool = False
     gated: bool = False
+    head_gate: bool = False
     shares_kv: bool = False
     value_from_key: bool = False
     sub_norm: bool = False
@@ -82,10 +87,12 @@ class SharedKeyAttention(AttentionKind):
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Kind``."""
+        query, key, _ = self.projected
+        normed = query + key if self.norm_spans_heads else 2 * self.head_size
         return (
             (sum(self.projected) if self.bias else 0)
             + (hidden if self.output_bias else 0)
-            + (2 * self.head_size if self.query_key_norm else 0)
+            + (normed if self.query_key_norm else 0)
             + (self.query_heads if self.sinks else 0)
             + (self.attended if self.sub_norm else 0)
         )

@@ -14,11 +14,11 @@ from pydantic_core import PydanticCustomError
 from simulator.errors import InputError, nearest
 from simulator.extensions import extension, extension_names
 from simulator.specs.precision import CacheFormat
-from simulator.specs.quantity import Spec
+from simulator.specs.quantity import Spec, Whole
 
 FloatArray = NDArray[np.float64]
 
-Size = Annotated[int, Field(gt=0)]
+Size = Annotated[Whole, Field(gt=0, le=1_000_000_000)]
 
 
 class Kind(Spec):

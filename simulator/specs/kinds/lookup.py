@@ -2,7 +2,10 @@
 
 from typing import Literal, Self
 
+from pydantic import Field
+
 from simulator.specs.kinds.kind import LookupKind, Size, divide
+from simulator.specs.quantity import Whole
 
 
 class Engram(LookupKind):
@@ -23,7 +26,7 @@ class Engram(LookupKind):
     heads: Size = 8
     streams: Size = 1
     kernel: Size = 4
-    layer: int = 0
+    layer: Whole = Field(default=0, ge=0, le=1_000_000)
 
     @property
     def rows_per_token(self) -> int:
@@ -45,7 +48,7 @@ class PerLayerEmbedding(LookupKind):
     kind: Literal["per-layer-embedding"] = "per-layer-embedding"
     rows: Size
     width: Size
-    layer: int = 0
+    layer: Whole = Field(default=0, ge=0, le=1_000_000)
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Kind``: the norm after it."""

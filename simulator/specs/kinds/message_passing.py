@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from simulator.specs.kinds.kind import AttentionKind, Size, divide
+from simulator.specs.quantity import Number
 
 
 class MessagePassing(AttentionKind):
@@ -16,7 +17,7 @@ class MessagePassing(AttentionKind):
 
     kind: Literal["message-passing"] = "message-passing"
     width: Size
-    neighbours: Annotated[float, Field(ge=0)]
+    neighbours: Annotated[Number, Field(ge=0, le=1e9)]
 
     def sharded(self, tp: int) -> Self:
         """See ``Kind``."""

@@ -119,6 +119,47 @@ class KimiDeltaAttention(ConvolvingKind):
         return float(STATE_BYTES * self.heads * self.head_size**2)
 
 
+class Mamba1(ConvolvingKind):
+    """A state-space recurrence with a decay for each channel and state (arXiv:2312.00752).
+
+    Args:
+        channels: the inner width.
+        state_size: numbers of state for each inner channel.
+        step_rank: rank of the projection to each channel's step.
+        inner_norms: norms of the step and of both maps (Jamba).
+    """
+
+    kind: Literal["mamba-1"] = "mamba-1"
+    channels: Size
+    state_size: Size = 16
+    step_rank: Size
+    kernel: Size = 4
+    inner_norms: bool = False
+
+    @property
+    def convolved(self) -> int:
+        """See ``ConvolvingKind``: the input alone."""
+        return self.channels
+
+    @property
+    def selected(self) -> int:
+        """Columns of the projection to the step and the input and output maps."""
+        return self.step_rank + 2 * self.state_size
+
+    def extra_parameters(self, hidden: int) -> int:
+        """See ``Kind``: convolution with bias, decays, skip and step of a channel, norms."""
+        norms = self.selected if self.inner_norms else 0
+        return (self.kernel + 1 + self.state_size + 2) * self.channels + norms
+
+    def sharded(self, tp: int) -> Self:
+        """See ``Kind``."""
+        return self.model_copy(update={"channels": divide(self.channels, tp)})
+
+    def state_bytes(self) -> float:
+        """See ``AttentionKind``."""
+        return float(STATE_BYTES * self.channels * self.state_size)
+
+
 class Mamba2(ConvolvingKind):
     """A state-space recurrence with one decay a head (Dao & Gu, arXiv:2405.21060).
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simulator.errors import InputError
+from simulator.files.told import told_as_input_error
 from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
 from simulator.specs.calibration import Calibration, DeviceCalibration
@@ -119,11 +120,11 @@ def calibrate(
     )
 
 
-def check_writable(device: str) -> None:
-    """Refuse to write into the catalogue of an installed package.
+def own_file(device: str) -> Path:
+    """The file of the device's calibration, in a folder that is there.
 
     Raises:
-        InputError: the device's calibration belongs to the package.
+        InputError: it belongs to an installed package.
     """
     file = calibration_file(catalogue.hardware_file(device.partition(":")[0])).resolve()
     if file.is_relative_to(SPECS.parent):
@@ -132,6 +133,9 @@ def check_writable(device: str) -> None:
             file=file,
             remedy="name another file with --out, or copy the device's file and calibrate that",
         )
+    with told_as_input_error(file):
+        file.parent.mkdir(exist_ok=True)
+    return file
 
 
 def _check_not_inline(fitted: Fitted, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""GGUF, the files of llama.cpp: what their headers say, and how llama.cpp mixes formats."""
