@@ -208,19 +208,20 @@ def _reached(file: Path) -> tuple[CoverageData, float]:
 
 def _tests_of(mutant: Mutant, reached: CoverageData, room: tuple[str, ...]) -> tuple[str, ...]:
     """The tests of a room that reach the statement of a mutant; all where it runs on import."""
-    by_line = reached.contexts_by_lineno(str(mutant.path))
-    statements = [
+    tree = ast.parse(mutant.path.read_text(encoding="utf-8"))
+    around = [
         node
-        for node in ast.walk(ast.parse(mutant.path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and node.lineno <= mutant.line <= (node.end_lineno or 0)
     ]
-    first, last = max((node.lineno, -(node.end_lineno or 0)) for node in statements)
-    contexts = {c for line in range(first, -last + 1) for c in by_line.get(line, ())}
-    tests = {context.rsplit("|", 1)[0] for context in contexts}
-    near = [test for test in tests if test.startswith(room)]
-    if "" in tests or not near:
+    inner = max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)))
+    if not any(isinstance(node, ast.FunctionDef) for node in around if node is not inner):
         return room
-    return tuple(sorted(near, key=lambda test: (not test.startswith(room[0]), test)))
+    by_line = reached.contexts_by_lineno(str(mutant.path))
+    lines = range(inner.lineno, (inner.end_lineno or inner.lineno) + 1)
+    tests = {c.rsplit("|", 1)[0] for line in lines for c in by_line.get(line, ()) if c}
+    near = [test for test in tests if test.startswith(room)]
+    return tuple(sorted(near, key=lambda test: (not test.startswith(room[0]), test))) or room
 
 
 def _tried(mutant: Mutant, tests: tuple[str, ...], limit_s: float) -> tuple[bool, str]:
