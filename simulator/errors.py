@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class InputError(Exception):
@@ -84,3 +84,31 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
         return "did you mean " + " or ".join(spelled[k] for k in close) + "?"
     shown = ", ".join(list(spelled.values())[:12])
     return f"known: {shown}" + (", …" if len(spelled) > 12 else "")
+
+
+def related(name: str, known: Iterable[str]) -> list[str]:
+    """Those of ``known`` that may be meant by a product's ``name``: of the same line.
+
+    Products are called by their line and a number; a name of another line that happens to look
+    alike misleads. A part of a name stands for all that contain it.
+    """
+    sought = name[:_SHOWN_VALUE].lower()
+    line = _line(sought)
+    return [
+        k
+        for k in known
+        if (sought and sought in k.lower())
+        or (len(k) >= _TELLING and k.lower() in sought)
+        or SequenceMatcher(None, line, _line(k.lower())).ratio() >= _SAME_LINE
+    ]
+
+
+_SAME_LINE = 0.75
+"""Likeness of two lines' names that is a slip of the pen."""
+
+_TELLING = 4
+"""Letters of a name that do not stand in a longer one by chance."""
+
+
+def _line(name: str) -> str:
+    return re.split(r"[^a-z]", name, maxsplit=1)[0]

@@ -163,7 +163,7 @@ def in_range(
     if value and not least <= abs(value) <= most:
         symbol = SYMBOLS.get(dimension, "")
         limits = f"{humane(least, symbol)} and {humane(most, symbol)}"
-        raise ValueError(f"must lie between {limits}, found {humane(value, symbol)}")
+        raise ValueError(f"must lie between {limits}, found {value:g} {symbol}".rstrip())
     return value
 
 

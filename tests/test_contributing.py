@@ -16,6 +16,7 @@ from simulator.serving.traffic.request import Request
 from simulator.simulate.predict import explain, predict
 from simulator.simulate.run import simulate
 from simulator.specs import catalogue
+from simulator.specs.huggingface import family, read_config
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -69,6 +70,23 @@ def test_a_model_is_one_yaml_file(tmp_path):
     config.write_text(json.dumps(yaml.safe_load(example("model"))["config"]), encoding="utf-8")
     bare = predict("h100-sxm", str(config), batch=1, context=100)
     assert bare.step_time_s == answer.step_time_s > 0
+
+
+def test_a_family_of_models_is_a_few_lines(tmp_path, monkeypatch):
+    shutil.copytree(family.FOLDER, tmp_path / "families")
+    (tmp_path / "families" / "my_lm.yaml").write_text(example("family"), encoding="utf-8")
+    monkeypatch.setattr(family, "FOLDER", tmp_path / "families")
+    config = {
+        "model_type": "my_lm", "hidden_size": 64, "ffn_dim": 256, "n_blocks": 4,
+        "num_attention_heads": 4, "vocab_size": 100,
+    }  # fmt: skip
+    model = read_config(config, name="mine", title="Mine")
+    assert [layer.attention.window for layer in model.layers] == [1024, 1024, 1024, None]
+    assert model.layers[0].attention.query_key_norm
+    assert not model.layers[0].feedforward.gated
+    del config["model_type"]
+    config["architectures"] = ["MyLMForCausalLM"]
+    assert read_config(config, name="mine", title="Mine").layers == model.layers
 
 
 def test_an_attention_kind_is_one_class(tmp_path):

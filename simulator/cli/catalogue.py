@@ -68,19 +68,13 @@ def show_entry(
     from simulator.cli import show_catalogue as show
     from simulator.planning.browse import facts
     from simulator.specs import catalogue
+    from simulator.specs.model import Model
 
-    try:
-        hardware = catalogue.hardware(name)
-    except InputError as unknown_device:
-        try:
-            model = catalogue.model(name)
-        except InputError:
-            raise unknown_device from None
+    hardware = catalogue.device_or_model(name)
+    if isinstance(hardware, Model):
         if out is not None:
-            raise InputError(
-                "a model has no roofline", file="--out", remedy="leave it out"
-            ) from None
-        show.model(model, as_json)
+            raise InputError("a model has no roofline", file="--out", remedy="leave it out")
+        show.model(hardware, as_json)
         return
     if out is not None:
         from simulator.report.write import write_device_roof

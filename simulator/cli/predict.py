@@ -63,22 +63,27 @@ def _predict_cases(
     asked: Asked, path: Path, keep: list[str], out: Path | None, as_json: bool
 ) -> None:
     from simulator.cli.show import table_file, write_csv
-    from simulator.simulate.case_files import answered_rows, questions_in, read_cases
+    from simulator.simulate.case_files import answered_rows, faults, read_cases
     from simulator.simulate.cases import predict_cases
 
     if as_json and out is not None:
         raise InputError("goes with CSV", file="--out", remedy="leave out --json or --out")
-    columns, rows = read_cases(path, keep)
+    changes = asked.of_a_table()
+    table = read_cases(path, keep, changes)
+    table.refuse_without_effect(asked.changes)
     with table_file(out) as file:
-        answers = predict_cases(questions_in(rows, keep), asked.of_a_table())
-        header, answered = answered_rows(columns, rows, answers)
+        answers = predict_cases(table.questions(), changes)
+        header, answered = answered_rows(table, answers)
         if as_json:
             opt.print_json({"rows": list(answered)})
         else:
             write_csv(header, answered, file)
-    failed = sum(isinstance(a, InputError) for a in answers)
+    failed = sum(isinstance(a, Exception) for a in answers)
     if failed:
         print(
-            f"roofsim: {failed} of {len(rows)} rows have no answer; see their error column",
+            f"roofsim: {failed} of {len(answers)} rows have no answer; see their error column",
             file=sys.stderr,
         )
+    for failure in faults(answers):
+        # The rows are written; how the program failed at one of them is told like any failure.
+        raise failure

@@ -1,6 +1,7 @@
 """Printing the catalogue for people."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from simulator.cli.console import console
 from simulator.cli.options import print_json
@@ -54,21 +55,25 @@ def scenario_list(rows: Sequence[ScenarioRow]) -> None:
 
 
 def model_list(rows: Sequence[ModelRow]) -> None:
-    """One line a model."""
-    lines = [
-        (
-            row.name,
-            humane(row.parameters),
-            humane(row.active_parameters),
-            row.layers,
-            cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
-            f"{row.max_context:,}",
-            row.weight_precision,
-        )
-        for row in rows
-    ]
+    """One line a model, and a table of their own for models that are made up."""
     columns = _columns("name", "parameters,active,layers,KV a token,context", "stored as")
-    console().print(table(columns, lines))
+    screen = console()
+    for made_up, group in groupby(rows, key=lambda row: row.hypothetical):
+        if made_up:
+            screen.print("made up: shapes of benchmarks and announcements")
+        screen.print(table(columns, [_model_line(row) for row in group]))
+
+
+def _model_line(row: ModelRow) -> tuple[object, ...]:
+    return (
+        row.name,
+        humane(row.parameters),
+        humane(row.active_parameters),
+        row.layers,
+        cache_text(row.kv_bytes_per_token, row.kv_bytes_per_sequence),
+        f"{row.max_context:,}",
+        row.weight_precision,
+    )
 
 
 def hardware(found: Hardware, facts: Sequence[Fact]) -> None:

@@ -46,11 +46,13 @@ class ModelRow:
     """One model in a list.
 
     ``kv_bytes_per_sequence`` is what a sequence of ``max_context`` tokens takes beside its growth
-    of ``kv_bytes_per_token``: windows and fixed state.
+    of ``kv_bytes_per_token``: windows and fixed state. ``hypothetical`` models were never trained
+    as they stand: shapes of benchmarks, announcements.
     """
 
     name: str
     title: str
+    hypothetical: bool
     parameters: int
     active_parameters: int
     layers: int
@@ -105,8 +107,9 @@ def _hardware_row(found: Hardware) -> HardwareRow:
 
 
 def list_models() -> list[ModelRow]:
-    """Every model, in order of name."""
-    return [_model_row(found) for found in catalogue.all_models()]
+    """Every model, in order of name, those that are made up behind all others."""
+    rows = [_model_row(found) for found in catalogue.all_models()]
+    return sorted(rows, key=lambda row: row.hypothetical)
 
 
 def cache_text(per_token: float, per_sequence: float) -> str:
@@ -127,6 +130,7 @@ def _model_row(found: Model) -> ModelRow:
     return ModelRow(
         name=found.name,
         title=found.title,
+        hypothetical=found.hypothetical,
         parameters=parameters.total,
         active_parameters=parameters.active,
         layers=len(found.layers),

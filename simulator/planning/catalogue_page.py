@@ -4,6 +4,7 @@ python -m simulator.planning.catalogue_page > docs/catalogue.md
 """
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from simulator.economics.cost import device_price
 from simulator.planning.browse import (
@@ -14,6 +15,7 @@ from simulator.planning.browse import (
     list_models,
 )
 from simulator.specs import catalogue
+from simulator.specs.huggingface.family import known_families
 from simulator.specs.scenario import Economics
 from simulator.units import humane, significant
 
@@ -28,8 +30,14 @@ _CLASSES = {
 }
 
 
+_FAMILIES = (
+    "A `config.json` is read as it is where its `model_type` (or the decoder's) is one of these; "
+    "where it has none, its `architectures` decide."
+)
+
+
 def catalogue_page() -> str:
-    """Markdown with a table of devices for each class, and one of models."""
+    """Markdown: a table of devices for each class, tables of models, the families that are read."""
     devices = list_hardware()
     parts = [
         "# Catalogue",
@@ -44,7 +52,14 @@ def catalogue_page() -> str:
         rows = [row for row in devices if row.device_class == device_class]
         if rows:
             parts += [f"## {title}", "", *_hardware_table(rows), ""]
-    parts += ["## Models", "", *_model_table(list_models())]
+    models = list_models()
+    trained = [row for row in models if not row.hypothetical]
+    made_up = [row for row in models if row.hypothetical]
+    parts += ["## Models", "", *_model_table(trained), ""]
+    parts += ["## Made-up models", "", "Shapes of benchmarks and announcements.", ""]
+    parts += [*_model_table(made_up), ""]
+    parts += ["## Families of models", "", *wrap(_FAMILIES, width=100), ""]
+    parts += wrap(", ".join(f"`{name}`" for name in known_families()), width=100)
     return "\n".join(parts) + "\n"
 
 

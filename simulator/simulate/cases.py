@@ -9,7 +9,7 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.simulate.cluster import resolve
 from simulator.simulate.point import answerable
-from simulator.simulate.predict import STEPS, Steps, answer, stepping
+from simulator.simulate.predict import STEPS, Steps, answer, beside, stepping
 from simulator.simulate.prediction import steps_predicted
 from simulator.simulate.replica import Replica
 from simulator.specs.question import PREDICT, Change, ask, from_fields
@@ -17,17 +17,21 @@ from simulator.specs.scenario import Scenario
 from simulator.specs.workload import DecodeStep, Prefill
 
 Case = Mapping[str, Any]
-Answer = dict[str, Any] | InputError
+Answer = dict[str, Any] | Exception
+"""A row of figures; why the row cannot be answered; or how the program failed at it."""
 
 
-def predict_cases(cases: Iterable[Case], changes: Iterable[Change] = ()) -> list[Answer]:
+def predict_cases(
+    cases: Iterable[Case | InputError], changes: Iterable[Change] = ()
+) -> list[Answer]:
     """Predict every case: a row as ``Prediction.to_dict`` gives it, or why there is none.
 
-    Cases hold flags or paths and their values; ``changes`` come before them. Steps of one
-    deployment are evaluated together as arrays, which is what makes large tables fast.
+    Cases hold flags or paths and their values, or already say why they ask nothing; ``changes``
+    come before them. Steps of one deployment are evaluated together as arrays, which is what
+    makes large tables fast. Whatever is wrong with one row, the others are answered.
     """
     schema = _Schema(tuple(changes))
-    asked = [schema.asked(case) for case in cases]
+    asked = [each if isinstance(each, InputError) else schema.asked(each) for each in cases]
     answers: list[Answer | None] = [None] * len(asked)
     groups: dict[int, list[int]] = {}
     for i, question in enumerate(asked):
@@ -39,7 +43,7 @@ def predict_cases(cases: Iterable[Case], changes: Iterable[Change] = ()) -> list
             answers[i] = _served(question.scenario)
     for rows in groups.values():
         members = [q for i in rows if isinstance(q := asked[i], _Question)]
-        for i, found in zip(rows, _steps(members), strict=True):
+        for i, found in zip(rows, _steps_one_by_one(members), strict=True):
             answers[i] = found
     return [a for a in answers if a is not None]
 
@@ -59,14 +63,15 @@ class _Schema:
     def __init__(self, before: tuple[Change, ...]) -> None:
         self._before = before
         self._named = {change.path for change in before}
-        self._scenarios: dict[tuple[tuple[str, Any], ...], Scenario | InputError] = {}
-        self._sizes: dict[tuple[type, str, Any], int | InputError] = {}
+        self._scenarios: dict[tuple[tuple[str, str], ...], Scenario | InputError] = {}
+        self._sizes: dict[tuple[type, str, str], int | InputError] = {}
 
     def asked(self, case: Case) -> _Question | InputError:
         """The question of one row, or why it is none."""
         given = {name: value for name, value in case.items() if value is not None and value != ""}
         batch, context = given.pop("batch", None), given.pop("context", None)
-        key = tuple(given.items())
+        # Texts tell apart what is equal and yet not the same: 1, 1.0 and true.
+        key = tuple((name, repr(value)) for name, value in given.items())
         scenario = self._scenarios.get(key)
         if scenario is None:
             scenario = self._scenarios[key] = self._scenario(given)
@@ -96,7 +101,7 @@ class _Schema:
         point = scenario.workload
         if value is None:
             return int(getattr(point, name, 1))
-        key = (type(point), name, value)
+        key = (type(point), name, repr(value))
         found = self._sizes.get(key)
         if found is None:
             content = {**PREDICT, "hardware": "any", "model": "any"}
@@ -113,8 +118,18 @@ class _Schema:
 def _served(scenario: Scenario) -> Answer:
     try:
         return answer(scenario).to_dict()
-    except InputError as error:
-        return error
+    except Exception as failure:
+        return failure
+
+
+def _steps_one_by_one(questions: list[_Question]) -> list[Answer]:
+    """``_steps``, where a fault at one of the questions costs the others nothing."""
+    try:
+        return _steps(questions)
+    except Exception as failure:
+        if len(questions) == 1:
+            return [failure]
+    return [found for each in questions for found in _steps_one_by_one([each])]
 
 
 def _steps(questions: list[_Question]) -> list[Answer]:
@@ -134,7 +149,9 @@ def _steps(questions: list[_Question]) -> list[Answer]:
     answered: list[dict[str, Any]] = []
     if good.any():
         figures: dict[str, Any] = step(setup, batch[good], context[good])
-        found = steps_predicted(setup, scenario.economics, point.kind, figures, cluster.told)
+        found = steps_predicted(
+            setup, scenario.economics, point.kind, figures, beside(cluster, point)
+        )
         answered = found.rows()
     upcoming = iter(answered)
     return [

@@ -73,9 +73,10 @@ def _told(
     cluster: Cluster, point: DecodeStep | Prefill, batch: np.ndarray, context: np.ndarray
 ) -> tuple[str, ...]:
     """What a reader must know of these steps, beside the notes of the replica that takes them."""
+    told = beside(cluster, point)
     if isinstance(point, Prefill):
-        return cluster.told
-    return (*cluster.told, *remarks_on_decode(cluster.answers, batch, context))
+        return told
+    return (*told, *remarks_on_decode(cluster.answers, batch, context))
 
 
 def question(hardware: str, model: str, fields: Mapping[str, object]) -> Scenario:
@@ -134,6 +135,15 @@ def operators_of(scenario: Scenario) -> list[OperatorReport]:
     setup = stepping(resolve(scenario), point)
     of_phase = operators_of_prefill if isinstance(point, Prefill) else operators_of_decode
     return of_phase(setup, float(point.batch), float(point.context))
+
+
+def beside(cluster: Cluster, point: DecodeStep | Prefill) -> tuple[str, ...]:
+    """What is said beside a step's own setup: what was told, and which pool takes no part."""
+    if len(cluster.pools) == 1:
+        return cluster.told
+    pool = "prefill" if isinstance(point, Prefill) else "decode"
+    alone = f"one step of the {pool} pool alone: devices, watts and dollars are those of this pool"
+    return (*cluster.told, alone)
 
 
 def stepping(cluster: Cluster, point: DecodeStep | Prefill) -> Replica:

@@ -5,18 +5,19 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
 from simulator.specs.device_file import read_device
 from simulator.specs.engine_profile import EngineProfile
-from simulator.specs.folders import SOURCES, SPECS, data_folder, names
+from simulator.specs.folders import SPECS, data_folder, entry, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
 from simulator.specs.huggingface import described_by, read_checkpoint, read_config
-from simulator.specs.kept import Reader, kept
-from simulator.specs.model import Model, ModelFile
+from simulator.specs.kept import Reader, Same, kept
+from simulator.specs.model import Alias, Model, ModelFile
 from simulator.specs.model_file import model_of
 from simulator.specs.reading import parse_yaml, read_mapping, validate
+from simulator.specs.text_file import exists, is_folder
 
 _HARDWARE, _MODELS, _SCENARIOS = "hardware_specs", "models", "scenarios"
 
@@ -43,7 +44,7 @@ def hardware_file(name: str) -> Path:
     if is_path(name):
         return Path(name)
     slug = name.lower().replace(" ", "-").replace("_", "-")
-    return _entry(data_folder(_HARDWARE), slug, "hardware", name)
+    return _entry(data_folder(_HARDWARE), slug, "hardware", name)[0]
 
 
 _hardware = kept(read_device)
@@ -60,11 +61,21 @@ def model(name: str) -> Model:
     if is_path(name):
         return _model(Path(name))
     folder = Path(name)
-    described = described_by(folder) if folder.is_dir() else None
+    described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
-    slug = name.lower().split("/")[-1]
-    return _model(_entry(data_folder(_MODELS), slug, "model", name))
+    path, alias = _entry(data_folder(_MODELS), name.lower().split("/")[-1], "model", name)
+    found = _model(path)
+    if not isinstance(alias, dict):
+        return found
+    return _called(Same(found), validate(Alias, alias, path))
+
+
+@lru_cache(maxsize=64)
+def _called(model: Same[Model], alias: Alias) -> Model:
+    """The model under another name, with what it has otherwise under it."""
+    title = alias.name.split("/")[-1]
+    return model.thing.model_copy(update={"title": title, **alias.otherwise})
 
 
 @kept
@@ -78,35 +89,88 @@ def _model(path: Path, reader: Reader) -> Model:
     return read_config(content, name=title.lower(), title=title, file=path)
 
 
-def _entry(folder: Path, slug: str, field: str, written: str) -> Path:
-    """The file of a catalogue ``folder`` that is called ``slug``, or has it as an alias."""
-    path = folder / f"{slug}.yaml"
-    if slug and path.name != SOURCES and path.is_file():
-        return path
+def device_or_model(name: str) -> Hardware | Model:
+    """What is called ``name`` (or lies there), be it a device or a model.
+
+    Raises:
+        InputError: neither; suggests the nearest of both.
+    """
+    path = Path(name)
+    if is_path(name):
+        is_yaml = path.suffix in (".yaml", ".yml")
+        names_engines = is_yaml and {"engines", "base"} & set(read_mapping(path))
+        return hardware(name) if names_engines else model(name)
+    if is_folder(path):
+        return model(name)
+    for look in (hardware, model):
+        try:
+            return look(name)
+        except UnknownNameError:
+            continue
+    relatives = related(name, [*_all_names(_HARDWARE), *_all_names(_MODELS)])
+    raise InputError(
+        f"no device and no model is called {shown(name)}",
+        remedy=nearest(name, relatives)
+        if relatives
+        else "roofsim catalogue list hardware, and list models, show all; files can be named too",
+    )
+
+
+class UnknownNameError(InputError):
+    """A catalogue has no entry of that name."""
+
+
+def _entry(folder: Path, slug: str, field: str, written: str) -> tuple[Path, object]:
+    """The file of a catalogue ``folder`` that is called ``slug`` or has it as an alias.
+
+    The alias besides, as the file writes it; None where the file itself is called so.
+    """
+    path = entry(folder, slug)
+    if path is not None:
+        return path, None
     aliases = _aliases(folder, folder.stat().st_mtime_ns)
     if slug in aliases:
         return aliases[slug]
-    raise InputError(
-        f"unknown {field} {written!r}", field=field, remedy=nearest(slug, names(folder))
+    relatives = related(slug, _all_names(folder.name))
+    raise UnknownNameError(
+        f"unknown {field} {shown(written)}",
+        field=field,
+        remedy=nearest(slug, relatives) if relatives else _NO_RELATIVES[field],
     )
+
+
+def _all_names(folder_name: str) -> set[str]:
+    """Names and aliases of a catalogue folder's entries."""
+    folder = data_folder(folder_name)
+    return {*names(folder), *_aliases(folder, folder.stat().st_mtime_ns)}
+
+
+_NO_RELATIVES = {
+    "hardware": "roofsim catalogue list hardware shows all; a file of your own can be named too",
+    "model": "roofsim catalogue list models shows all; a config.json can be named, or its folder",
+}
+"""Where to look for something that no name comes near."""
 
 
 _ALIASES = re.compile(r"^aliases:.*(?:\n(?![A-Za-z_]).*)*", re.MULTILINE)
 
 
 @lru_cache(maxsize=8)
-def _aliases(folder: Path, _modified_ns: int) -> dict[str, Path]:
-    """Alias → file, of all files in a catalogue folder, read from that one field of each.
+def _aliases(folder: Path, _modified_ns: int) -> dict[str, tuple[Path, object]]:
+    """Alias → file, and what it writes of the alias, of all files in a catalogue folder.
+
+    Only that one field of each is read.
 
     Hugging Face ids are known by their last part, as models are looked up.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, tuple[Path, object]] = {}
     for path in names(folder).values():
         field = _ALIASES.search(path.read_text(encoding="utf-8"))
         stated = parse_yaml(field[0], path) if field else None
         if isinstance(stated, dict):
             for alias in stated["aliases"] or ():
-                found.setdefault(str(alias).lower().split("/")[-1], path)
+                called = alias.get("name") if isinstance(alias, dict) else alias
+                found.setdefault(str(called).lower().split("/")[-1], (path, alias))
     return found
 
 
@@ -119,7 +183,9 @@ def engine_profile(name: str) -> EngineProfile:
     """
     known = names(SPECS / "engine_profiles")
     if name not in known:
-        raise InputError(f"unknown engine {name!r}", field="engine", remedy=nearest(name, known))
+        raise InputError(
+            f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
+        )
     content = read_mapping(known[name])
     lender = content.get("all_reduce")
     if isinstance(lender, str):
@@ -157,14 +223,14 @@ def engine_names() -> tuple[str, ...]:
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)
-    if path.exists():
+    if exists(path):
         return path
     known = all_scenarios()
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
     raise InputError(
-        f"no such scenario file {name!r}", field="scenario", remedy=nearest(name, known)
+        f"no such scenario file {shown(name)}", field="scenario", remedy=nearest(name, known)
     )
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from simulator.specs.text_file import is_file
+
 SPECS = Path(__file__).resolve().parent
 _PACKAGE = SPECS.parent
 
@@ -16,6 +18,13 @@ def data_folder(name: str) -> Path:
     """
     installed = _PACKAGE / "data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def entry(folder: Path, name: str) -> Path | None:
+    """The file of the entry called ``name``; None where the folder itself holds no such file."""
+    path = folder / f"{name}.yaml"
+    here = name and path.parent == folder and path.name != SOURCES
+    return path if here and is_file(path) else None
 
 
 def names(folder: Path) -> dict[str, Path]:

@@ -28,7 +28,7 @@ def stamp(path: Path) -> Stamp | None:
     """How ``path`` looks now; None where no such file is."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return Stamp(found.st_mtime_ns, found.st_size, found.st_ino)
 

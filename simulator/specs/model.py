@@ -203,6 +203,31 @@ def counted(layers: Sequence[Layer]) -> list[tuple[Layer, int]]:
     return [(layer, times[place]) for place, layer in first.items()]
 
 
+class Alias(Spec):
+    """Another model of the same shapes, called ``name``, and what it has otherwise.
+
+    Args:
+        max_context: its own length.
+        weight_precision, cache_precision: how its checkpoint stores weights and wants its cache.
+    """
+
+    name: str
+    max_context: Size | None = None
+    weight_precision: str | None = None
+    cache_precision: str | None = None
+
+    @model_validator(mode="after")
+    def _differs(self) -> "Alias":
+        if not self.otherwise:
+            raise ValueError("says nothing but a name: write it without braces")
+        return self
+
+    @property
+    def otherwise(self) -> dict[str, object]:
+        """The fields in which it differs."""
+        return self.model_dump(exclude={"name"}, exclude_none=True)
+
+
 class ModelFile(Spec):
     """A file in ``models/``: a Hugging Face ``config``, or the project's own ``layers``.
 
@@ -212,7 +237,7 @@ class ModelFile(Spec):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     title: str
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str | Alias, ...] = ()
     source: str
     published: Published = Published()
     hypothetical: bool = False

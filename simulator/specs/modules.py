@@ -95,6 +95,7 @@ def _shared_key(part: SharedKeyAttention, hidden: int) -> list[Module]:
         (query * (2 if part.gated else 1), ("q_proj", "wq", *joined), ("attn_q", "attn_qkv")),
         (key, ("k_proj", "wk", *joined), ("attn_k", "attn_qkv")),
         (value, ("v_proj", "wv", *joined), ("attn_v", "attn_qkv")),
+        (part.query_heads if part.head_gate else 0, ("g_proj",), ("attn_gate",)),
     ]
     found = [
         Module("attention.qkv", size * hidden, hidden, _ATTENTION, leaves, gguf)

@@ -16,6 +16,7 @@ from simulator.specs.deployment import Deployment
 from simulator.specs.reading import checked_plain, read_mapping, read_yaml_value, validate
 from simulator.specs.scenario import Scenario
 from simulator.specs.schema import SchemaField, fields_of
+from simulator.specs.text_file import exists
 from simulator.specs.workload import Trace
 
 PREDICT: Mapping[str, Any] = {"name": "predict", "workload": {"kind": "decode"}}
@@ -193,6 +194,6 @@ def _beside(scenario: Scenario, file: Path | None) -> Scenario:
     if file is None or not isinstance(workload, Trace) or workload.file.is_absolute():
         return scenario
     beside = file.parent / workload.file
-    if not beside.exists():
+    if not exists(beside):
         return scenario
     return scenario.model_copy(update={"workload": workload.model_copy(update={"file": beside})})

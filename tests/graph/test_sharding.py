@@ -27,6 +27,12 @@ LAYOUTS = [
     ("mamba2-2.7b", Layout(tp=4)),
     ("engram-27b", Layout(tp=8)),
     ("bitnet-b1.58-2b-4t", Layout(tp=5)),
+    ("jamba-1.5-large", Layout(tp=8)),
+    ("nemotron-3-nano-30b-a3b", Layout(tp=2)),
+    ("falcon-h1-34b", Layout(tp=4)),
+    ("step-3.5-flash", Layout(tp=8)),
+    ("longcat-flash", Layout(tp=8, ep=8)),
+    ("mimo-v2-flash", Layout(tp=4)),
 ]
 
 

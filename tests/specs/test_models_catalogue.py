@@ -1,10 +1,13 @@
 """The model catalogue: every file loads, every figure fits what its publisher says."""
 
 import pytest
+from pydantic import ValidationError
 
+from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.published import compare_published
 from simulator.specs import catalogue, folders
+from simulator.specs.model import Alias
 from simulator.specs.reading import read_mapping
 
 NAMES = sorted(folders.names(folders.data_folder("models")))
@@ -66,10 +69,45 @@ def test_aliases_lead_to_one_model_each():
     for name in NAMES:
         path = folders.names(folders.data_folder("models"))[name]
         for alias in read_mapping(path).get("aliases", []):
+            alias = alias if isinstance(alias, str) else alias["name"]
             key = alias.lower().split("/")[-1]
             assert owners.setdefault(key, name) == name, f"{alias} stands in two files"
             assert key == name or key not in NAMES, f"{alias} is the name of another model"
             assert catalogue.model(alias).name == name
+
+
+@pytest.mark.parametrize(
+    ("alias", "own"),
+    [
+        ("meta-llama/Meta-Llama-3-8B", {"max_context": 8192, "weight_precision": "bf16"}),
+        ("zai-org/GLM-4.7", {"max_context": 202752, "weight_precision": "bf16"}),
+        ("zai-org/GLM-4.7-FP8", {"max_context": 202752, "weight_precision": "fp8"}),
+        ("codellama/CodeLlama-7b-hf", {"max_context": 16384}),
+        ("nvidia/Llama-3.3-70B-Instruct-FP4", {"weight_precision": "nvfp4", "max_context": 131072}),
+    ],
+)
+def test_an_alias_has_its_own_context_and_formats(alias, own):
+    model = catalogue.model(alias)
+    assert {name: getattr(model, name) for name in own} == own
+    assert model.title == alias.split("/")[-1]
+    assert model.layers == catalogue.model(model.name).layers
+    # The same object each time: what was computed of it is kept by identity.
+    assert catalogue.model(alias) is model
+
+
+def test_an_alias_that_says_nothing_is_written_plainly():
+    with pytest.raises(ValidationError, match="without braces"):
+        Alias(name="twin")
+
+
+def test_suggestions_stay_in_the_line():
+    for name, said in (("kimi-k9", "kimi-k2"), ("qwen3-9b", "qwen3-8b"), ("olmo-9", "olmo-2-32b")):
+        with pytest.raises(InputError) as error:
+            catalogue.model(name)
+        assert said in error.value.remedy
+    with pytest.raises(InputError) as error:
+        catalogue.model("zephyr-7b")
+    assert "catalogue list models" in error.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,10 @@ class StepTable:
 
     def _curves_of(self, passes: tuple[Pass, ...], batches: range) -> list[Curve]:
         """Curves of steps that are made of ``passes``, one after another."""
-        times = [self.model.times(p.grid(batches, self._knots)) for p in passes]
+        # A model without a cache takes the same time at every context.
+        size = len(batches), len(self._knots)
+        grids = (self.model.times(p.grid(batches, self._knots)) for p in passes)
+        times = [[np.broadcast_to(x, size) for x in found] for found in grids]
         gaps = np.diff(self._knots)
         ends = [*self._knots[1:-1], _ENDLESS]
         curves = []
@@ -327,7 +330,7 @@ class StepTable:
             [p for op in operators for p in self.model.costs(op, step)], shape
         )
         # What hangs on no context, like a recurrent state, is the same at all of them.
-        entries = shape.tokens.shape, shape.decode_context.shape
+        entries = shape.tokens.shape, shape.decode_context.shape, shape.prefill_past.shape
         size = np.broadcast_shapes(*entries, *(x.shape for x in totals))
         columns = [np.broadcast_to(x, size).ravel().tolist() for x in totals]
         return list(zip(*columns, strict=True))

@@ -12,7 +12,7 @@ ABSENT: Final = object()
 def in_common_words(config: Config, family: Family) -> Config:
     """The config with every common field that the family's own fields and defaults tell.
 
-    What the config says in the common spelling itself stays as it is, null included.
+    Defaults stand only for absent fields: a null that the config writes stays.
     """
     fields = {**family.defaults, **config.fields}
     fields |= renamed(fields, family.names)
@@ -28,8 +28,13 @@ def in_common_words(config: Config, family: Family) -> Config:
 
 def renamed(fields: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """The common fields that ``names`` (own → common) find in ``fields``."""
-    found = ((common, reached(fields, own)) for own, common in names.items())
-    return {common: value for common, value in found if value is not ABSENT}
+    found: dict[str, Any] = {}
+    for own, common in names.items():
+        value = reached(fields, own)
+        # A null does not take the place of what the common spelling says.
+        if value is not ABSENT and (value is not None or common not in fields):
+            found[common] = value
+    return found
 
 
 def reached(fields: object, path: str) -> object:

@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import Any, Literal
 
-from simulator.errors import InputError, nearest
-from simulator.specs.folders import SPECS, names
+from simulator.errors import InputError, nearest, related
+from simulator.specs.folders import SPECS, entry, names
 from simulator.specs.quantity import Spec
 from simulator.specs.reading import read_mapping, validate
 
@@ -85,6 +85,7 @@ class Family(Spec):
         required: common fields without which the layers cannot be told.
         words: what each word of ``layer_types`` stands for, beside the usual ones.
         mixer: the attention of layers that the config does not tell apart.
+        sublayers: layers for each one that the config counts.
         cycle, listed: which layer is what where there is no ``layer_types``.
         slides: whether ``sliding_window`` holds; from layer ``max_window_layers`` on.
         norms: norms of the stream's width in a layer, or the field that counts them.
@@ -114,6 +115,7 @@ class Family(Spec):
     required: tuple[str, ...] = ()
     words: dict[str, LayerWord] = {}
     mixer: str = "grouped-query"
+    sublayers: int = 1
     cycle: Cycle | None = None
     listed: Listed | None = None
     slides: Setting = "use_sliding_window"
@@ -147,23 +149,19 @@ def known_families() -> tuple[str, ...]:
 
 def families_like(model_type: str) -> str:
     """What to do about a ``model_type`` that is not understood: its relatives, if it has any."""
-    lineage = _lineage(model_type)
-    relatives = [name for name in known_families() if _lineage(name) == lineage]
+    relatives = related(model_type, known_families())
     if relatives:
         return nearest(model_type, relatives)
     return "describe its family in a few lines, or write its layers: see CONTRIBUTING"
-
-
-def _lineage(model_type: str) -> str:
-    return re.split(r"[^a-z]", model_type.lower(), maxsplit=1)[0]
 
 
 @lru_cache(maxsize=64)
 def family_called(model_type: str) -> Family | None:
     """The family of that ``model_type``; the decoder ``x_text`` of a family ``x`` is of it."""
     for name in (model_type, model_type.removesuffix("_text")):
-        if (FOLDER / f"{name}.yaml").is_file():
-            return validate(Family, _content(name), FOLDER / f"{name}.yaml")
+        path = entry(FOLDER, name)
+        if path is not None:
+            return validate(Family, _content(name), path)
     return None
 
 
@@ -174,7 +172,7 @@ def _content(name: str) -> dict[str, Any]:
     above = own.pop("like", None)
     if above is None:
         return own
-    if not (FOLDER / f"{above}.yaml").is_file():
+    if entry(FOLDER, str(above)) is None:
         raise InputError(
             f"there is no family {above!r}",
             file=path,

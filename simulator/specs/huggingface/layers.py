@@ -38,7 +38,7 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     Raises:
         InputError: a field is missing, or says something that is not understood.
     """
-    count = config.size("num_hidden_layers")
+    count = _count(config) * family.sublayers
     if count > MOST_LAYERS:
         raise config.error("num_hidden_layers", f"must be at most {MOST_LAYERS}, found {count}")
     for field in family.required:
@@ -63,10 +63,28 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     return [known_layers.setdefault(layer, layer) for layer in layers]
 
 
+def _count(config: Config) -> int:
+    """Layers as the config counts them; some tell their kinds and leave the count out."""
+    kinds = config.fields.get("layer_types")
+    if not config.has("num_hidden_layers") and isinstance(kinds, list | str) and kinds:
+        return len(kinds)
+    return config.size("num_hidden_layers")
+
+
 def _attention(config: Config, family: Family, named: Sequence[str]) -> list[AttentionKind]:
     known = words_of(family)
-    built = {word: mixer_of(config, family, known[word]) for word in dict.fromkeys(named)}
-    found = [built[word] for word in named]
+    # Laguna's layers differ in their number of heads besides.
+    heads = config.pattern("num_attention_heads_per_layer", len(named)) or [None] * len(named)
+    kinds = list(zip(named, heads, strict=True))
+    built = {
+        (word, own): mixer_of(
+            config if own is None else config.with_fields({"num_attention_heads": own}),
+            family,
+            known[word],
+        )
+        for word, own in dict.fromkeys(kinds)
+    }
+    found = [built[kind] for kind in kinds]
     # The last layers of Gemma 3n and 4 E read the cache of the last layer of their kind before.
     shared = config.optional_size("num_kv_shared_layers") or 0
     first = len(named) - shared
@@ -86,7 +104,7 @@ def mixer_of(config: Config, family: Family, word: LayerWord) -> AttentionKind:
         InputError: a field that it needs is missing.
     """
     own = config.with_fields({**renamed(config.fields, word.names), **word.values})
-    return _MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
+    return MIXERS[word.mixer](own, family.model_copy(update=dict(word.settings)), word)
 
 
 def _nothing(_config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
@@ -99,7 +117,7 @@ def _attention_beside_mamba(config: Config, family: Family, word: LayerWord) -> 
     return ParallelMixers(branches=branches)
 
 
-_MIXERS: dict[str, _Mixer] = {
+MIXERS: dict[str, _Mixer] = {
     "none": _nothing,
     "grouped-query": grouped_query,
     "block-sparse": block_sparse,
@@ -115,3 +133,4 @@ _MIXERS: dict[str, _Mixer] = {
     "mamba-2": mamba_2,
     "grouped-query+mamba-2": _attention_beside_mamba,
 }
+"""What may mix the tokens of a layer, by the name that a family gives it."""

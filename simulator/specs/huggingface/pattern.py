@@ -19,7 +19,7 @@ def layer_words(config: Config, family: Family, layers: int) -> list[str]:
         return _stated(config, family, layers)
     if family.listed is not None and _has(config, family.listed.field):
         return _listed(config, family.listed, layers)
-    if family.cycle is not None:
+    if family.cycle is not None and _has_room(config, family, family.cycle):
         return _repeated(config, family.cycle, layers)
     if family.listed is not None:
         return [family.listed.otherwise] * layers
@@ -49,6 +49,12 @@ def _stated(config: Config, family: Family, layers: int) -> list[str]:
                 "layer_types", f"layer kind {word!r} is not understood", nearest(word, known)
             )
     return words
+
+
+def _has_room(config: Config, family: Family, cycle: Cycle) -> bool:
+    """Whether the cycle says anything: windows do only where the config names their size."""
+    slides = words_of(family)[cycle.otherwise].reach == "window"
+    return not slides or config.optional_size("sliding_window") is not None
 
 
 def _has(config: Config, path: str) -> bool:

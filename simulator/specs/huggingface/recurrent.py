@@ -26,15 +26,14 @@ def gated_delta(config: Config, _family: Family, _word: LayerWord) -> AttentionK
 
 def kimi_delta(config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
     """Kimi Linear and K3; K3's decay projection has the rank of a head, as Kimi Linear's."""
-    linear = config.inner("linear_attn_config")
-    size = linear.size("head_dim")
-    return linear.part(
+    size = config.size("linear_head_dim")
+    return config.part(
         KimiDeltaAttention,
-        heads=linear.size("num_heads"),
+        heads=config.size("linear_num_heads"),
         head_size=size,
-        kernel=linear.size("short_conv_kernel_size"),
+        kernel=config.size("linear_conv_kernel_dim"),
         decay_rank=size,
-        full_gate=linear.flag("use_full_rank_gate"),
+        full_gate=config.flag("linear_full_gate"),
     )
 
 
@@ -69,4 +68,5 @@ def mamba_2(config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
         state_size=config.size("mamba_d_state"),
         groups=config.size("mamba_n_groups"),
         kernel=config.size("mamba_d_conv"),
+        output_norm=config.flag("mamba_rms_norm", True),
     )

@@ -167,6 +167,7 @@ class Mamba2(ConvolvingKind):
         heads, head_size: their product is the inner width.
         state_size: numbers of state for each inner channel.
         groups: groups of heads that share the input and output maps B and C.
+        output_norm: the gated output passes a norm with weights.
     """
 
     kind: Literal["mamba-2"] = "mamba-2"
@@ -175,6 +176,7 @@ class Mamba2(ConvolvingKind):
     state_size: Size
     groups: Size = 1
     kernel: Size = 4
+    output_norm: bool = True
 
     @property
     def inner(self) -> int:
@@ -188,7 +190,8 @@ class Mamba2(ConvolvingKind):
 
     def extra_parameters(self, hidden: int) -> int:
         """See ``Kind``: convolution with bias, decay, skip and step of a head, output norm."""
-        return (self.kernel + 1) * self.convolved + 3 * self.heads + self.inner
+        norm = self.inner if self.output_norm else 0
+        return (self.kernel + 1) * self.convolved + 3 * self.heads + norm
 
     def divisible(self) -> tuple[int, ...]:
         """See ``Kind``."""
