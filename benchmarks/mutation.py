@@ -198,7 +198,7 @@ def _reached(file: Path) -> tuple[CoverageData, float]:
     folders = sorted({folder for tests in ROOMS.values() for folder in tests})
     watched = ("--cov=simulator/roofline", "--cov=simulator/serving", "--cov-context=test")
     started = time.monotonic()
-    if not _passes((*watched, "--cov-report=", *folders), 3600.0):
+    if not _passes((*watched, "--cov-report=", *folders), 3600.0, tells=True):
         raise SystemExit("tests fail without any mutant")
     del os.environ["COVERAGE_FILE"]
     data = CoverageData(str(file))
@@ -237,14 +237,15 @@ def _tried(mutant: Mutant, tests: tuple[str, ...], limit_s: float) -> tuple[bool
     return is_noticed, "\n".join(f"- {a}\n+ {b}" for a, b in changed if a != b)
 
 
-def _passes(tests: tuple[str, ...], limit_s: float) -> bool:
-    """Whether all tests pass in time, in a process of their own."""
+def _passes(tests: tuple[str, ...], limit_s: float, tells: bool = False) -> bool:
+    """Whether all tests pass in time, in a process of their own, which ``tells`` of them."""
     child = os.fork()
     if child == 0:
         os.setsid()
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
+        if not tells:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
         code = pytest.main([*PLAINLY, *tests])
         os._exit(int(code))
     until = time.monotonic() + limit_s
