@@ -18,7 +18,7 @@ from simulator.simulate.point import decode_steps, prefill_steps
 from simulator.simulate.replica import Replica, replica_of
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
-from simulator.specs.scenario import Economics
+from simulator.specs.economics import Economics
 
 SPEEDS = (10, 20, 30, 40, 50, 60, 75, 90, 100, 125, 150, 200)
 """Tokens a second for each user."""

@@ -247,8 +247,14 @@ def percent(ratio: float | None, digits: int = 3) -> str:
 
 
 def money(usd: float | None) -> str:
-    """``money(0.1343)`` gives ``$0.134``."""
-    return "–" if usd is None or not math.isfinite(usd) else f"${significant(usd)}"
+    """Dollars and cents, and three digits of what is less than a dollar.
+
+    >>> money(0.1343), money(6.1), money(30000)
+    ('$0.134', '$6.10', '$30,000')
+    """
+    if usd is None or not math.isfinite(usd):
+        return "–"
+    return f"${usd:,.2f}" if 1 <= abs(usd) < 1000 else f"${significant(usd)}"
 
 
 def seconds(value: float | None) -> str:

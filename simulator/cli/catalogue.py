@@ -87,6 +87,27 @@ def show_entry(
     show.hardware(hardware, facts(hardware))
 
 
+@app.command("prices")
+def prices(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[DEVICE]", help="Devices; all without one.")
+    ] = None,
+    book: Annotated[
+        Path | None, typer.Option("--prices", help="Your own price book, YAML or CSV.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """List offers with dates and sources, and what devices cost on each basis."""
+    from simulator.cli import show_prices as show
+    from simulator.planning.price_list import price_list
+
+    found = price_list(names or (), book)
+    if as_json:
+        opt.print_json(asdict(found))
+        return
+    show.price_list(found, is_of_one=len(names or ()) == 1)
+
+
 @app.command("check")
 def check(
     names: Annotated[

@@ -34,7 +34,10 @@ def compare(
         if folder is not None:
             write_comparison(results, folder)
     if as_json:
-        opt.print_json({"results": [r.to_dict() for r in results]})
+        from simulator.report.ranking import ranking
+
+        found = ranking(results).to_dict()
+        opt.print_json({"results": [r.to_dict() for r in results], "ranking": found})
         return
     from simulator.cli.console import console
     from simulator.report.tables import comparison

@@ -29,12 +29,14 @@ def show_prediction(answer: "Prediction") -> None:
     rows += [
         (figure.label, figure.show(answer.figures[figure.key]), interval(answer, figure.key))
         for figure in answer.shown
-        if answer.figures.get(figure.key) is not None
+        if answer.figures.get(figure.key) is not None and not figure.prose
     ]
     left, middle, right = (max(map(len, column)) for column in zip(*rows, strict=True))
     for label, number, between in rows:
         line = f"{label:{left}}   {number:>{middle}}   "
         typer.echo(line + typer.style(f"{between:>{right}}", dim=True))
+    if answer.price_origin is not None:
+        typer.echo(typer.style(f"price: {answer.price_origin}", dim=True))
     for note in answer.notes:
         typer.echo(typer.style(f"note: {note}", dim=True))
 

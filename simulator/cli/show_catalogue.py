@@ -33,7 +33,7 @@ def hardware_list(rows: Sequence[HardwareRow]) -> None:
     """One line a device, saying which have a calibration of their own."""
     lines = [
         (
-            row.name,
+            f"{row.name} (hypothetical)" if row.hypothetical else row.name,
             row.vendor,
             row.device_class,
             humane(row.memory_bytes, "B"),
@@ -99,18 +99,9 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     for number, source in enumerate(cited, start=1):
         screen.print(f"[dim]\\[{number}] {source}[/dim]")
     if found.prices.offers:
-        offers = [
-            (
-                offer.provider,
-                offer.term,
-                "" if offer.term == "purchase" else significant(offer.price.value),
-                significant(offer.price.value) if offer.term == "purchase" else "",
-                offer.as_of,
-                found.prices.citation(offer),
-            )
-            for offer in found.prices.offers
-        ]
-        screen.print(table(_columns("price,term", "$ an hour,$ to buy", "as of,source"), offers))
+        screen.print(f"prices: roofsim catalogue prices {found.name}")
+    if found.prices.not_sold is not None:
+        screen.print(f"not sold: {found.prices.not_sold}")
     for name, engine in found.engines.items():
         if engine.calibration is not None:
             screen.print(f"calibration of {name}: {engine.calibration.measured_with}")

@@ -1,99 +1,114 @@
 """What an hour of a device costs, and what that makes of a million tokens."""
 
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import InputError
+from simulator.economics.basis import Basis, basis_of, others
+from simulator.economics.offers import counted, quote
+from simulator.economics.owned import owned_hour
+from simulator.economics.price import DevicePrice, PriceLine
+from simulator.errors import InputError, nearest
+from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
-from simulator.specs.prices import Offer
-from simulator.specs.scenario import Economics
+from simulator.specs.ownership import ownership
+from simulator.specs.price_book import offers_for, providers
+from simulator.specs.prices import Term
 
-HOURS_PER_YEAR = 8766.0
 NumberT = TypeVar("NumberT", float, NDArray[np.float64])
-_RENTAL_TERMS = ("on-demand", "reserved-1y", "reserved-3y", "capacity-block", "spot")
 
-
-@dataclass(frozen=True, slots=True)
-class DevicePrice:
-    """Dollars for an hour of one device, where they come from, and whether power is included."""
-
-    usd_per_hour: float
-    low: float
-    high: float
-    origin: str
-    includes_energy: bool
+_COMMITTED: tuple[Term, ...] = ("reserved-1y", "reserved-3y", "savings-plan", "capacity-block")
+"""Terms that are paid for whether the device works or not."""
 
 
 def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None:
-    """The price of an hour of ``hardware``, or None where nobody has published one.
-
-    In this order: the scenario's own figure; the median of the offers that match its provider
-    and term (on demand unless it says otherwise); a purchase spread over
-    ``amortisation_years`` of continuous use, to which energy is added separately.
+    """The price of an hour of ``hardware`` on the basis of ``economics``; None without an offer.
 
     Raises:
-        InputError: the scenario asks for a provider or term that no offer has.
+        InputError: a price book that cannot be read, or a provider that nobody has heard of.
     """
+    basis = basis_of(economics)
     if economics.usd_per_device_hour is not None:
         own = economics.usd_per_device_hour
-        return DevicePrice(own, own, own, "the scenario's own price", includes_energy=True)
-    chosen = _matching(hardware, economics)
-    if chosen:
-        prices = [float(o.price) for o in chosen]
-        providers = ", ".join(sorted({o.provider for o in chosen}))
-        origin = f"median of {len(prices)} {chosen[0].term} offers ({providers})"
-        return DevicePrice(median(prices), min(prices), max(prices), origin, includes_energy=True)
-    bought = [o.price for o in hardware.prices.offers if o.term == "purchase"]
-    if not bought:
+        line = PriceLine("rent", own, str(basis))
+        return DevicePrice(basis, own, own, own, (line,))
+    offers = counted(offers_for(hardware, economics.prices), basis)
+    if not offers:
+        _check_provider(economics)
         return None
-    hours = economics.amortisation_years * HOURS_PER_YEAR
-    values = [float(q) / hours for q in bought]
-    low = min(float(q.low or q) / hours for q in bought)
-    high = max(float(q.high or q) / hours for q in bought)
-    origin = f"purchase spread over {economics.amortisation_years:g} years"
-    return DevicePrice(median(values), low, high, origin, includes_energy=False)
+    if basis.kind == "owned":
+        return _owned(hardware, economics, basis)
+    found = quote(offers, basis.percentile)
+    sources = "; ".join(dict.fromkeys(offer.source for offer in offers))
+    price = DevicePrice(
+        basis,
+        found.usd,
+        found.low,
+        found.high,
+        (PriceLine("rent", found.usd, sources),),
+        offers=offers,
+    )
+    is_committed = all(offer.term in _COMMITTED for offer in offers)
+    if economics.utilisation is None or not is_committed:
+        return price
+    return _used_in_part(price, economics.utilisation)
 
 
-def _matching(hardware: Hardware, economics: Economics) -> list[Offer]:
-    rentals = [o for o in hardware.prices.offers if o.term != "purchase"]
-    wanted = [
-        o
-        for o in rentals
-        if (economics.provider is None or o.provider.lower() == economics.provider.lower())
-        and (economics.term is None or o.term == economics.term)
-    ]
-    if not wanted and (economics.provider or economics.term):
-        known = ", ".join(sorted({f"{o.provider} {o.term}" for o in rentals})) or "none"
+def _owned(hardware: Hardware, economics: Economics, basis: Basis) -> DevicePrice:
+    offers = counted(offers_for(hardware, economics.prices), basis)
+    bought = quote(offers, basis.percentile)
+    known = ownership(hardware, economics)
+    hour = owned_hour(bought, float(hardware.power.limit), known)
+    note = (
+        f"${bought.usd:,.0f} a device over {known.amortisation_years.value:g} years at "
+        f"{known.cost_of_capital.value:.1%}, work in {known.utilisation.value:.0%} of the hours"
+    )
+    return DevicePrice(
+        basis, hour.usd_per_hour, hour.low, hour.high, hour.lines, hour.energy, offers, note
+    )
+
+
+def _used_in_part(price: DevicePrice, share: float) -> DevicePrice:
+    idle = price.usd_per_hour * (1.0 / share - 1.0)
+    return replace(
+        price,
+        usd_per_hour=price.usd_per_hour / share,
+        low=price.low / share,
+        high=price.high / share,
+        lines=(*price.lines, PriceLine("hours without work", idle, "the scenario")),
+        note=f"work in {share:.0%} of the paid hours",
+    )
+
+
+def nearest_price(hardware: Hardware, economics: Economics) -> DevicePrice | None:
+    """The price on the basis that is nearest to the declared one; None where there is none."""
+    found = (device_price(hardware, other) for other in others(economics))
+    return next((price for price in found if price is not None), None)
+
+
+def _check_provider(economics: Economics) -> None:
+    if economics.provider is None:
+        return
+    known = providers(economics.prices)
+    if economics.provider not in known:
         raise InputError(
-            f"{hardware.name} has no offer by {economics.provider or 'any provider'} "
-            f"with term {economics.term or 'any'}",
-            field="economics",
-            remedy=f"known offers: {known}",
+            f"no offer is by {economics.provider!r}",
+            field="economics.provider",
+            remedy=nearest(economics.provider, known),
         )
-    for term in _RENTAL_TERMS:
-        of_term = [o for o in wanted if o.term == term]
-        if of_term:
-            return of_term
-    return []
 
 
-def usd_per_second(price: DevicePrice, devices: int, power_w: float, economics: Economics) -> float:
-    """Dollars a second of ``devices`` drawing ``power_w`` together (a number or an array).
+def usd_per_second(
+    usd_per_hour: float, usd_per_kwh: float, devices: int, power_w: NumberT
+) -> NumberT:
+    """Dollars a second of ``devices`` that draw ``power_w`` together (a number or an array).
 
-    Rent includes energy; a bought device pays for it at the facility's price and PUE.
-
-    >>> price = DevicePrice(3.6, 3.6, 3.6, "", includes_energy=True)
-    >>> usd_per_second(price, 2, 0.0, Economics())
+    >>> usd_per_second(3.6, 0.0, 2, 700.0)
     0.002
     """
-    capital = devices * price.usd_per_hour / 3600
-    if price.includes_energy:
-        return capital
-    return capital + power_w * economics.pue / 3.6e6 * economics.usd_per_kwh
+    return devices * usd_per_hour / 3600 + power_w * usd_per_kwh / 3.6e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +121,6 @@ class TokenCost(Generic[NumberT]):
     usd_per_million_input_tokens: NumberT | None
     usd_per_million_output_tokens: NumberT | None
     usd_per_million_tokens: NumberT | None
-
-
-"""Where no price is known."""
 
 
 def token_cost(

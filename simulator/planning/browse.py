@@ -21,6 +21,7 @@ from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
 from simulator.specs.price_files import shared_sources
+from simulator.specs.price_rules import check_prices
 from simulator.specs.question import read_scenario
 from simulator.units import humane
 
@@ -39,6 +40,7 @@ class HardwareRow:
     precisions: tuple[str, ...]
     power_limit_w: float
     calibrated: bool
+    hypothetical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def _hardware_row(found: Hardware) -> HardwareRow:
         precisions=tuple(sorted({str(d) for e in found.engines.values() for d in e.peak})),
         power_limit_w=float(found.power.limit),
         calibrated=engine.calibration is not None,
+        hypothetical=found.hypothetical,
     )
 
 
@@ -192,7 +195,9 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     """
     chosen = list(names)
     devices = [catalogue.hardware(name) for name in chosen] or list(catalogue.all_hardware())
-    found = [f for hardware in devices for f in (*check(hardware, today), *check_laws(hardware))]
+    found = [f for hardware in devices for f in (*check(hardware), *check_laws(hardware))]
+    if today is not None:
+        found += check_prices(devices, today)
     if chosen:
         return found
     found += unused_shared_sources(devices)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textwrap import wrap
 
 from simulator.economics.cost import device_price
+from simulator.economics.price import DevicePrice
 from simulator.planning.browse import (
     HardwareRow,
     ModelRow,
@@ -15,8 +16,8 @@ from simulator.planning.browse import (
     list_models,
 )
 from simulator.specs import catalogue
+from simulator.specs.economics import Economics
 from simulator.specs.huggingface.family import known_families
-from simulator.specs.scenario import Economics
 from simulator.units import humane, significant
 
 _CLASSES = {
@@ -45,7 +46,8 @@ def catalogue_page() -> str:
         "Written by `python -m simulator.planning.catalogue_page` from the files in",
         "`hardware_specs/` and `models/`; `roofsim catalogue show NAME` prints every number with",
         "its source. Rates are dense and of the engine that runs models by default; memory is what",
-        "software can use; a price is the median of the offers on file.",
+        "software can use. A price is the median of what providers ask on demand, * of one alone;",
+        "[prices](prices.md) has other bases, `roofsim catalogue prices NAME` every offer.",
         "",
     ]
     for device_class, title in _CLASSES.items():
@@ -71,18 +73,26 @@ def _hardware_table(rows: Iterable[HardwareRow]) -> list[str]:
         lines.append(
             _line(
                 (
-                    f"[`{row.name}`](../hardware_specs/{row.name}.yaml)",
+                    f"[`{row.name}`](../hardware_specs/{row.name}.yaml)"
+                    + (" (hypothetical)" if row.hypothetical else ""),
                     humane(row.memory_bytes, "B"),
                     humane(row.bandwidth_bytes_per_s, "B/s"),
                     humane(row.peak_bf16, "FLOP/s"),
                     humane(row.power_limit_w, "W"),
-                    "–" if price is None else significant(price.usd_per_hour),
+                    _dollars(price),
                     ", ".join(row.precisions),
                     "calibrated" if row.calibrated else "",
                 )
             )
         )
     return lines
+
+
+def _dollars(price: DevicePrice | None) -> str:
+    """An hour on demand; a star where one provider alone offers it."""
+    if price is None:
+        return "–"
+    return significant(price.usd_per_hour) + (" *" if price.mark else "")
 
 
 def _model_table(rows: Iterable[ModelRow]) -> list[str]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from simulator.report import style
 from simulator.report.chart import Chart
 from simulator.report.measures import devices_words, factor, interval, labels, times
+from simulator.report.price_words import price_rows, verdict
+from simulator.report.ranking import ranking
 from simulator.report.tables import LATENCIES
 from simulator.simulate.figures import FIGURE, HEADLINE
 from simulator.simulate.result import Binding, SimulationResult
-from simulator.units import between, humane, money, percent, seconds, significant
+from simulator.units import humane, money, percent, seconds, significant
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,6 +53,7 @@ def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
         steps=[_step(binding, i) for i, binding in enumerate((result.prefill, result.decode))],
         operator_sources=_operator_sources(result),
         cost=_cost(result),
+        price_lines=_price_lines(result),
         energy=_energy(result),
         notes=result.notes,
         sources=[_linked(source) for source in result.sources],
@@ -80,8 +83,6 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
                 "cells": cells,
                 "power": humane(result.power_w_per_device, "W"),
                 "bounds": f"{result.prefill.bound}, {result.decode.bound}",
-                "price": "–" if result.price is None else f"{money(result.price.usd_per_hour)}/h",
-                "origin": "no price is known" if result.price is None else result.price.origin,
             }
         )
     notes = dict.fromkeys(note for result in results for note in result.notes)
@@ -95,7 +96,29 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
         notes=list(notes),
         sources=[_linked(source) for source in sources],
         charts=_inlined(charts),
+        basis=results[0].price_basis,
+        prices=price_rows(results),
+        verdict=verdict(ranking(results)),
+        standings=_standings(results),
     )
+
+
+def _standings(results: Sequence[SimulationResult]) -> list[dict[str, Any]]:
+    """Dollars of every system on every basis that two of them have a price on."""
+    found, names = ranking(results), labels(results)
+    return [
+        {
+            "basis": each.basis,
+            "cheapest": each.cheapest or "a tie",
+            "cells": [
+                "–"
+                if name not in each.usd
+                else money(each.usd[name]) + (" *" if name in each.marks else "")
+                for name in names
+            ],
+        }
+        for each in (found.declared, *found.others)
+    ]
 
 
 def _render(template: str, **values: object) -> str:
@@ -137,8 +160,8 @@ def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
         "ttft_s": f"p99 {seconds(m.ttft_s.p99)}",
         "tpot_s": f"p99 {seconds(m.tpot_s.p99)}",
         "usd_per_million_tokens": "no price is known"
-        if result.price is None
-        else f"{money(result.price.usd_per_hour)} an hour and device",
+        if result.usd_per_device_hour is None
+        else f"{money(result.usd_per_device_hour)} an hour and device",
         "joules_per_output_token": f"{humane(result.power_w_per_device, 'W')} a device",
     }
     return [
@@ -223,24 +246,40 @@ def _operator_sources(result: SimulationResult) -> list[str]:
 
 
 def _cost(result: SimulationResult) -> list[tuple[str, str]]:
-    price, m, usd = result.price, result.metrics, result.usd_per_million_tokens
-    if price is None or usd is None:
-        return []
+    m, usd = result.metrics, result.usd_per_million_tokens
+    basis = [("Basis", str(result.price_basis))]
+    if usd is None:
+        near = result.price_nearest
+        return [*basis, ("Price", "no offer"), *([("Nearest basis", near)] if near else [])]
     total = usd * (m.input_tokens + m.output_tokens) / 1e6
-    spread = f" ({between(money(price.low), money(price.high))})" if price.high > price.low else ""
+    between_ends = interval(result, "usd_per_device_hour")
+    spread = f" ({between_ends})" if between_ends else ""
     rows = [
-        ("Price of a device", f"{money(price.usd_per_hour)} an hour{spread}"),
-        ("Where from", price.origin),
-        ("Energy", "included" if price.includes_energy else "added at the facility’s price"),
+        *basis,
+        ("Price of a device", f"{money(result.usd_per_device_hour)} an hour{spread}"),
+        ("Where from", str(result.price_origin)),
         ("This run", f"{money(total)} for {result.devices} × {seconds(m.makespan_s)}"),
         ("Input", f"{money(result.usd_per_million_input_tokens)} per million tokens, "
                   f"{percent(m.prefill_share)} of the cost"),
         ("Output", f"{money(result.usd_per_million_output_tokens)} per million tokens"),
         ("Both together", f"{money(usd)} per million tokens"),
     ]  # fmt: skip
-    if price.includes_energy and price.high > price.low and price.usd_per_hour > 0:
-        low, high = (money(usd * p / price.usd_per_hour) for p in (price.low, price.high))
-        rows.append(("Between offers", f"{between(low, high)} per million tokens"))
+    rows += [
+        ("On another basis", f"{cost.basis}: {money(cost.usd_per_million_tokens)} per million "
+                             f"tokens{f' ({cost.mark})' if cost.mark else ''}")
+        for cost in result.elsewhere
+    ]  # fmt: skip
+    return rows
+
+
+def _price_lines(result: SimulationResult) -> list[tuple[str, str]]:
+    """What an hour of a device is made of, where it is made of more than rent."""
+    rows: list[tuple[str, str]] = []
+    for price in dict.fromkeys(result.prices):
+        if price is None or len(price.lines) < 2:
+            continue
+        rows += [(line.name, f"{money(line.usd_per_hour)} an hour") for line in price.lines]
+        rows.append(("power of the device", f"{money(price.energy.usd_per_kwh)} a kWh drawn"))
     return rows
 
 

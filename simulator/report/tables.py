@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
+from simulator.report.price_words import price_rows, verdict
+from simulator.report.ranking import ranking
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure
 from simulator.simulate.figures import FIGURE, HEADLINE
@@ -123,13 +125,12 @@ def _headline(result: "SimulationResult") -> Table:
 
 
 def _cost_detail(result: "SimulationResult") -> str:
-    price = result.price
-    if price is None:
-        return "no price is known"
+    if result.usd_per_device_hour is None:
+        return f"no price: {result.price_basis}"
     return (
         f"input {money(result.usd_per_million_input_tokens)}, output "
-        f"{money(result.usd_per_million_output_tokens)}; {money(price.usd_per_hour)}/h a device, "
-        f"{price.origin}"
+        f"{money(result.usd_per_million_output_tokens)}; {money(result.usd_per_device_hour)}/h a "
+        f"device, {result.price_origin}"
     )
 
 
@@ -181,14 +182,29 @@ def _facts(result: "SimulationResult") -> Table:
 
 
 def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
-    """What ``roofsim compare`` prints: one system a row, the factors to the first below."""
-    notes = dict.fromkeys(note for result in results for note in result.notes)
+    """What ``roofsim compare`` prints: one system a row, the factors to the first below.
+
+    Below it what the dollars rest on, who is the cheapest, and what other bases say of that.
+    """
+    notes = dict.fromkeys(
+        note for result in results for note in result.notes if note not in result.price_notes
+    )
     return Group(
         Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),
         Text(),
         _Compared(tuple(results)),
+        Text(),
+        prices(results),
+        Text(),
+        *(Text(sentence) for sentence in verdict(ranking(results))),
         *(Text(f"note  {note}", style=_DIM) for note in notes),
     )
+
+
+def prices(results: "Sequence[SimulationResult]") -> Table:
+    """What the dollars of each system rest on."""
+    columns = [Column("Prices", wrap=True), Column(str(results[0].price_basis), wrap=True)]
+    return table(columns, [(row.system, row.words) for row in price_rows(results)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from simulator.errors import InputError
 from simulator.files.whole_folder import whole_folder
 from simulator.report.columns import write_requests, write_results
+from simulator.report.ranking import ranking
 from simulator.report.roof import Roof
 from simulator.simulate.result import SimulationResult
 
@@ -60,7 +61,12 @@ def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[
     document, table, page = COMPARISON
     charts = comparison_charts(results)
     contents = {
-        document: json_bytes({"results": [r.to_dict() for r in results]}),
+        document: json_bytes(
+            {
+                "results": [r.to_dict() for r in results],
+                "ranking": ranking(results).to_dict(),
+            }
+        ),
         page: _text_bytes(comparison_page(results, charts)),
         **_images_of(charts),
     }

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simulator.economics.cost import DevicePrice
+from simulator.economics.basis import basis_of
+from simulator.economics.price import DevicePrice
 from simulator.serving.cluster import Outcome
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.records import Counters
 from simulator.simulate.cluster import Cluster, Pool
-from simulator.simulate.figure import Known, Value
-from simulator.simulate.figures import usd_known
-from simulator.specs.scenario import Economics, Scenario
+from simulator.simulate.figure import Known
+from simulator.simulate.pricing import BasisCost, usd_known
+from simulator.specs.economics import Economics
+from simulator.specs.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,46 @@ def measured(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> ServingM
 def facts(scenario: Scenario, cluster: Cluster, outcome: Outcome, metrics: ServingMetrics) -> Known:
     """What figures follow from beside the metrics: devices, prompts, and dollars."""
     accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
-    paid: dict[str, Value] = {"usd_per_s": None}
-    if all(account.usd["usd_per_s"] is not None for account in accounts):
-        paid = {key: sum(account.usd[key] for account in accounts) for key in accounts[0].usd}
     return {
         "devices": cluster.devices,
         "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
         "prefill_share": metrics.prefill_share,
-        **paid,
+        **_paid(accounts),
     }
+
+
+def _paid(accounts: Sequence[PoolAccount]) -> Known:
+    """Dollars a second of all pools; None where one has no price."""
+    if any(account.usd["usd_per_s"] is None for account in accounts):
+        return {"usd_per_s": None}
+    return {key: sum(account.usd[key] for account in accounts) for key in accounts[0].usd}
+
+
+def costs_elsewhere(
+    scenario: Scenario, cluster: Cluster, outcome: Outcome, metrics: ServingMetrics
+) -> tuple[BasisCost, ...]:
+    """What the same simulation costs on every other basis that all devices have a price on.
+
+    The nearest basis stands first; what single providers of the declared one ask, last.
+    """
+    found = []
+    tokens = (metrics.input_tokens + metrics.output_tokens) / metrics.makespan_s
+    for economics in cluster.other_economics(scenario.economics):
+        accounts = accounts_of(cluster, outcome, metrics.makespan_s, economics)
+        usd = _paid(accounts)["usd_per_s"]
+        if usd is None or not tokens:
+            continue
+        prices = [price for price in cluster.prices(economics) if price is not None]
+        found.append(
+            BasisCost(
+                basis=str(basis_of(economics)),
+                origin="; ".join(dict.fromkeys(price.origin for price in prices)),
+                usd_per_device_hour=float(usd) * 3600.0 / cluster.devices,
+                usd_per_million_tokens=float(1e6 * usd / tokens),
+                mark="; ".join(dict.fromkeys(price.mark for price in prices if price.mark)),
+            )
+        )
+    return tuple(found)
 
 
 def accounts_of(
@@ -72,7 +105,7 @@ def accounts_of(
     found, first = [], 0
     for pool, price in zip(cluster.pools, prices, strict=True):
         own = outcome.counters[first : first + pool.replicas]
-        found.append(_account(pool, own, span_s, price, economics))
+        found.append(_account(pool, own, span_s, price))
         first += pool.replicas
     return tuple(found)
 
@@ -82,7 +115,6 @@ def _account(
     counters: Sequence[Counters],
     span_s: float,
     price: DevicePrice | None,
-    economics: Economics,
 ) -> PoolAccount:
     busy_s = sum(c.busy_s for c in counters)
     idle_s = sum(max(span_s - c.busy_s, 0.0) for c in counters)
@@ -90,7 +122,7 @@ def _account(
     energy_j = of_one_j * pool.replica.deployment.devices_per_replica
     return PoolAccount(
         energy_j=energy_j,
-        usd=usd_known(price, pool.devices, energy_j / span_s, economics),
+        usd=usd_known(price, pool.devices, energy_j / span_s),
         busy_fraction=busy_s / (len(counters) * span_s),
         prefill_share=_share_of_prompts(pool, counters, busy_s),
         device_s=pool.devices * span_s,

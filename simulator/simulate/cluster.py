@@ -6,14 +6,18 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.economics.cost import DevicePrice, device_price
+from simulator.economics.basis import by_provider, others
+from simulator.economics.cost import device_price
+from simulator.economics.price import DevicePrice
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.roofline.laws.collective.constants import Link
 from simulator.roofline.laws.collective.formula import send_receive_s
 from simulator.simulate.replica import Replica, replica_of
 from simulator.specs.deployment import Deployment, Role
-from simulator.specs.scenario import Economics, Scenario
+from simulator.specs.economics import Economics
+from simulator.specs.hardware import Hardware
+from simulator.specs.scenario import Scenario
 from simulator.specs.what_if import changes_in
 
 
@@ -90,7 +94,7 @@ class Cluster:
     @property
     def devices_by_title(self) -> dict[str, int]:
         """How many devices of each kind there are, as people call them."""
-        return _added((pool.replica.hardware.title, pool.devices) for pool in self.pools)
+        return _added((pool.replica.hardware.marked_title, pool.devices) for pool in self.pools)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -104,40 +108,23 @@ class Cluster:
         return tuple(dict.fromkeys(s for pool in self.pools for s in pool.replica.sources))
 
     def prices(self, economics: Economics) -> tuple[DevicePrice | None, ...]:
-        """The price of a device of each pool; None where nobody has published one."""
+        """The price of a device of each pool; None without an offer on the basis."""
         return tuple(device_price(pool.replica.hardware, economics) for pool in self.pools)
 
-    def price(self, economics: Economics) -> DevicePrice | None:
-        """What an hour of a device costs on average over all pools; None where one has no price."""
-        prices = [price for price in self.prices(economics) if price is not None]
-        if len(prices) < len(self.pools):
-            return None
-        if len(set(prices)) == 1:
-            return prices[0]
-        shares = [pool.devices / self.devices for pool in self.pools]
+    def other_economics(self, economics: Economics) -> list[Economics]:
+        """Other bases, the nearest first; then the single providers of the declared one."""
+        found = list(others(economics))
+        if economics.provider is None and economics.basis == "rental":
+            known = (price for price in self.prices(economics) if price is not None)
+            named = sorted({provider for price in known for provider in price.providers})
+            found += [by_provider(economics, provider) for provider in named]
+        return found
 
-        def mean(values: Iterable[float]) -> float:
-            return sum(share * value for share, value in zip(shares, values, strict=True))
-
-        return DevicePrice(
-            mean(price.usd_per_hour for price in prices),
-            mean(price.low for price in prices),
-            mean(price.high for price in prices),
-            "; ".join(dict.fromkeys(price.origin for price in prices)),
-            includes_energy=all(price.includes_energy for price in prices),
-        )
-
-    def unpriced(self, economics: Economics) -> tuple[str, ...]:
-        """What is to be said of devices that nobody has published a price of."""
-        names = [
-            pool.replica.hardware.name
-            for pool, price in zip(self.pools, self.prices(economics), strict=True)
-            if price is None
-        ]
-        return tuple(
-            f"nobody has published a price of {name}; give economics.usd_per_device_hour"
-            for name in dict.fromkeys(names)
-        )
+    def unpriced(self, economics: Economics) -> tuple[Hardware, ...]:
+        """Devices without an offer on the basis."""
+        pairs = zip(self.pools, self.prices(economics), strict=True)
+        without = {p.replica.hardware.name: p.replica.hardware for p, price in pairs if not price}
+        return tuple(without.values())
 
     @cached_property
     def transfer_s(self) -> Callable[[int], float]:

@@ -20,7 +20,7 @@ Value: TypeAlias = Any
 Known: TypeAlias = Mapping[str, Value]
 """Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
 ``prefill_share`` (of the cost), and ``usd_per_s`` (None without a price) with its ``_low`` and
-``_high`` by the cheapest and the dearest offer."""
+``_high`` at the ends of the price's interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Figure:
         better: which way is good; None where neither is.
         errors: what makes it uncertain; none for what is counted or given.
         column: whether ``predict`` answers it, and so its tables have a column of it.
+        prose: whether people read it in a sentence, and not in a table of figures.
         measured, derived: how it follows from a simulation, or from other figures.
     """
 
@@ -76,6 +77,7 @@ class Figure:
     better: Literal["higher", "lower"] | None = None
     errors: tuple[Error, ...] = ()
     column: bool = False
+    prose: bool = False
     measured: "Callable[[ServingMetrics], object] | None" = None
     derived: Callable[[Known], Value] | None = None
 

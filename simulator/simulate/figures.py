@@ -8,12 +8,10 @@ given by whoever asks the question.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.economics.cost import DevicePrice, token_cost, usd_per_second
+from simulator.economics.cost import token_cost
 from simulator.simulate.figure import Error, Figure, Known, Value
-from simulator.specs.scenario import Economics
 
 if TYPE_CHECKING:
     from simulator.serving.outcome.metrics import ServingMetrics
@@ -53,6 +51,12 @@ def _cost(part: str) -> Callable[[Known], Value]:
     return usd
 
 
+def _device_hour(known: Known) -> Value:
+    """Dollars for an hour of one device; None without a price."""
+    usd = known["usd_per_s"]
+    return None if usd is None else usd * 3600.0 / known["devices"]
+
+
 _STEP: tuple[Error, ...] = ("step",)
 _POWER: tuple[Error, ...] = ("power",)
 _ENERGY: tuple[Error, ...] = ("step", "power")
@@ -87,6 +91,11 @@ def _mean(
         key, "seconds", label, definition, short, "", "lower", errors, column,
         measured=lambda m: getattr(m, key).mean,
     )  # fmt: skip
+
+
+def _price_text(what: str, label: str, definition: str) -> Figure:
+    """What is said of a price, beside its number."""
+    return Figure(f"price_{what}", "text", label, definition, column=True, prose=True)
 
 
 def _spread(mean: Figure) -> tuple[Figure, ...]:
@@ -289,9 +298,32 @@ FIGURES: tuple[Figure, ...] = (
         "energy_j", "joules", "Energy of the run", "energy of all devices over the makespan",
         better="lower", errors=_ENERGY, measured=lambda m: m.energy_j,
     ),
-    Figure("usd_per_device_hour", "usd/hour", "Price", "of an hour of one device", "Price",
-        errors=("price",)),
-    Figure("price_origin", "text", "Where the price is from", "offer, purchase or the user's own"),
+    Figure(
+        "usd_per_device_hour", "usd/hour", "Price",
+        "of an hour of one device; owned, with the power that it drew", "Price",
+        errors=("price",), column=True, derived=_device_hour,
+    ),
+    _price_text(
+        "basis", "Basis of the price",
+        "rental with its term and percentile over providers, owned, or the scenario's own price; "
+        "one for every device of an answer",
+    ),
+    Figure(
+        "price_offers", "count", "Offers", "how many offers the price rests on",
+        column=True, prose=True,
+    ),
+    _price_text("providers", "Providers", "who makes these offers"),
+    _price_text("regions", "Regions", "where, as far as it is known"),
+    _price_text("dates", "Dates", "of the oldest and the newest offer"),
+    _price_text(
+        "mark", "Marked",
+        "where the price is no market's: one provider, or an estimate that is no offer",
+    ),
+    _price_text("origin", "Where the price is from", "all of that in one sentence"),
+    _price_text(
+        "nearest", "Nearest basis",
+        "of a device without an offer on the basis: where it has one, and what that gives",
+    ),
     Figure("bound_prefill", "text", "Prefill bound by", "bound of a prefill of the mean prompt"),
     Figure(
         "bound_decode", "text", "Decode bound by", "bound of a decode step of the mean batch",
@@ -348,21 +380,6 @@ def figures_of(known: Known, metrics: "ServingMetrics | None" = None) -> dict[st
         if figure.key not in found and figure.derived is not None:
             found[figure.key] = figure.derived(found)
     return {f.key: _existing(found[f.key]) for f in FIGURES if f.key in found}
-
-
-def usd_known(
-    price: DevicePrice | None, devices: int, power_w: Value, economics: Economics
-) -> dict[str, Value]:
-    """What ``devices`` that draw ``power_w`` together cost a second, at each end of the price."""
-    if price is None:
-        return {"usd_per_s": None}
-    ends = {"": price.usd_per_hour, "_low": price.low, "_high": price.high}
-    return {
-        f"usd_per_s{end}": usd_per_second(
-            replace(price, usd_per_hour=usd), devices, power_w, economics
-        )
-        for end, usd in ends.items()
-    }
 
 
 def _existing(value: Value) -> Value:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from simulator.economics.cost import device_price
+import numpy as np
+
+from simulator.economics.cost import device_price, nearest_price
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure, Value
-from simulator.simulate.figures import COLUMNS, figures_of, usd_known
+from simulator.simulate.figures import COLUMNS, figures_of
+from simulator.simulate.pricing import nearest_words, price_figures, unpriced_words, usd_known
 from simulator.simulate.replica import Replica
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
-from simulator.specs.scenario import Economics
+from simulator.specs.economics import Economics
 
 if TYPE_CHECKING:
     from simulator.simulate.result import SimulationResult
@@ -62,13 +65,15 @@ def steps_predicted(
     """
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
-    paid = usd_known(price, devices, given["power_w"], economics)
-    known = {"input_tokens_per_s": 0.0, **given, "devices": devices, **paid}
+    paid = usd_known(price, devices, given["power_w"])
+    rates = {"input_tokens_per_s": 0.0, **given, "devices": devices}
+    notes, nearest = (*told, *setup.notes), None
+    if price is None:
+        nearest = _nearest(setup, economics, rates)
+        notes = (*notes, unpriced_words(setup.hardware, economics, nearest))
+    known = {**rates, **paid, **price_figures(economics, (price,), nearest)}
     figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
     widths = widths_of(given["sigma"], setup.device.power_sigma, known)
-    notes = (*told, *setup.notes)
-    if price is None:
-        notes = (*notes, f"nobody has published a price of {setup.hardware.name}")
     return Prediction(
         hardware=setup.device.name,
         model=setup.model.name,
@@ -81,6 +86,17 @@ def steps_predicted(
         intervals=intervals_of_steps(figures, widths),
         notes=notes,
     )
+
+
+def _nearest(setup: Replica, economics: Economics, rates: Mapping[str, Value]) -> str | None:
+    """The nearest basis with a price, and what it gives, in words."""
+    price = nearest_price(setup.hardware, economics)
+    if price is None:
+        return None
+    paid = usd_known(price, rates["devices"], rates["power_w"])
+    figures = figures_of({k: v for k, v in {**rates, **paid}.items() if k != "sigma"})
+    usd, hour = figures["usd_per_million_tokens"], figures["usd_per_device_hour"]
+    return nearest_words(price.origin, float(np.mean(hour)), usd)
 
 
 def served(result: "SimulationResult") -> Prediction:

@@ -84,7 +84,10 @@ class Replica:
     @property
     def notes(self) -> tuple[str, ...]:
         """Assumptions and fallbacks that a user should hear of."""
-        said = (f"{self.model.name}: {text}" for text in (*self.model.assumptions, *self.remarks))
+        about = (*self.model.assumptions, *self.remarks)
+        said = [f"{self.model.name}: {text}" for text in about]
+        if self.hardware.hypothetical:
+            said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
         return (*said, *self.step_model.notes)
 
     @property
@@ -159,7 +162,10 @@ def _resolved(
         memory_bytes,
         fraction,
         profile.memory_rule,
-        min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
+        min(
+            profile.reserve_bytes(device.memory_bytes),
+            (0.1 if machine is None else 0.02) * memory_bytes,
+        ),
         None if plan is None else plan.device_bytes,
     )
     settled = filled_in(deployment, profile, model, device.memory_bytes)

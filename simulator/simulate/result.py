@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from simulator.economics.cost import DevicePrice
+from simulator.economics.price import DevicePrice
 from simulator.roofline.step.report import OperatorReport
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.records import Records
@@ -11,6 +11,7 @@ from simulator.serving.traffic.request import FloatArray
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure
 from simulator.simulate.figures import FIGURES
+from simulator.simulate.pricing import BasisCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Binding:
 class SimulationResult(Answer):
     """A finished simulation of serving: its figures, and the columns and series behind them.
 
-    ``records`` has one array a column, an entry for each request; ``timeline`` one a series.
+    ``records`` has one array a column, an entry for each request; ``timeline`` one a series;
+    ``prices`` one a pool; ``elsewhere`` what it would cost on other bases, the nearest first;
+    ``price_notes`` are those notes that say why there is no price.
     """
 
     scenario: str
@@ -47,7 +50,9 @@ class SimulationResult(Answer):
     replicas: int
     workload: str
     metrics: ServingMetrics
-    price: DevicePrice | None
+    prices: tuple[DevicePrice | None, ...]
+    elsewhere: tuple[BasisCost, ...]
+    price_notes: tuple[str, ...]
     prefill: Binding
     decode: Binding
     objectives: Limits

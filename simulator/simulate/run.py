@@ -1,6 +1,6 @@
 """One simulation, from a scenario to its result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +9,11 @@ from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.remarks import remarks
 from simulator.serving.traffic.request import RequestTable
-from simulator.simulate.accounts import accounts_of, facts, measured
+from simulator.simulate.accounts import accounts_of, costs_elsewhere, facts, measured
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figure import Known
 from simulator.simulate.figures import figures_of
+from simulator.simulate.pricing import BasisCost, nearest_words, price_figures, unpriced_words
 from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.serving_point import whole_or_sample
@@ -34,7 +35,7 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Simulation
     """
     whole = resolve(scenario)
     asked, cluster, factor = whole_or_sample(scenario, whole)
-    table = requests_of(asked.workload)
+    table = requests_of(asked.workload, cluster)
     settings = cluster_settings(asked, cluster)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
     outcome = serve(table, settings, report)
@@ -49,10 +50,18 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
     wanted = scenario.objectives
     metrics = measured(scenario, cluster, outcome)
     prefill, decode = typical_steps(cluster, metrics)
+    elsewhere = costs_elsewhere(scenario, cluster, outcome, metrics)
+    prices = cluster.prices(scenario.economics)
+    nearest = _nearest(elsewhere) if None in prices else None
     known = {
         **facts(scenario, cluster, outcome, metrics),
-        **_given(scenario, cluster, metrics, prefill, decode),
+        **_given(cluster, metrics, prefill, decode),
+        **price_figures(scenario.economics, prices, nearest),
     }
+    unpriced = tuple(
+        unpriced_words(hardware, scenario.economics, nearest)
+        for hardware in cluster.unpriced(scenario.economics)
+    )
     answers = cluster.answers
     return SimulationResult(
         scenario=scenario.name,
@@ -68,14 +77,16 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         devices=cluster.devices,
         replicas=cluster.replicas,
         metrics=metrics,
-        price=cluster.price(scenario.economics),
+        prices=prices,
+        elsewhere=elsewhere,
+        price_notes=unpriced,
         workload=describe(scenario.workload),
         objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
         prefill=prefill,
         decode=decode,
         figures=figures_of(known, metrics),
         intervals={},
-        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics)),
+        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics), *unpriced),
         sources=cluster.sources,
         records=outcome.records,
         timeline=outcome.timeline.series(),
@@ -92,8 +103,15 @@ def title_of(scenario: Scenario, cluster: Cluster) -> str:
     return f"{model} on {' + '.join(systems)}: {describe(scenario.workload)}"
 
 
+def _nearest(elsewhere: Sequence[BasisCost]) -> str | None:
+    """The nearest basis with a price, in words."""
+    if not elsewhere:
+        return None
+    first = elsewhere[0]
+    return nearest_words(first.origin, first.usd_per_device_hour, first.usd_per_million_tokens)
+
+
 def _given(
-    scenario: Scenario,
     cluster: Cluster,
     metrics: ServingMetrics,
     prefill: Binding,
@@ -101,7 +119,6 @@ def _given(
 ) -> Known:
     """The figures that a cluster and its typical steps give a simulation of it."""
     answers, pool = cluster.answers, cluster.pools[-1]
-    price = cluster.price(scenario.economics)
     longest = (metrics.input_tokens + metrics.output_tokens) / max(metrics.finished, 1)
     held = capacity_batch(answers, np.array(np.ceil(longest)))
     return {
@@ -115,8 +132,6 @@ def _given(
         "kv_capacity_tokens": answers.kv_capacity_tokens * pool.replicas,
         "max_batch": int(held) * pool.replicas,
         "weight_bytes": answers.graph.weight_bytes,
-        "usd_per_device_hour": None if price is None else price.usd_per_hour,
-        "price_origin": None if price is None else price.origin,
     }
 
 
@@ -125,7 +140,6 @@ def _remarks(
 ) -> list[str]:
     chunked = all(pool.replica.limits.chunked_prefill for pool in cluster.pools)
     found = list(remarks(metrics, chunked_prefill=chunked))
-    found += cluster.unpriced(scenario.economics)
     if len(cluster.pools) > 1:
         accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
         busy = ", ".join(f"{account.busy_fraction:.0%}" for account in accounts)

@@ -12,7 +12,9 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SPECS, data_folder, entry, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import described_by, read_checkpoint, read_config
+from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface.checkpoint import CONFIG, described_by, read_checkpoint
+from simulator.specs.huggingface.weights import stored_bytes
 from simulator.specs.kept import Reader, Same, kept
 from simulator.specs.model import Alias, Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -64,6 +66,12 @@ def model(name: str) -> Model:
     described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
+    if is_folder(folder) and len(folder.parts) != 1:
+        raise InputError(
+            "the folder holds no model: neither a config.json nor a .gguf file",
+            file=folder,
+            remedy="name the folder of a checkpoint, or a model of the catalogue",
+        )
     path, alias = _entry(data_folder(_MODELS), name.lower().split("/")[-1], "model", name)
     found = _model(path)
     if not isinstance(alias, dict):
@@ -86,7 +94,9 @@ def _model(path: Path, reader: Reader) -> Model:
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
     path, content = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    return read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(content, name=title.lower(), title=title, file=path)
+    held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
+    return found.model_copy(update={"stored_bytes": held})
 
 
 def device_or_model(name: str) -> Hardware | Model:

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -36,9 +35,6 @@ class Finding:
     severity: Severity
 
 
-PRICE_MONTHS = 18
-"""Age in months after which a price no longer says much about today's."""
-
 _SWEEP_SECONDS = {
     "HBM": (0.01, 0.2),
     "GDDR": (0.01, 0.2),
@@ -54,10 +50,9 @@ _LEAST_USABLE = 0.8
 _SOURCE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]*")
 
 
-def check(hardware: Hardware, today: date | None = None) -> list[Finding]:
-    """Every finding on one device. The age of prices is looked at only if ``today`` is given."""
-    findings = [finding for each in CHECKS for finding in each(hardware)]
-    return findings if today is None else findings + old_prices(hardware, today)
+def check(hardware: Hardware) -> list[Finding]:
+    """Every finding on one device, but those on its prices."""
+    return [finding for each in CHECKS for finding in each(hardware)]
 
 
 class Leaf(NamedTuple):
@@ -109,11 +104,7 @@ def missing_provenance(hardware: Hardware) -> list[Finding]:
 def unknown_sources(hardware: Hardware) -> list[Finding]:
     """Source keys that neither the file's own ``sources`` nor the shared table explains."""
     named = [(path, leaf.source) for path, leaf, _ in leaves(hardware)]
-    named += [
-        (f"prices.offers.{i}", offer.source)
-        for i, offer in enumerate(hardware.prices.offers)
-        if offer.source not in hardware.prices.sources
-    ]
+    named += [(f"prices.offers.{i}", o.source) for i, o in enumerate(hardware.prices.offers)]
     return [
         Finding(
             hardware.name,
@@ -301,22 +292,6 @@ def implausible_power(hardware: Hardware) -> list[Finding]:
         problem, remedy = "is below the limit of the device", "all_in is its share of the server"
         findings.append(Finding(hardware.name, "power.all_in", problem, remedy, "warning"))
     return findings
-
-
-def old_prices(hardware: Hardware, today: date) -> list[Finding]:
-    """Offers older than 18 months on ``today``; without a day, by their earliest."""
-    oldest = today - timedelta(days=round(PRICE_MONTHS * 365.25 / 12))
-    return [
-        Finding(
-            hardware.name,
-            f"prices.offers.{position}",
-            f"{offer.provider} ({offer.term}) is of {offer.as_of}",
-            "look for a newer offer",
-            "warning",
-        )
-        for position, offer in enumerate(hardware.prices.offers)
-        if offer.earliest < oldest
-    ]
 
 
 CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (

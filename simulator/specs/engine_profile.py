@@ -23,9 +23,13 @@ MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
 
 
 class TokenBudget(Spec):
-    """Default scheduler limits on devices with at least ``device_memory`` bytes."""
+    """Default scheduler limits on devices with at least ``device_memory`` bytes.
+
+    ``activation_reserve`` is what steps within these limits take, where not the profile's.
+    """
 
     device_memory: Bytes
+    activation_reserve: Bytes | None = None
     max_batched_tokens: Whole = Field(gt=0)
     max_sequences: Whole = Field(gt=0)
 
@@ -179,6 +183,11 @@ class EngineProfile(Spec):
             if isinstance(value, Quantity) and (value.low, value.high) != (None, None):
                 raise ValueError(f"{name} has no interval; residual says how far overheads err")
         return self
+
+    def reserve_bytes(self, device_memory_bytes: float) -> float:
+        """Memory that the largest step of the engine's default limits takes on such a device."""
+        own = self.budget_for(device_memory_bytes).activation_reserve
+        return float(self.activation_reserve if own is None else own)
 
     def budget_for(self, device_memory_bytes: float) -> TokenBudget:
         """The scheduler limits that the engine picks on a device of that much memory."""

@@ -212,6 +212,11 @@ class Hardware(Spec):
         return self
 
     @property
+    def marked_title(self) -> str:
+        """The title, and that nobody can have the device yet where that is so."""
+        return f"{self.title} (hypothetical)" if self.hypothetical else self.title
+
+    @property
     def main_engine(self) -> str:
         """Name of the engine that is used unless another is asked for."""
         return self.default_engine or next(iter(self.engines))

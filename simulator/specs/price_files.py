@@ -68,7 +68,9 @@ def _whole(
             )
         offers, sources = [*offers, *other.offers], {**other.sources, **sources}
     cited = {key: text for key, text in {**shared, **sources}.items() if key in _named(offers)}
-    return own.model_copy(update={"offers": offers, "sources": {**cited, **own.sources}})
+    found = own.model_copy(update={"sources": {**cited, **own.sources}})
+    spelled = [o.model_copy(update={"source": found.citation(o)}) for o in offers]
+    return found.model_copy(update={"offers": spelled})
 
 
 def _named(offers: list[Offer]) -> set[str]:

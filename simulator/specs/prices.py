@@ -97,7 +97,7 @@ class Offer(Spec):
     @property
     def has_day(self) -> bool:
         """Whether the price is dated to the day."""
-        return isinstance(self.as_of, date)
+        return len(str(self.as_of).split("-")) == 3
 
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")

@@ -112,7 +112,8 @@ def ask(
 ) -> Scenario:
     """The scenario that ``content`` is after ``changes``, one after the other.
 
-    Relative paths of traces are taken from the folder of ``file`` where they exist there.
+    Relative paths of traces and price books are taken from the folder of ``file`` where they exist
+    there.
 
     Raises:
         InputError: a field that does not exist or has no effect here, or a value it cannot have;
@@ -172,6 +173,8 @@ def _put(content: dict[str, Any], change: Change) -> None:
         if last == "file" and isinstance(value, str):
             # A file named on the command line lies where the command runs.
             value = str(Path(value).absolute())
+    if change.path == "economics.prices" and isinstance(value, str):
+        value = str(Path(value).resolve())
     content[last] = value
 
 
@@ -190,10 +193,18 @@ def _written_as(error: InputError, changes: list[Change]) -> InputError:
 
 
 def _beside(scenario: Scenario, file: Path | None) -> Scenario:
-    workload = scenario.workload
-    if file is None or not isinstance(workload, Trace) or workload.file.is_absolute():
+    """The scenario with its trace and price book looked for in the folder of its file."""
+    if file is None:
         return scenario
-    beside = file.parent / workload.file
-    if not exists(beside):
-        return scenario
-    return scenario.model_copy(update={"workload": workload.model_copy(update={"file": beside})})
+    workload, economics = scenario.workload, scenario.economics
+    if isinstance(workload, Trace):
+        workload = workload.model_copy(update={"file": _found_beside(workload.file, file)})
+    if economics.prices is not None:
+        book = _found_beside(economics.prices, file)
+        economics = economics.model_copy(update={"prices": book})
+    return scenario.model_copy(update={"workload": workload, "economics": economics})
+
+
+def _found_beside(path: Path, file: Path) -> Path:
+    beside = file.parent / path
+    return beside if not path.is_absolute() and exists(beside) else path

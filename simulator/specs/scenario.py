@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
-from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
+from simulator.specs.economics import Economics
+from simulator.specs.quantity import Flag, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
 Limit = Annotated[float, Unit("seconds", allow_zero=False)]
@@ -27,26 +28,6 @@ class Objectives(Spec):
     ttft: Limit | None = None
     tpot: Limit | None = None
     e2e: Limit | None = None
-
-
-class Economics(Spec):
-    """Prices and facility; what is absent is taken from the hardware's dated offers.
-
-    Args:
-        usd_per_device_hour: a price of one's own, power included.
-        provider: whose offers count.
-        term: which offers count: on-demand, reserved-1y, reserved-3y, spot, capacity-block.
-        usd_per_kwh: what electricity costs where a device is bought.
-        pue: power of the facility over power of the devices.
-        amortisation_years: time over which a purchase is spread.
-    """
-
-    usd_per_device_hour: Annotated[float, Unit("usd/hour")] | None = None
-    provider: str | None = None
-    term: str | None = None
-    usd_per_kwh: Annotated[float, Unit("usd/kwh")] = 0.083
-    pue: Annotated[Number, Field(ge=1, le=10)] = 1.3
-    amortisation_years: Annotated[Number, Field(ge=0.1, le=100)] = 4.0
 
 
 def _kind_by_fields(raw: object) -> object:

@@ -12,9 +12,10 @@ def test_figures_are_listed_with_their_units_and_intervals(capsys):
     assert text.startswith("llama-3.1-8b bf16 on 1 × h100-sxm")
     for figure in answer.shown:
         value = answer.figures.get(figure.key)
-        assert (figure.label in text) or value is None
+        assert (figure.label in text) or value is None or figure.prose
         if isinstance(value, float):
             assert figure.show(value) in text
+    assert answer.price_origin in text
     low, high = answer.intervals["step_time_s"]
     assert FIGURE["step_time_s"].between(low, high) in text
 

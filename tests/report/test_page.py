@@ -13,6 +13,9 @@ from simulator.report.page import (
     report_page,
 )
 from simulator.report.roof import Roof
+from simulator.simulate.run import simulate
+from simulator.specs.catalogue import scenario_path
+from simulator.specs.question import read_scenario
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +78,10 @@ def test_headline_notes_and_sources_are_there(result, page):
         assert note in text
     assert result.sources[0] in text
     assert "80 %" in text
-    assert result.price is not None
-    assert result.price.origin in text
+    assert result.price_origin in text
+    assert result.price_basis in text
+    for cost in result.elsewhere:
+        assert cost.basis in text
 
 
 def test_charts_are_described_for_those_who_cannot_see_them(page):
@@ -90,10 +95,20 @@ def test_charts_follow_the_colours_of_the_page(page):
     assert f"--c-{ink}: {style.DARK[style.INK]};" in page
 
 
-def test_a_result_without_a_price_has_a_page(results):
+def test_a_result_without_a_price_tells_the_nearest_basis(results):
     result = results[2]
-    assert result.price is None
-    assert "no price is known" in report_page(result, report_charts(result, None))
+    assert result.usd_per_device_hour is None
+    page = report_page(result, report_charts(result, None))
+    assert "no offer" in page
+    assert "Nearest basis" in page
+
+
+def test_the_lines_of_an_owned_hour_stand_in_the_page():
+    fields = {"workload.requests": 20, "economics.basis": "owned"}
+    owned = simulate(read_scenario(scenario_path("quickstart"), fields))
+    text = " ".join(read(report_page(owned, report_charts(owned, None))).text)
+    for line in owned.prices[0].lines:
+        assert line.name in text
 
 
 def test_text_of_a_scenario_is_escaped(result):

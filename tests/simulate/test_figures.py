@@ -23,8 +23,8 @@ from simulator.simulate.replica import replica_of
 from simulator.simulate.run import simulate
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.deployment import Deployment
+from simulator.specs.economics import Economics
 from simulator.specs.question import read_scenario
-from simulator.specs.scenario import Economics
 
 DOCUMENTED = [
     "step_time_s", "ttft_s", "tpot_s", "output_tokens_per_s", "output_tokens_per_s_per_device",

@@ -1,10 +1,13 @@
 """Several systems beside each other, one small chart for each figure."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from simulator.report import style
 from simulator.report.measures import factor, labels, times
+from simulator.report.price_words import price_rows
+from simulator.report.ranking import TIE, Ranking, ranking
 from simulator.simulate import figures
 from simulator.simulate.figure import Figure as AnswerFigure
 from simulator.simulate.result import SimulationResult
@@ -20,11 +23,16 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
     names = labels(results)
     label_in = min(2.6, 0.35 + 0.078 * max(len(n) for n in names))
     width_in = 11.4
-    figure = style.new_figure(max(3.0, 1.85 + 0.52 * len(results)), width_in)
+    notes = footnotes(results)
+    below_in = 0.3 + _NOTE_IN * len(notes)
+    figure = style.new_figure(max(2.7, 1.55 + 0.52 * len(results)) + below_in, width_in)
+    found = ranking(results)
     style.head(
-        figure, _title(names, results), f"Factors are relative to {names[0]}; the best is bold"
+        figure,
+        _title(found, names, results),
+        f"Factors are relative to {names[0]}; the best is bold. Prices: {found.declared.basis}",
     )
-    left, bottom, width, height = style.place(figure, label_in, 0.3, 0.3, 1.55)
+    left, bottom, width, height = style.place(figure, label_in, below_in, 0.3, 1.55)
     gap = 0.018
     each = (width - gap * (len(figures.HEADLINE) - 1)) / len(figures.HEADLINE)
     for i, measure in enumerate(figures.HEADLINE):
@@ -44,24 +52,41 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
                     fontweight="bold" if row == 0 else "normal",
                     annotation_clip=False,
                 )
+    for line, note in enumerate(reversed(notes)):
+        at = (0.12 + _NOTE_IN * line) / figure.get_figheight()
+        figure.text(0.26 / width_in, at, note, fontsize=7.5, color=style.MUTED, va="bottom")
     return figure
 
 
-def _title(names: Sequence[str], results: Sequence[SimulationResult]) -> str:
-    """The finding: who serves tokens for the least money, or energy, by more than a tie."""
-    for key, words in (
-        ("usd_per_million_tokens", "{} serves a token for the least money"),
-        ("joules_per_output_token", "{} serves a token with the least energy"),
-    ):
-        known = [
-            (float(result.figures[key]), name)
-            for result, name in zip(results, names, strict=True)
-            if result.figures.get(key) is not None
-        ]
-        if len(known) == len(names) > 1:
-            (least, name), (second, _) = sorted(known)[:2]
-            if least < 0.98 * second:
-                return words.format(name)
+_NOTE_IN, _NOTE_CHARACTERS = 0.15, 185
+"""Height of a line of footnotes, and what stands on it."""
+
+
+def footnotes(results: Sequence[SimulationResult]) -> list[str]:
+    """What the price of each system rests on, in lines that fit under the chart."""
+    found: list[str] = []
+    for row in price_rows(results):
+        text = f"{row.system}: {row.words}"
+        found += wrap(text, _NOTE_CHARACTERS, subsequent_indent="    ")
+    return found
+
+
+def _title(found: Ranking, names: Sequence[str], results: Sequence[SimulationResult]) -> str:
+    """The finding: who serves tokens for the least money, or energy, by more than a tie.
+
+    Money is the headline only where no other basis says otherwise.
+    """
+    if found.declared.cheapest is not None and not found.overturning:
+        return found.headline
+    known = [
+        (float(result.figures["joules_per_output_token"]), name)
+        for result, name in zip(results, names, strict=True)
+        if result.figures.get("joules_per_output_token") is not None
+    ]
+    if len(known) == len(names) > 1:
+        (least, name), (second, _) = sorted(known)[:2]
+        if least < (1 - TIE) * second:
+            return f"{name} serves a token with the least energy"
     return f"{len(names)} systems under one load"
 
 

@@ -1,0 +1,130 @@
+"""What an hour of work of an owned device costs: bought with its surroundings, run, paid off.
+
+Each year brings back the money for device, server and network as an annuity,
+
+    A = K · r / (1 − (1 + r)^−n) − R · K · r / ((1 + r)^n − 1),
+
+with K dollars bought, interest r, n years, and a worth of R · K at the end. Space is rented for
+the power that is provided for, people are paid, and hours without work are paid by the others.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from simulator.economics.offers import Quote
+from simulator.economics.price import EnergyPrice, PriceLine, summed
+from simulator.specs.ownership import Ownership
+from simulator.specs.quantity import Quantity
+
+HOURS_PER_YEAR = 8766.0
+MONTHS_PER_YEAR = 12.0
+
+Costs: TypeAlias = Mapping[str, float]
+"""The numbers of an ``Ownership`` by name, and ``device_usd``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedHour:
+    """Lines of an hour of work, their sum with its interval, and the price of energy."""
+
+    lines: tuple[PriceLine, ...]
+    usd_per_hour: float
+    low: float
+    high: float
+    energy: EnergyPrice
+
+
+def annuity(interest: float, years: float, residual: float) -> float:
+    """What a dollar that is bought costs a year, of which a share is left at the end.
+
+    >>> round(annuity(0.08, 5, 0.0), 6), annuity(0.0, 5, 0.0)
+    (0.250456, 0.2)
+    """
+    growth = math.expm1(years * math.log1p(interest))
+    if not growth:
+        return (1.0 - residual) / years
+    return interest + (1.0 - residual) * (interest / growth)
+
+
+def owned_hour(bought: Quote, limit_w: float, known: Ownership) -> OwnedHour:
+    """An hour of work of a device of ``limit_w`` that was ``bought``.
+
+    The interval adds, as squares, what each input moves the sum by when it goes to either end
+    of its own. Electricity of the device itself is paid by what it draws: see ``energy``.
+    """
+    included = {kind for offer in bought.offers for kind in offer.included}
+    leaves: dict[str, Quantity] = {name: getattr(known, name) for name in Ownership.model_fields}
+    if "host" in included:
+        leaves["server_usd"] = Quantity(value=0.0, source="included in the price")
+    if "network" in included:
+        leaves["network_usd"] = Quantity(value=0.0, source="included in the price")
+    middle = {name: leaf.value for name, leaf in leaves.items()}
+    middle["device_usd"] = bought.usd
+    sources = {name: leaf.source or "" for name, leaf in leaves.items()}
+    sources["device_usd"] = ", ".join(dict.fromkeys(offer.source for offer in bought.offers))
+    lines = _lines(middle, limit_w, sources)
+    total = summed(lines)
+    ends = {name: (_end(leaf.low, leaf), _end(leaf.high, leaf)) for name, leaf in leaves.items()}
+    ends["device_usd"] = (bought.low, bought.high)
+    down, up = _swings(middle, ends, limit_w, sources, total)
+    energy = EnergyPrice(
+        leaves["usd_per_kwh"].value * leaves["pue"].value,
+        _end(leaves["usd_per_kwh"].low, leaves["usd_per_kwh"])
+        * _end(leaves["pue"].low, leaves["pue"]),
+        _end(leaves["usd_per_kwh"].high, leaves["usd_per_kwh"])
+        * _end(leaves["pue"].high, leaves["pue"]),
+    )
+    return OwnedHour(lines, total, max(total - down, 0.0), total + up, energy)
+
+
+def _end(stated: float | None, leaf: Quantity) -> float:
+    return leaf.value if stated is None else stated
+
+
+def _swings(
+    middle: Costs,
+    ends: Mapping[str, tuple[float, float]],
+    limit_w: float,
+    sources: Mapping[str, str],
+    total: float,
+) -> tuple[float, float]:
+    down = up = 0.0
+    for name, pair in ends.items():
+        moved = [summed(_lines({**middle, name: end}, limit_w, sources)) - total for end in pair]
+        down += min(*moved, 0.0) ** 2
+        up += max(*moved, 0.0) ** 2
+    return math.sqrt(down), math.sqrt(up)
+
+
+def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[PriceLine, ...]:
+    years, interest = costs["amortisation_years"], costs["cost_of_capital"]
+    residual = costs["residual_value"]
+    parts = (("device", "device_usd"), ("server", "server_usd"), ("network", "network_usd"))
+    bought = sum(costs[key] for _, key in parts)
+    spread = (1.0 - residual) / years
+    kilowatts = (limit_w + costs["server_watts"]) / 1000.0
+    server_kw = costs["server_watts"] / 1000.0
+    by_year = [
+        *((name, costs[key] * spread, sources[key]) for name, key in parts),
+        (
+            "cost of capital",
+            bought * (annuity(interest, years, residual) - spread),
+            sources["cost_of_capital"],
+        ),
+        (
+            "rack and space",
+            kilowatts * costs["rack_usd_per_kw_month"] * MONTHS_PER_YEAR,
+            sources["rack_usd_per_kw_month"],
+        ),
+        ("staff", costs["staff_usd_per_year"], sources["staff_usd_per_year"]),
+    ]
+    paid = [PriceLine(name, usd / HOURS_PER_YEAR, source) for name, usd, source in by_year]
+    idle = summed(paid) * (1.0 / costs["utilisation"] - 1.0)
+    power = server_kw * costs["pue"] * costs["usd_per_kwh"]
+    return (
+        *paid,
+        PriceLine("hours without work", idle, sources["utilisation"]),
+        PriceLine("power of the server", power, sources["server_watts"]),
+    )
