@@ -103,7 +103,7 @@ def related(name: str, known: Iterable[str]) -> list[str]:
     ]
 
 
-_SAME_LINE = 0.75
+_SAME_LINE = 0.85
 """Likeness of two lines' names that is a slip of the pen."""
 
 _TELLING = 4

@@ -14,7 +14,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.specs.kinds.feedforward import DenseFeedforward
 from simulator.specs.kinds.grouped_query import GroupedQueryAttention
 from simulator.specs.kinds.kind import Kind
-from simulator.specs.model import VisionEncoder
+from simulator.specs.model import Merger, VisionEncoder
 from simulator.specs.precision import BF16, NATIVE_CACHE, precision
 
 
@@ -81,29 +81,33 @@ def _parts(encoder: VisionEncoder) -> tuple[Kind, ...]:
 
 def _mergers(encoder: VisionEncoder) -> list[Operator]:
     """One merger at the end and one for each tap: a square of patches becomes one token."""
-    square = encoder.hidden_size * encoder.merge**2
-    count = 1 + encoder.taps
-    if encoder.merger == "linear":
-        return [
-            Matmul(
-                name="vision.merge",
-                n=encoder.out_size,
-                k=square,
-                precision=BF16,
-                count=count,
-                rows="logits",
-            )
-        ]
     return [
         Matmul(
-            name="vision.merge_up", n=square, k=square, precision=BF16, count=count, rows="logits"
-        ),
-        Matmul(
-            name="vision.merge_down",
-            n=encoder.out_size,
-            k=square,
+            name=f"vision.merge_{name}",
+            n=n,
+            k=k,
             precision=BF16,
-            count=count,
+            count=1 + encoder.taps,
             rows="logits",
-        ),
+        )
+        for name, n, k in _merger_products(encoder)
     ]
+
+
+def _merger_products(encoder: VisionEncoder) -> list[tuple[str, int, int]]:
+    """Name, columns and rows of each matrix of a merger, see ``VisionEncoder``."""
+    width, out = encoder.hidden_size, encoder.out_size
+    square, inner = width * encoder.merge**2, encoder.merger_width or out
+    products: dict[Merger, list[tuple[str, int, int]]] = {
+        "linear": [("down", out, square)],
+        "mlp": [("up", square, square), ("down", out, square)],
+        "two": [("down", out, square), ("out", out, out)],
+        "narrow": [("narrow", width, square), ("down", out, width), ("out", out, out)],
+        "gated": [
+            ("down", out, square),
+            ("mix", out, out),
+            ("up", 2 * inner, out),
+            ("out", out, inner),
+        ],
+    }
+    return products[encoder.merger]

@@ -38,7 +38,7 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
         raise InputError(f"unknown format {form!r}", field="format", remedy=nearest(form, FORMATS))
     cluster = resolve(scenario)
     settings = cluster_settings(scenario, cluster, keep_events=form == "perfetto")
-    table = requests_of(scenario.workload)
+    table = requests_of(scenario.workload, cluster)
     with reserved(path), whole_file(path) as file:
         outcome = serve(table, settings)
         if form == "perfetto":

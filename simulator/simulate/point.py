@@ -1,5 +1,7 @@
 """Single points: a decode step or a prefill of one replica's deployment, many at once as arrays."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,10 @@ def answerable(
     per_replica = np.ceil(batch / replica.deployment.replicas)
     held = per_replica if phase == "decode" else np.minimum(per_replica, 1)
     most = capacity_batch(replica, context + (phase == "decode"))
-    return np.asarray((context <= replica.limits.max_context) & (held <= most))
+    good = (context <= replica.limits.max_context) & (held <= most)
+    if phase == "prefill":
+        good &= Chunks.of(replica, per_replica, context).count <= MOST_CHUNKS
+    return np.asarray(good)
 
 
 def decode_steps(replica: Replica, batch: np.ndarray, context: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,18 +60,25 @@ def prefill_steps(
     per_replica = np.ceil(batch / replica.deployment.replicas)
     most = capacity_batch(replica, context)
     _check_batch(replica, np.minimum(per_replica, 1), context, most)
-    shapes, steps = steps_of_prefill(replica, per_replica, context)
+    chunks = Chunks.of(replica, per_replica, context)
+    chunks.check(replica)
+    steps, last = chunks.rounds, chunks.count - 1
     seconds = np.zeros_like(context)
     joules = np.zeros_like(context)
     variance = np.zeros_like(context)
     bound = np.full(context.shape, "compute", dtype="<U8")
-    for shape in shapes:
+    several = max(1, _TOGETHER // context.size)
+    for first in range(0, chunks.most, several):
+        numbers = np.arange(first, min(first + several, chunks.most))[:, None]
+        shape = chunks.steps(numbers)
         active = shape.prefill_tokens > 0
         step = replica.step_model.evaluate(shape)
-        seconds += np.where(active, steps * step.time_s, 0.0)
-        joules += np.where(active, steps * step.energy_j, 0.0)
-        variance = np.where(active, step.relative_sigma**2, variance)
-        bound = np.where(active, step.bound, bound)
+        seconds += np.where(active, steps * step.time_s, 0.0).sum(axis=0)
+        joules += np.where(active, steps * step.energy_j, 0.0).sum(axis=0)
+        ends = numbers == last
+        variance += np.where(ends, step.relative_sigma**2, 0.0).sum(axis=0)
+        here, which = np.nonzero(ends)
+        bound[which] = step.bound[here, which]
     cache = replica.graph.kv_bytes(context) * np.minimum(per_replica, most)
     return {
         "step_time_s": seconds,
@@ -85,30 +97,76 @@ def prefill_steps(
     }
 
 
-def steps_of_prefill(
-    replica: Replica, prompts: np.ndarray, context: np.ndarray
-) -> tuple[list[StepShape], np.ndarray]:
-    """The engine's steps for one prompt of ``context`` tokens, and how often it goes through them.
+_TOGETHER = 1 << 14
+"""Chunks that are evaluated at once, of all prompts together: many, and little memory."""
 
-    Short ``prompts`` of a replica share a step; a long one is spread over several, and entries
-    that need fewer than others have none of its tokens in the last ones.
+MOST_CHUNKS = 20_000
+"""Steps of one prompt that are added up; honest budgets cut the longest prompts into thousands."""
+
+MOST_REPORTED = 500
+"""Steps of one prompt whose operators are listed one by one."""
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """How prompts are cut: the engine's steps for one of them, and how often it goes through them.
+
+    Short prompts of a replica share a step; a long one is spread over several, and entries that
+    need fewer than others have none of its tokens in the last ones.
+
+    Args:
+        context: tokens of each prompt, shape (n,).
+        tokens: tokens of its full chunks.
+        count: chunks of each.
+        together: prompts that share a step.
+        rounds: how often a replica goes through the chunks for all of its prompts.
     """
-    budget = float(replica.limits.max_batched_tokens)
-    chunks = np.ceil(context / budget) if replica.limits.chunked_prefill else np.ones_like(context)
-    tokens = np.minimum(context, budget) if replica.limits.chunked_prefill else context
-    together = np.maximum(1.0, np.minimum(prompts, np.floor(budget / tokens)))
-    shapes = []
-    for i in range(int(chunks.max())):
-        here = np.clip(context - i * tokens, 0.0, tokens)
-        shapes.append(
-            StepShape.of(
-                prefill_sequences=np.where(here > 0, together, 0.0),
-                prefill_tokens=here,
-                prefill_past=i * tokens,
-                prefill_logits=np.where(i == chunks - 1, together, 0.0),
+
+    context: np.ndarray
+    tokens: np.ndarray
+    count: np.ndarray
+    together: np.ndarray
+    rounds: np.ndarray
+
+    @classmethod
+    def of(cls, replica: Replica, prompts: np.ndarray, context: np.ndarray) -> "Chunks":
+        """Those of ``prompts`` on one replica, of ``context`` tokens each (both of shape (n,))."""
+        budget = float(replica.limits.max_batched_tokens)
+        chunked = replica.limits.chunked_prefill
+        count = np.ceil(context / budget) if chunked else np.ones_like(context)
+        tokens = np.minimum(context, budget) if chunked else context
+        together = np.maximum(1.0, np.minimum(prompts, np.floor(budget / tokens)))
+        return cls(context, tokens, count, together, prompts / together)
+
+    @property
+    def most(self) -> int:
+        """Chunks of the prompt that has most."""
+        return int(np.max(self.count))
+
+    def check(self, replica: Replica, limit: int = MOST_CHUNKS) -> None:
+        """Refuse prompts in more than ``limit`` chunks.
+
+        Raises:
+            InputError: names the limit and the budget that would do.
+        """
+        if self.most > limit:
+            longest = float(np.max(self.context))
+            raise InputError(
+                f"a prompt of {longest:.0f} tokens takes {self.most} steps of at most "
+                f"{replica.limits.max_batched_tokens} tokens; at most {limit} are added up",
+                field="max_batched_tokens",
+                remedy=f"give at least {int(np.ceil(longest / limit))}",
             )
+
+    def steps(self, numbers: np.ndarray) -> StepShape:
+        """The steps of these ``numbers`` from 0 on, of shape (k, 1) or (): one row a step."""
+        here = np.clip(self.context - numbers * self.tokens, 0.0, self.tokens)
+        return StepShape.of(
+            prefill_sequences=np.where(here > 0, self.together, 0.0),
+            prefill_tokens=here,
+            prefill_past=numbers * self.tokens,
+            prefill_logits=np.where(numbers == self.count - 1, self.together, 0.0),
         )
-    return shapes, prompts / together
 
 
 def operators_of_decode(replica: Replica, batch: float, context: float) -> list[OperatorReport]:
@@ -120,8 +178,10 @@ def operators_of_decode(replica: Replica, batch: float, context: float) -> list[
 def operators_of_prefill(replica: Replica, batch: float, context: float) -> list[OperatorReport]:
     """The rows of what ``prefill_steps`` answers for one batch and context, over all its steps."""
     per_replica = np.ceil(np.array(batch / replica.deployment.replicas))
-    shapes, steps = steps_of_prefill(replica, per_replica, np.array(context))
-    return joined([report(replica.step_model, shape) for shape in shapes], float(steps))
+    chunks = Chunks.of(replica, per_replica, np.array(context))
+    chunks.check(replica, MOST_REPORTED)
+    reports = [report(replica.step_model, chunks.steps(np.array(i))) for i in range(chunks.most)]
+    return joined(reports, float(chunks.rounds))
 
 
 def _check_context(replica: Replica, context: np.ndarray) -> None:

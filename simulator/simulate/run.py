@@ -35,7 +35,7 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Simulation
     """
     whole = resolve(scenario)
     asked, cluster, factor = whole_or_sample(scenario, whole)
-    table = requests_of(asked.workload)
+    table = requests_of(asked.workload, cluster)
     settings = cluster_settings(asked, cluster)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
     outcome = serve(table, settings, report)

@@ -8,6 +8,7 @@ from simulator.serving.policies.routing import router
 from simulator.serving.traffic.handover import Transfer
 from simulator.serving.traffic.request import RequestTable
 from simulator.serving.traffic.synthetic import draw_requests
+from simulator.simulate.bounds import check_bounded
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.cluster import Cluster, Pool
 from simulator.specs.scenario import Scenario
@@ -15,12 +16,19 @@ from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
 from simulator.traces.read import read_trace
 
 
-def requests_of(workload: Workload) -> RequestTable:
-    """The requests of a workload, drawn or read.
+def requests_of(workload: Workload, cluster: Cluster) -> RequestTable:
+    """The requests of a workload, drawn or read, for ``cluster`` to serve.
 
     Raises:
-        InputError: a trace that cannot be read, or a point that is no traffic.
+        InputError: a trace that cannot be read, a point that is no traffic, or more than can be
+            simulated on that cluster.
     """
+    table = _table_of(workload)
+    check_bounded(workload, cluster, table)
+    return table
+
+
+def _table_of(workload: Workload) -> RequestTable:
     if isinstance(workload, Trace):
         return read_trace(workload)
     if isinstance(workload, Synthetic):

@@ -1,9 +1,10 @@
 """Finding hardware, models, scenarios and engine profiles by name, alias or path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
@@ -12,7 +13,9 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SPECS, data_folder, entry, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import described_by, read_checkpoint, read_config
+from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface.checkpoint import CONFIG, described_by, read_checkpoint
+from simulator.specs.huggingface.weights import stored_bytes
 from simulator.specs.kept import Reader, Same, kept
 from simulator.specs.model import Alias, Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -64,6 +67,12 @@ def model(name: str) -> Model:
     described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
+    if is_folder(folder) and len(folder.parts) != 1:
+        raise InputError(
+            "the folder holds no model: neither a config.json nor a .gguf file",
+            file=folder,
+            remedy="name the folder of a checkpoint, or a model of the catalogue",
+        )
     path, alias = _entry(data_folder(_MODELS), name.lower().split("/")[-1], "model", name)
     found = _model(path)
     if not isinstance(alias, dict):
@@ -86,7 +95,9 @@ def _model(path: Path, reader: Reader) -> Model:
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
     path, content = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    return read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(content, name=title.lower(), title=title, file=path)
+    held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
+    return found.model_copy(update={"stored_bytes": held})
 
 
 def device_or_model(name: str) -> Hardware | Model:
@@ -187,17 +198,23 @@ def engine_profile(name: str) -> EngineProfile:
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
         )
     content = read_mapping(known[name])
-    lender = content.get("all_reduce")
+    base, lender = content.get("base"), content.get("all_reduce")
+    if base is not None:
+        content = {**_lent_profile(base, "base", known, known[name]), **content}
     if isinstance(lender, str):
-        if lender not in known:
-            raise InputError(
-                f"unknown engine {lender!r}",
-                file=known[name],
-                field="all_reduce",
-                remedy=nearest(lender, known),
-            )
-        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
+        lent = _lent_profile(lender, "all_reduce", known, known[name])
+        content["all_reduce"] = lent["all_reduce"]
     return validate(EngineProfile, content, known[name])
+
+
+def _lent_profile(
+    lender: object, field: str, known: Mapping[str, Path], file: Path
+) -> dict[str, Any]:
+    """What another profile states, which the ``field`` of ``file`` names."""
+    if lender not in known:
+        remedy = nearest(str(lender), known)
+        raise InputError(f"unknown engine {lender!r}", file=file, field=field, remedy=remedy)
+    return read_mapping(known[str(lender)])
 
 
 @lru_cache(maxsize=32)

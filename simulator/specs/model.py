@@ -67,11 +67,18 @@ class LayerGroup(Layer):
         return [layer] * self.repeat
 
 
+Merger = Literal["mlp", "linear", "two", "narrow", "gated"]
+
+
 class VisionEncoder(Spec):
     """A vision transformer whose patches, merged in squares, become tokens of the decoder.
 
     Args:
         merge: patches along each side of the square that becomes one token.
+        merger: what projects a square to a token: two matrices, the first as wide as the square
+            (``mlp``); one (``linear``); two, both as wide as the token (``two``); one to the
+            encoder's width before those two (``narrow``, Pixtral); or one to the token's width,
+            one more, and a gated MLP of ``merger_width`` (``gated``, GLM-4V).
         taps: inner layers whose output is projected to the decoder as well (DeepStack).
         positions: learned position vectors.
         precision: how its products are stored.
@@ -89,7 +96,8 @@ class VisionEncoder(Spec):
     frames_per_patch: Size = 1
     merge: Size = 1
     out_size: Size
-    merger: Literal["mlp", "linear"] = "mlp"
+    merger: Merger = "mlp"
+    merger_width: Size | None = None
     taps: Whole = Field(default=0, ge=0, le=1000)
     positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     precision: str = "bf16"

@@ -182,6 +182,21 @@ def test_layers_of_one_kind_may_have_their_own_heads():
     assert [kind.query_heads for kind in attention(each)] == [4, 8, 8, 4]
 
 
+def test_an_encoder_that_is_not_understood_is_left_out_and_told():
+    model = read(model_type="llama", vision_config={"num_hidden_layers": 2, "hidden_size": 32})
+    assert model.vision is None
+    assert any("vision encoder is left out" in said for said in model.assumptions)
+    seen = read(
+        model_type="llama",
+        vision_config={
+            "num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2,
+            "mlp_ratio": 4, "patch_size": 14,
+        },
+    )  # fmt: skip
+    assert seen.vision.width == 128
+    assert not any("vision" in said for said in seen.assumptions)
+
+
 def test_a_null_is_not_the_default():
     assert read(model_type="gemma2", sliding_window=None).layers[0].attention.window is None
     assert read(model_type="gemma2").layers[0].attention.window == 4096

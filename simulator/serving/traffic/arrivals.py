@@ -99,6 +99,10 @@ def weibull_shape(cv: float) -> float:
     return shape
 
 
+_LONGEST = 1_000_000_000
+"""Tokens of the longest length that may be written; drawn ones are no longer."""
+
+
 def draw_lengths(length: Length, count: int, random: Generator) -> IntArray:
     """``count`` lengths in tokens, each at least 1."""
     match length:
@@ -109,7 +113,7 @@ def draw_lengths(length: Length, count: int, random: Generator) -> IntArray:
         case Lognormal(mean=mean, cv=cv, low=low, high=high):
             sigma2 = np.log1p(cv**2)
             drawn = random.lognormal(np.log(mean) - sigma2 / 2, np.sqrt(sigma2), count)
-            return np.clip(np.rint(drawn), low, high).astype(np.int64)
+            return np.clip(np.rint(drawn), low, high or _LONGEST).astype(np.int64)
         case Empirical(values=values, weights=weights):
             share = None if weights is None else np.asarray(weights) / np.sum(weights)
             return random.choice(np.asarray(values, dtype=np.int64), size=count, p=share)

@@ -7,6 +7,7 @@ so that changing one leaves the others as they were.
 import numpy as np
 from numpy.random import Generator, default_rng
 
+from simulator.errors import InputError
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths
 from simulator.serving.traffic.request import NO_ROW, IntArray, RequestTable
 from simulator.specs.workload import Conversations, SharedPrefix, Synthetic
@@ -14,12 +15,20 @@ from simulator.specs.workload import Conversations, SharedPrefix, Synthetic
 UNIT_TOKENS = 32
 """Tokens that one hash of a drawn prompt stands for: two blocks of most engines."""
 
-_OWN = 1 << 40
+_OWN = 1 << 60
 """Hashes from here on belong to one conversation; those below to a shared prefix."""
 
 
+MOST_UNITS = 100_000_000
+"""Hashes of all prompts together; each takes tens of bytes."""
+
+
 def draw_requests(workload: Synthetic) -> RequestTable:
-    """All requests of a synthetic workload, in order of arrival."""
+    """All requests of a synthetic workload, in order of arrival.
+
+    Raises:
+        InputError: prompts that share text are too long to be told apart block by block.
+    """
     gaps, inputs, outputs, others = default_rng(workload.seed).spawn(4)
     count = workload.requests
     own = draw_lengths(workload.input_tokens, count, inputs)
@@ -32,11 +41,22 @@ def draw_requests(workload: Synthetic) -> RequestTable:
     shared = workload.shared_prefix
     groups = _groups(shared, count, others)
     whole = own + shared.tokens
+    _check_units(int((whole // UNIT_TOKENS).sum()))
     prefixes = tuple(
         _hashes(group, shared.tokens, row, length, 0)
         for row, (group, length) in enumerate(zip(groups.tolist(), whole.tolist(), strict=True))
     )
     return RequestTable(arrival_s, whole, answers, prefixes, UNIT_TOKENS, partial_blocks=False)
+
+
+def _check_units(units: int) -> None:
+    if units > MOST_UNITS:
+        raise InputError(
+            f"the prompts have more than {MOST_UNITS * UNIT_TOKENS:.3g} tokens together, too many "
+            "to look for text that they share",
+            field="workload",
+            remedy="give fewer requests or shorter prompts",
+        )
 
 
 def _groups(shared: SharedPrefix, count: int, random: Generator) -> IntArray:
@@ -73,7 +93,7 @@ def _conversations(
     groups = _groups(shared, count, others).tolist() if shared is not None else [0] * count
     system = 0 if shared is None else shared.tokens
     inputs, prefixes, sessions, follows = [], [], [], []
-    said, left, session = 0, 0, -1
+    said, left, session, units = 0, 0, -1, 0
     for row, (new, answer) in enumerate(zip(own.tolist(), answers.tolist(), strict=True)):
         too_long = spec.max_context is not None and said + new + answer > spec.max_context
         if left == 0 or too_long:
@@ -85,6 +105,8 @@ def _conversations(
         left -= 1
         said += new
         inputs.append(said)
+        units += (said + answer) // UNIT_TOKENS
+        _check_units(units)
         sessions.append(session)
         prefixes.append(_hashes(groups[session], system, session, said, answer))
         said += answer

@@ -5,7 +5,7 @@ from typing import Any
 from simulator.specs.huggingface.common import in_common_words, renamed
 from simulator.specs.huggingface.context import context_of
 from simulator.specs.huggingface.engram import complete_engram
-from simulator.specs.huggingface.extras import draft_of, vision_of
+from simulator.specs.huggingface.extras import draft_of
 from simulator.specs.huggingface.family import (
     Family,
     families_like,
@@ -15,6 +15,7 @@ from simulator.specs.huggingface.family import (
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.huggingface.layers import layers_of
 from simulator.specs.huggingface.quantization import stored_as
+from simulator.specs.huggingface.vision import vision_of
 from simulator.specs.model import Model
 
 _DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -52,6 +53,7 @@ def read_config(
     layers = layers_of(config, family)
     stored = stored_as(outer, written, layers, hidden)
     max_context, said = context_of(config, family)
+    vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
     return Model(
         name=name,
@@ -68,9 +70,9 @@ def read_config(
         weight_precision=stored.precision,
         stored=stored.ends,
         cache_precision=stored.cache,
-        vision=vision_of(_holder_of_vision(outer), hidden, stored.tower),
+        vision=vision,
         draft=draft_of(config, layers[-1]),
-        assumptions=(*assumed, *said, *stored.said),
+        assumptions=(*assumed, *said, *stored.said, *unseen),
     )
 
 
