@@ -27,7 +27,7 @@ MODELS = (
     "deepseek-v3", "deepseek-v3.2", "gemma-3-27b", "mamba2-2.7b", "qwen3-next-80b-a3b",
 )  # fmt: skip
 TILE_EDGE = 1.02
-"""A product a row beyond its last whole tile may cost so much more than the same in two launches."""
+"""A product one row beyond its last whole tile may cost so much more than in two launches."""
 ENGINES = ("vllm", "sglang", "trtllm", "generic", "llamacpp")
 
 
