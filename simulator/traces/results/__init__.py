@@ -1,1 +1,0 @@
-"""What benchmarks, tracers and servers report: runs that were measured, and their requests."""
