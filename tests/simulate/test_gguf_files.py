@@ -32,7 +32,6 @@ def test_its_answer_says_what_the_file_holds(tmp_path):
     found = rs.predict("rtx-4090", str(path), engine="llamacpp", context=1)
     assert found.precision == "q4_k_m"
     assert any("in the checkpoint's files" in note for note in found.notes)
-    assert any("mmproj" in note for note in found.notes)
     held = found.memory_used_bytes - RESERVE
     assert held == pytest.approx(size_of(llama_tensors()), rel=0.01)
 
@@ -237,3 +236,4 @@ def test_published_metadata_is_the_catalogues_model(tmp_path, name):
     assert count_parameters(mine).total == pytest.approx(count_parameters(theirs).total, rel=2e-4)
     assert [layer.attention for layer in mine.layers] == [x.attention for x in theirs.layers]
     assert mine.max_context == theirs.max_context
+    assert any("mmproj" in said for said in mine.assumptions) == (name == "gemma-3-27b")
