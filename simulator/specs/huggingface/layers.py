@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simulator.specs.huggingface.common import renamed
-from simulator.specs.huggingface.extras import lookups_of, residual_of
+from simulator.specs.huggingface.extras import lookups_of, residuals_of
 from simulator.specs.huggingface.family import Family, LayerWord
 from simulator.specs.huggingface.feedforward import feedforward_layers
 from simulator.specs.huggingface.fields import Config
@@ -51,13 +51,12 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     parts = zip(
         _attention(config, family, named),
         feedforward_layers(config, family, words),
+        residuals_of(config, count),
         lookups_of(config, count),
         strict=True,
     )
-    residual = residual_of(config)
     layers = (
-        Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=norms)
-        for a, f, t in parts
+        Layer(attention=a, feedforward=f, residual=r, lookup=t, norms=norms) for a, f, r, t in parts
     )
     known_layers: dict[Layer, Layer] = {}
     return [known_layers.setdefault(layer, layer) for layer in layers]
