@@ -1,9 +1,10 @@
 """Finding hardware, models, scenarios and engine profiles by name, alias or path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
@@ -197,17 +198,23 @@ def engine_profile(name: str) -> EngineProfile:
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
         )
     content = read_mapping(known[name])
-    lender = content.get("all_reduce")
+    base, lender = content.get("base"), content.get("all_reduce")
+    if base is not None:
+        content = {**_lent_profile(base, "base", known, known[name]), **content}
     if isinstance(lender, str):
-        if lender not in known:
-            raise InputError(
-                f"unknown engine {lender!r}",
-                file=known[name],
-                field="all_reduce",
-                remedy=nearest(lender, known),
-            )
-        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
+        lent = _lent_profile(lender, "all_reduce", known, known[name])
+        content["all_reduce"] = lent["all_reduce"]
     return validate(EngineProfile, content, known[name])
+
+
+def _lent_profile(
+    lender: object, field: str, known: Mapping[str, Path], file: Path
+) -> dict[str, Any]:
+    """What another profile states, which the ``field`` of ``file`` names."""
+    if lender not in known:
+        remedy = nearest(str(lender), known)
+        raise InputError(f"unknown engine {lender!r}", file=file, field=field, remedy=remedy)
+    return read_mapping(known[str(lender)])
 
 
 @lru_cache(maxsize=32)
