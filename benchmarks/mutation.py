@@ -73,7 +73,7 @@ OPERATORS = (
 """Slips that somebody could make: of Cosmic Ray's operators those that leave code that runs."""
 
 PLAINLY = (
-    "-x", "--hypothesis-seed=0", "-p", "no:cacheprovider",
+    "-x", "--hypothesis-seed=0", "--hypothesis-profile=few", "-p", "no:cacheprovider",
     # Where workers might do the testing, coverage does not know which test is running.
     "-p", "no:xdist", "-o", "addopts=--import-mode=importlib",
 )  # fmt: skip
