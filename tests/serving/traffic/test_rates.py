@@ -60,7 +60,8 @@ def test_as_many_come_on_a_ramp_as_its_rates_add_up_to(start, end, over, seed):
 
 
 @given(
-    st.floats(0.5, 30.0), st.sampled_from([0.0, 0.3, 5.0]), st.floats(1.0, 9.0), st.floats(1.0, 9.0),
+    st.floats(0.5, 30.0), st.sampled_from([0.0, 0.3, 5.0]), st.floats(1.0, 9.0),
+    st.floats(1.0, 9.0),
     st.integers(0, 99),
 )  # fmt: skip
 def test_as_many_come_in_turns_as_both_rates_add_up_to(rate, off_rate, on, off, seed):
