@@ -9,7 +9,7 @@ from simulator.cli.console import console
 from simulator.report.tables import Column, table
 from simulator.units import percent, significant
 from simulator.validation.calibrate.run import Calibrated
-from simulator.validation.score import Group
+from simulator.validation.score import Group, Sample
 from simulator.validation.validate import Validation
 
 _HEADINGS = ("rows", "mean", "median", "p90", "weighted", "bias", "in 80 % interval")
@@ -21,7 +21,9 @@ def show_validation(found: Validation) -> None:
     for file in found.files:
         screen.print(f"[dim]{file}[/dim]")
     screen.print(f"{found.rows} rows scored, {found.fitted_rows} left for calibration")
-    screen.print(f"[dim]split: {found.split}[/dim]\n")
+    screen.print(f"[dim]{found.split}[/dim]\n")
+    if found.theirs:
+        _lines(screen, found.samples)
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
     _section(
@@ -44,6 +46,31 @@ def show_validation(found: Validation) -> None:
     )
     for reason, rows in found.refused:
         screen.print(f"[dim]{rows} rows not predicted: {reason}[/dim]")
+
+
+def _lines(screen: Console, samples: Sequence[Sample]) -> None:
+    """A line for every row: what was asked, measured and predicted."""
+    right = ("measured", "predicted", "error", "in 80 % interval")
+    columns = [
+        *(Column(name) for name in ("hardware", "model")),
+        Column("asked", wrap=True),
+        Column("quantity"),
+        *(Column(name, "right") for name in right),
+    ]
+    rows = [
+        (
+            sample.hardware,
+            sample.model,
+            sample.asked,
+            sample.quantity,
+            significant(sample.measured),
+            significant(sample.predicted),
+            f"{sample.predicted / sample.measured - 1:+.0%}",
+            "yes" if sample.is_inside else "no",
+        )
+        for sample in samples
+    ]
+    screen.print(table(columns, rows))
 
 
 def show_fit(found: Calibrated) -> None:
