@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
@@ -184,14 +185,37 @@ def _aliases(folder: Path, _modified_ns: int) -> dict[str, tuple[Path, object]]:
     return found
 
 
-@lru_cache(maxsize=32)
 def engine_profile(name: str) -> EngineProfile:
-    """The serving engine called ``name``.
+    """The serving engine called ``name``, or that of a file, built on the ``base`` that it names.
+
+    Edited files count anew, as for hardware.
 
     Raises:
         InputError: unknown; suggests the nearest. A profile that is not understood.
     """
-    known = names(SPECS / "engine_profiles")
+    return _own_profile(Path(name)) if is_path(name) else _shipped_profile(name)
+
+
+@kept
+def _own_profile(path: Path, reader: Reader) -> EngineProfile:
+    content = reader.mapping(path)
+    base = content.pop("base", None)
+    if base is None:
+        return validate(EngineProfile, content, path)
+    return validate(EngineProfile, {**_profile_content(str(base)), **content}, path)
+
+
+@lru_cache(maxsize=32)
+def _shipped_profile(name: str) -> EngineProfile:
+    return validate(EngineProfile, _profile_content(name), names(_PROFILES)[name])
+
+
+_PROFILES = SPECS / "engine_profiles"
+
+
+def _profile_content(name: str) -> dict[str, Any]:
+    """What the package says of an engine, with the all-reduces that it borrows."""
+    known = names(_PROFILES)
     if name not in known:
         raise InputError(
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
@@ -207,7 +231,7 @@ def engine_profile(name: str) -> EngineProfile:
                 remedy=nearest(lender, known),
             )
         content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
-    return validate(EngineProfile, content, known[name])
+    return content
 
 
 @lru_cache(maxsize=32)
