@@ -22,6 +22,7 @@ class BasisCost:
         usd_per_device_hour: mean over all devices.
         usd_per_million_tokens: of input and output together.
         mark: why it is no market price; empty if it is one.
+        provider: whose offers alone count, where the basis is that of one provider.
     """
 
     basis: str
@@ -29,6 +30,7 @@ class BasisCost:
     usd_per_device_hour: float
     usd_per_million_tokens: float
     mark: str
+    provider: str | None = None
 
 
 def usd_known(price: DevicePrice | None, devices: int, power_w: Value) -> dict[str, Value]:

@@ -198,40 +198,42 @@ def engine_profile(name: str) -> EngineProfile:
 
 @kept
 def _own_profile(path: Path, reader: Reader) -> EngineProfile:
-    content = reader.mapping(path)
-    base = content.pop("base", None)
-    if base is None:
-        return validate(EngineProfile, content, path)
-    return validate(EngineProfile, {**_profile_content(str(base)), **content}, path)
+    return validate(EngineProfile, _completed(reader.mapping(path), path), path)
 
 
 @lru_cache(maxsize=32)
 def _shipped_profile(name: str) -> EngineProfile:
-    return validate(EngineProfile, _profile_content(name), names(_PROFILES)[name])
-
-
-_PROFILES = SPECS / "engine_profiles"
-
-
-def _profile_content(name: str) -> dict[str, Any]:
-    """What the package says of an engine, with the all-reduces that it borrows."""
     known = names(_PROFILES)
     if name not in known:
         raise InputError(
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
         )
-    content = read_mapping(known[name])
+    path = known[name]
+    return validate(EngineProfile, _completed(read_mapping(path), path), path)
+
+
+_PROFILES = SPECS / "engine_profiles"
+
+
+def _completed(content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """A profile with what it states over its base, and with the all-reduces that it borrows."""
+    base = content.get("base")
+    if base is not None:
+        content = {**_lent(base, "base", file), **content}
     lender = content.get("all_reduce")
     if isinstance(lender, str):
-        if lender not in known:
-            raise InputError(
-                f"unknown engine {lender!r}",
-                file=known[name],
-                field="all_reduce",
-                remedy=nearest(lender, known),
-            )
-        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
+        content = {**content, "all_reduce": _lent(lender, "all_reduce", file)["all_reduce"]}
     return content
+
+
+def _lent(lender: object, field: str, file: Path) -> dict[str, Any]:
+    """What another profile states, which the ``field`` of ``file`` names."""
+    known = names(_PROFILES)
+    if lender not in known:
+        remedy = nearest(str(lender), known)
+        raise InputError(f"unknown engine {lender!r}", file=file, field=field, remedy=remedy)
+    path = known[str(lender)]
+    return _completed(read_mapping(path), path)
 
 
 @lru_cache(maxsize=32)
