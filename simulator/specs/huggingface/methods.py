@@ -41,7 +41,9 @@ def excluded(scheme: Config, plain: Precision) -> tuple[Rule, ...]:
     for field in _EXCLUDED:
         listed = scheme.fields.get(field) or []
         if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
-            raise scheme.error(field, "expected a list of modules")
+            raise scheme.error(
+                field, "expected a list of modules", "write their names as texts in a list"
+            )
         found += listed
     return (Rule(Patterns(tuple(dict.fromkeys(found))), plain),) if found else ()
 
@@ -79,6 +81,12 @@ def _integers(scheme: Config, plain: Precision) -> Scheme:
     rules = [*excluded(scheme, plain), *_dynamic(scheme, stored, plain)]
     if scheme.flag("lm_head"):
         rules.append(Rule(Patterns(("lm_head",)), stored))
+    listed = scheme.fields.get("modules_in_block_to_quantize")
+    if isinstance(listed, list) and listed:
+        # Nothing else is quantised.
+        names = [n for part in listed for n in (part if isinstance(part, list) else [part])]
+        rules.append(Rule(Patterns(tuple(map(str, names))), stored))
+        return Scheme(plain, tuple(rules))
     return Scheme(stored, tuple(rules))
 
 

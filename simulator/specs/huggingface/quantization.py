@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from simulator.errors import nearest
+from simulator.errors import InputError, nearest
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.huggingface.groups import compressed_tensors, mlx, modelopt, quark
 from simulator.specs.huggingface.methods import SIMPLE, Method
@@ -54,7 +54,12 @@ def stored_as(outer: Config, inner: Config, layers: Sequence[Layer], hidden: int
         raise block.error(
             "quant_method", f"method {method!r} is not understood", nearest(method, _METHODS)
         )
-    return stored_model(scheme, layers, hidden)
+    try:
+        return stored_model(scheme, layers, hidden)
+    except InputError as error:
+        # A list of modules does not know in which file it stands.
+        where = block.prefix.rstrip(".")
+        raise InputError(error.problem, file=block.file, field=where, remedy=error.remedy) from None
 
 
 def _block(outer: Config, inner: Config) -> Config | None:
