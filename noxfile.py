@@ -61,6 +61,15 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """Which slips in laws and serving the tests miss, on a sample; takes an hour.
+
+    Pass ``-- --seed 2 --mutants 400`` for others.
+    """
+    session.run(sys.executable, "benchmarks/mutation.py", *session.posargs, external=True)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write what documentation and templates say from its sources, which takes minutes."""
     for module, page in PAGES.items():

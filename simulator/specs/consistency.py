@@ -282,15 +282,12 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
 
 
 def implausible_power(hardware: Hardware) -> list[Finding]:
-    """Idle power above the limit, or a share of the server below the device's own power."""
+    """Idle power above the limit."""
     power = hardware.power
     findings = []
     if power.idle is not None and power.idle.value >= power.limit.value:
         problem, remedy = "is not below the limit", "check which of the two is meant"
         findings.append(Finding(hardware.name, "power.idle", problem, remedy, "error"))
-    if power.all_in is not None and power.all_in.value < power.limit.value:
-        problem, remedy = "is below the limit of the device", "all_in is its share of the server"
-        findings.append(Finding(hardware.name, "power.all_in", problem, remedy, "warning"))
     return findings
 
 

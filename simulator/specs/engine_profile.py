@@ -1,5 +1,6 @@
 """What a serving engine (vLLM, SGLang, TensorRT-LLM, …) adds to the device's own time."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -96,6 +97,10 @@ class EngineProfile(Spec):
     """One serving engine: its overheads, memory rule and scheduler defaults.
 
     Args:
+        version: the releases that it tells of.
+        as_of: the day of the newest of them: devices are as they were measured with software of
+            that time.
+        base: the profile of another release, of which this one states what differs.
         step_overhead: host time that every step adds (scheduling, sampling, detokenising) and
             that the device waits for.
         sequence_overhead: the part of it that each running sequence adds.
@@ -143,6 +148,9 @@ class EngineProfile(Spec):
     name: str
     title: str
     source: str
+    version: str
+    as_of: date
+    base: str | None = None
     step_overhead: Seconds
     sequence_overhead: Seconds
     request_overhead: Seconds

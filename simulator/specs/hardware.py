@@ -23,7 +23,14 @@ from simulator.specs.quantity import (
 )
 
 DeviceClass = Literal[
-    "datacenter-gpu", "consumer-gpu", "tpu", "wafer", "npu", "unified-memory-soc", "cpu"
+    "datacenter-gpu",
+    "datacenter-accelerator",
+    "consumer-gpu",
+    "tpu",
+    "wafer",
+    "npu",
+    "unified-memory-soc",
+    "cpu",
 ]
 
 Datatype = Literal[
@@ -152,11 +159,20 @@ class Links(Spec):
 
 
 class Power(Spec):
-    """Watts of one device: ``limit`` is its board power, ``all_in`` its share of the server."""
+    """Watts of one device: ``limit`` is its board power, ``idle`` what it draws with no work."""
 
     idle: Watts | None = None
     limit: Watts
-    all_in: Watts | None = None
+
+
+class Package(Spec):
+    """What is sold as one piece where software sees several devices in it.
+
+    ``name`` is what people call the piece (a card, a chip), ``devices`` how many are in one.
+    """
+
+    name: str
+    devices: Count
 
 
 class System(Spec):
@@ -193,6 +209,7 @@ class Hardware(Spec):
     memory: Memory
     links: Links = Field(default_factory=Links)
     power: Power
+    package: Package | None = None
     prices: Prices = Field(default_factory=Prices)
     system: System | None = None
     area_mm2: Constant | None = None
