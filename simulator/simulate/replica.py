@@ -131,7 +131,8 @@ def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica
     """
     found, engine = hardware_of(hardware)
     host = _host(deployment)
-    return _resolved(Same(found), engine, Same(model_of(model)), deployment, host)
+    profile = Same(catalogue.engine_profile(deployment.engine))
+    return _resolved(Same(found), engine, Same(model_of(model)), profile, deployment, host)
 
 
 def _host(deployment: Deployment) -> Same[Hardware] | None:
@@ -147,11 +148,12 @@ def _resolved(
     loaded: Same[Hardware],
     engine: str | None,
     read: Same[Model],
+    known: Same[EngineProfile],
     deployment: Deployment,
     _host: Same[Hardware] | None,
 ) -> Replica:
     hardware, model = loaded.thing, read.thing
-    profile = catalogue.engine_profile(deployment.engine)
+    profile = known.thing
     device = resolve(hardware, engine, profile.as_of)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})

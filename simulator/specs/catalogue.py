@@ -1,7 +1,7 @@
 """Finding hardware, models, scenarios and engine profiles by name, alias or path."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,11 @@ def _model(path: Path, reader: Reader) -> Model:
         return read_gguf(path, reader)
     if path.suffix != ".json":
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
-    path, content = read_checkpoint(path, reader)
+    path, content, quantisation = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    found = read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(
+        content, name=title.lower(), title=title, file=path, quantisation=quantisation
+    )
     held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
     return found.model_copy(update={"stored_bytes": held})
 
@@ -185,36 +187,55 @@ def _aliases(folder: Path, _modified_ns: int) -> dict[str, tuple[Path, object]]:
     return found
 
 
-@lru_cache(maxsize=32)
 def engine_profile(name: str) -> EngineProfile:
-    """The serving engine called ``name``.
+    """The serving engine called ``name``, or that of a file, built on the ``base`` that it names.
+
+    Edited files count anew, as for hardware.
 
     Raises:
         InputError: unknown; suggests the nearest. A profile that is not understood.
     """
-    known = names(SPECS / "engine_profiles")
+    return _own_profile(Path(name)) if is_path(name) else _shipped_profile(name)
+
+
+@kept
+def _own_profile(path: Path, reader: Reader) -> EngineProfile:
+    return validate(EngineProfile, _completed(reader.mapping(path), path), path)
+
+
+@lru_cache(maxsize=32)
+def _shipped_profile(name: str) -> EngineProfile:
+    known = names(_PROFILES)
     if name not in known:
         raise InputError(
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
         )
-    content = read_mapping(known[name])
-    base, lender = content.get("base"), content.get("all_reduce")
+    path = known[name]
+    return validate(EngineProfile, _completed(read_mapping(path), path), path)
+
+
+_PROFILES = SPECS / "engine_profiles"
+
+
+def _completed(content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """A profile with what it states over its base, and with the all-reduces that it borrows."""
+    base = content.get("base")
     if base is not None:
-        content = {**_lent_profile(base, "base", known, known[name]), **content}
+        content = {**_lent(base, "base", file), **content}
+    lender = content.get("all_reduce")
     if isinstance(lender, str):
-        lent = _lent_profile(lender, "all_reduce", known, known[name])
-        content["all_reduce"] = lent["all_reduce"]
-    return validate(EngineProfile, content, known[name])
+        content = {**content, "all_reduce": _lent(lender, "all_reduce", file)["all_reduce"]}
+    return content
 
 
-def _lent_profile(
-    lender: object, field: str, known: Mapping[str, Path], file: Path
-) -> dict[str, Any]:
+def _lent(lender: object, field: str, file: Path) -> dict[str, Any]:
     """What another profile states, which the ``field`` of ``file`` names."""
+    known = names(_PROFILES)
     if lender not in known:
         remedy = nearest(str(lender), known)
         raise InputError(f"unknown engine {lender!r}", file=file, field=field, remedy=remedy)
-    return read_mapping(known[str(lender)])
+    path = known[str(lender)]
+    return _completed(read_mapping(path), path)
 
 
 @lru_cache(maxsize=32)

@@ -152,11 +152,18 @@ CSV_FORMATS = {
         "CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure)",
         azure_rows,
         lambda head: head.columns == AZURE,
+        is_table=True,
     ),
     "burstgpt": Format(
         "CSV with Timestamp,Request tokens,Response tokens (BurstGPT)",
         burstgpt_rows,
         lambda head: set(BURSTGPT) <= set(head.columns),
+        is_table=True,
     ),
-    "csv": Format("CSV with arrival_s,input_tokens,output_tokens", mapped_rows, _names_are_known),
+    "csv": Format(
+        "CSV with arrival_s,input_tokens,output_tokens",
+        mapped_rows,
+        _names_are_known,
+        is_table=True,
+    ),
 }

@@ -91,7 +91,7 @@ def resolve(hardware: Hardware, engine: str | None = None, software: date | None
     rated_w = float(part.power_limit or hardware.power.limit)
     return Device(
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
-        title=hardware.title,
+        title=hardware.marked_title,
         device_class=device_class,
         runs_gpu_kernels=of_class.runs_gpu_kernels if runs is None else runs,
         engine=chosen,
