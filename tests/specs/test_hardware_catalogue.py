@@ -21,7 +21,11 @@ rtx-5090 rtx-pro-6000 mi300x mi325x mi355x tpu-v5e tpu-v5p tpu-v6e tpu-v7 maia-2
 trainium3 gaudi-3 cerebras-wse-3 groq-lpu ascend-910b ascend-910c cloudmatrix-384
 snapdragon-x-elite snapdragon-x2-elite snapdragon-x2-elite-extreme snapdragon-8-elite apple-m4
 apple-m4-pro apple-m4-max apple-m3-ultra apple-m5 ryzen-ai-9-hx-370 ryzen-ai-max-395 xeon-6980p
-epyc-9965 core-i7-13700h dgx-spark jetson-orin jetson-thor
+epyc-9965 core-i7-13700h dgx-spark jetson-orin jetson-thor l4 a10 a10g t4 v100-sxm h100-nvl tpu-v4
+h20-141gb a30 l40 b100 mi210 mi308x rtx-5080 rtx-4070-super rtx-pro-6000-workstation
+rtx-pro-6000-max-q rx-7900-xtx r9700 arc-b580 apple-m2 apple-m3 apple-m3-pro apple-m3-max
+apple-m4-max-32 raspberry-pi-5 jetson-orin-nano ascend-950dt graviton-4 epyc-9654 xeon-8480-plus
+xeon-8592-plus
 """
 
 # (device, path, value in SI): figures of data sheets, checked by hand.
@@ -71,6 +75,14 @@ FACTS = [
     ("xeon-6980p", "memory.main.bandwidth", 844.8e9),
     ("dgx-spark", "engines.gpu.peak.fp4", 500e12),
     ("jetson-thor", "engines.gpu.peak.fp4", 1035e12),
+    ("l4", "engines.gpu.peak.bf16", 121e12),
+    ("a10g", "engines.gpu.peak.bf16", 70e12),
+    ("t4", "engines.gpu.peak.fp16", 65e12),
+    ("v100-sxm", "links.scale_up.bandwidth", 150e9),
+    ("h100-nvl", "memory.main.bandwidth", 3.9e12),
+    ("tpu-v4", "engines.tensorcore.peak.bf16", 275e12),
+    ("rtx-pro-6000-workstation", "memory.main.bandwidth", 1.792e12),
+    ("rtx-5080", "engines.gpu.peak.fp16", 112.6e12),
 ]
 
 
