@@ -4,7 +4,6 @@ Every check is a small function from a device to findings. An ``error`` is a num
 source that no honest file has; a ``warning`` deserves a second look, or a note in the file.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -254,7 +253,7 @@ def greedy_engines(hardware: Hardware) -> list[Finding]:
 
 
 def implausible_links(hardware: Hardware) -> list[Finding]:
-    """Links to one peer above the total, tori that do not multiply up, both directions counted."""
+    """Links to one peer above the total of all peers, or with both directions counted."""
     findings = []
     main = hardware.memory.main.bandwidth
     for name in ("host", "scale_up", "scale_out"):
@@ -265,13 +264,6 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
         if link.per_peer is not None and link.per_peer.value > link.bandwidth.value:
             problem, remedy = "is above the total of the device", "bandwidth is the sum over peers"
             findings.append(Finding(hardware.name, f"{field}.per_peer", problem, remedy, "error"))
-        if link.dimensions is not None and link.domain is not None:
-            devices = math.prod(link.dimensions)
-            if devices != link.domain.value:
-                problem = f"multiply to {devices}, not to the domain of {link.domain.value:g}"
-                remedy = "the product of the sides is the domain"
-                field_of = f"{field}.dimensions"
-                findings.append(Finding(hardware.name, field_of, problem, remedy, "error"))
         if main is not None and link.bandwidth.value > main.value:
             problem = "is above the bandwidth of the main memory"
             remedy = "links are one direction; check for bits or both directions"
@@ -282,12 +274,9 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
 
 
 def implausible_power(hardware: Hardware) -> list[Finding]:
-    """Idle power above the limit, or a share of the server below the device's own power."""
+    """A share of the server's power below the device's own."""
     power = hardware.power
     findings = []
-    if power.idle is not None and power.idle.value >= power.limit.value:
-        problem, remedy = "is not below the limit", "check which of the two is meant"
-        findings.append(Finding(hardware.name, "power.idle", problem, remedy, "error"))
     if power.all_in is not None and power.all_in.value < power.limit.value:
         problem, remedy = "is below the limit of the device", "all_in is its share of the server"
         findings.append(Finding(hardware.name, "power.all_in", problem, remedy, "warning"))
