@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from simulator.errors import InputError
 from simulator.specs import consistency
 from simulator.specs.catalogue import all_hardware, hardware
 from simulator.specs.consistency import check
@@ -269,10 +270,10 @@ def test_links_must_add_up():
     }
     found = check(device(links__scale_up=link))
     assert fields(found) == ["links.scale_up.per_peer"]
-    with pytest.raises(ValueError, match="multiply to 6, not to the domain of 8"):
+    with pytest.raises(InputError, match="multiply to 6, not to the domain of 8"):
         device(links__scale_up={**link, "dimensions": [2, 3]})
 
 
 def test_idle_power_stays_below_the_limit():
-    with pytest.raises(ValueError, match=r"idle \(700 W\) is not below the limit"):
+    with pytest.raises(InputError, match=r"idle \(700 W\) is not below the limit"):
         device(power__idle="700 W")
