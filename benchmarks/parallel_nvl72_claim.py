@@ -98,8 +98,8 @@ def best_at(points: np.ndarray, speed: float) -> float:
 
 
 def usd_per_hour(system: System) -> float:
-    """The market estimate of a three-year lease, the same source for both systems."""
-    lease = Economics(provider="market estimate", term="reserved-3y")
+    """SemiAnalysis's estimate of a three-year lease, the same source for both systems."""
+    lease = Economics(provider="SemiAnalysis", term="reserved-3y")
     price = device_price(catalogue.hardware(system.hardware), lease)
     if price is None:
         raise InputError(f"nobody has published a price of {system.hardware}")

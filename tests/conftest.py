@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from simulator.graph.step_shape import StepShape
 from simulator.specs.scenario import Scenario
 
 settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("fuzz", deadline=None, max_examples=10_000)
+# For many runs of the same tests, as on mutants.
+settings.register_profile("few", deadline=None, max_examples=12)
 settings.load_profile("default")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +44,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Nothing is left behind."""
     if folder := config.stash.get(_BYTECODE, None):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped, and why: what was not looked at is not what passed."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        terminalreporter.section(f"{reasons.total()} tests were skipped")
+        for reason, count in sorted(reasons.items(), key=lambda found: -found[1]):
+            terminalreporter.write_line(f"{count:5d}  {reason}")
 
 
 @pytest.fixture(scope="session")

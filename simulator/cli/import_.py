@@ -36,6 +36,9 @@ def import_(
         float | None,
         typer.Option(help="Time between two scrapes, or since the counters of one began."),
     ] = None,
+    run: Annotated[
+        int | None, typer.Option(help="Which run of a result that holds several, from 1.")
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Turn a launch line, a manifest, a result, a scrape or a trace into a scenario file."""
@@ -43,7 +46,7 @@ def import_(
 
     if asked.launch is not None:
         raise InputError("is a launch line already", file="--launch", remedy="leave it out")
-    found = taken_over(Source(kind, tuple(words or ()), seconds), asked.changes)
+    found = taken_over(Source(kind, tuple(words or ()), seconds, run), asked.changes)
     for note in found.scenario.notes if out is not None else ():
         print(f"note: {note}", file=sys.stderr)
     if as_json:

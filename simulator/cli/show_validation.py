@@ -7,9 +7,10 @@ from rich.console import Console
 
 from simulator.cli.console import console
 from simulator.report.tables import Column, table
-from simulator.units import percent, significant
+from simulator.units import humane, percent, significant
 from simulator.validation.calibrate.run import Calibrated
-from simulator.validation.score import Group
+from simulator.validation.calibrate.server import FittedServer
+from simulator.validation.score import Group, Sample
 from simulator.validation.validate import Validation
 
 _HEADINGS = ("rows", "mean", "median", "p90", "weighted", "bias", "in 80 % interval")
@@ -21,7 +22,9 @@ def show_validation(found: Validation) -> None:
     for file in found.files:
         screen.print(f"[dim]{file}[/dim]")
     screen.print(f"{found.rows} rows scored, {found.fitted_rows} left for calibration")
-    screen.print(f"[dim]split: {found.split}[/dim]\n")
+    screen.print(f"[dim]{found.split}[/dim]\n")
+    if found.theirs:
+        _lines(screen, found.samples)
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
     _section(
@@ -46,6 +49,31 @@ def show_validation(found: Validation) -> None:
         screen.print(f"[dim]{rows} rows not predicted: {reason}[/dim]")
 
 
+def _lines(screen: Console, samples: Sequence[Sample]) -> None:
+    """A line for every row: what was asked, measured and predicted."""
+    right = ("measured", "predicted", "error", "in 80 % interval")
+    columns = [
+        *(Column(name) for name in ("hardware", "model")),
+        Column("asked", wrap=True),
+        Column("quantity"),
+        *(Column(name, "right") for name in right),
+    ]
+    rows = [
+        (
+            sample.hardware,
+            sample.model,
+            sample.asked,
+            sample.quantity,
+            significant(sample.measured),
+            significant(sample.predicted),
+            f"{sample.predicted / sample.measured - 1:+.0%}",
+            "yes" if sample.is_inside else "no",
+        )
+        for sample in samples
+    ]
+    screen.print(table(columns, rows))
+
+
 def show_fit(found: Calibrated) -> None:
     """Errors of a fit on rows it has not seen, before and after, on stderr."""
     screen = console(stderr=True)
@@ -64,6 +92,48 @@ def show_fit(found: Calibrated) -> None:
     screen.print(table(columns, rows))
     for row, reason in found.refused[:_MOST_REFUSED]:
         screen.print(f"[dim]not used: {row}: {reason}[/dim]")
+
+
+def show_server(found: FittedServer) -> None:
+    """A server's overheads before and after, and every run as a fit to the others has it."""
+    screen = console(stderr=True)
+    screen.print(f"fitted {found.runs} runs of {found.engine} on {found.hardware}:")
+    names = [Column("overhead"), Column("before", "right"), Column("after", "right")]
+    overheads = [
+        (name, humane(was, "s"), humane(is_now, "s"))
+        for name, (was, is_now) in found.overheads.items()
+    ]
+    screen.print(table(names, overheads))
+    right = ("measured", "before", "error", "left out", "error")
+    columns = [
+        Column("run", wrap=True), Column("quantity"), *(Column(name, "right") for name in right)
+    ]  # fmt: skip
+    rows = [
+        (
+            row.asked,
+            row.quantity,
+            significant(row.measured),
+            significant(row.before),
+            f"{row.before / row.measured - 1:+.0%}",
+            significant(row.left_out),
+            f"{row.left_out / row.measured - 1:+.0%}",
+        )
+        for row in found.rows
+    ]
+    screen.print("each run as it is, and by a fit to the others (left out):")
+    screen.print(table(columns, rows))
+    for old, new in zip(found.before, found.after, strict=True):
+        screen.print(
+            f"{new.quantity}: mean error {percent(old.mean_error)} before, "
+            f"{percent(new.mean_error)} on runs that were left out"
+        )
+    if not found.helps:
+        screen.print(
+            "[yellow]no overhead explains these errors: unseen runs err no less than before, so "
+            "keep the engine's own profile[/yellow]"
+        )
+    for run, reason in found.refused[:_MOST_REFUSED]:
+        screen.print(f"[dim]not used: {run}: {reason}[/dim]")
 
 
 _MOST_REFUSED = 3

@@ -12,10 +12,17 @@ from simulator.cli import options as opt
 def validate(
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", help="Measurements (CSV, JSON, Parquet); as often as needed."),
+        typer.Option(
+            "--data",
+            help="Measurements: results of benchmarks, tables (CSV, Parquet), documents (JSON); as "
+            "often as needed.",
+        ),
     ] = None,
     hardware: Annotated[
         str | None, typer.Option("--hardware", "-w", help="The device, where a file names none.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="The model, where a file names none.")
     ] = None,
     out: opt.ChartFolder = None,
     as_json: opt.Json = False,
@@ -26,7 +33,7 @@ def validate(
 
     with opt.report_folder(out, (VALIDATION,)):
         with opt.progress_bar("serving points", quiet=as_json) as progress:
-            found = score(data or (), hardware=hardware, progress=progress)
+            found = score(data or (), hardware=hardware, model=model, progress=progress)
         if out is not None:
             write_validation(found, out)
     if as_json:

@@ -78,7 +78,7 @@ class DevicePrice:
         """What keeps this from being a market price: one provider, or none; empty for a market."""
         if self.is_estimate:
             return "an estimate, no offer"
-        return "one provider" if len(self.providers) == 1 else ""
+        return "one provider" if len(self.providers) == 1 and not self.basis.provider else ""
 
     @property
     def origin(self) -> str:

@@ -8,6 +8,7 @@ from functools import singledispatch
 from simulator.errors import InputError
 from simulator.graph.operator import Elementwise, Operator
 from simulator.specs.kinds.kind import AttentionKind, Kind
+from simulator.specs.kinds.residual import PARTS
 from simulator.specs.precision import BF16, CacheFormat, Precision
 from simulator.specs.stored import EXPERTS
 
@@ -46,6 +47,7 @@ class BlockContext:
         spread: how experts are spread over devices.
         tables: precision of the tables that tokens look up.
         stored: precision of the products that a checkpoint stores in a way of their own.
+        additions: how often the layer adds to the residual stream.
     """
 
     hidden: int
@@ -56,6 +58,7 @@ class BlockContext:
     spread: ExpertSpread = ONE_DEVICE
     tables: Precision = BF16
     stored: Mapping[str, Precision] = field(default_factory=dict)
+    additions: int = PARTS
 
     def product(self, name: str) -> Precision:
         """The precision of a product of the attention or of a dense part."""

@@ -221,7 +221,7 @@ def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> 
 
 def _of_layer(context: BlockContext, layer: Layer, count: int) -> BlockContext:
     """The surroundings of ``count`` layers like ``layer``."""
-    return replace(context, count=count, stored=resolved(layer.stored))
+    return replace(context, count=count, stored=resolved(layer.stored), additions=layer.additions)
 
 
 def _layer_operators(layer: Layer, context: BlockContext, layout: Layout) -> list[Operator]:

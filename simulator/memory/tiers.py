@@ -14,7 +14,7 @@ from simulator.specs.memory_class import memory_class
 from simulator.specs.offload import Offload
 from simulator.units import humane
 
-_USUAL_HOST_BYTES = {"datacenter-gpu": 256e9, "tpu": 192e9}
+_USUAL_HOST_BYTES = {"datacenter-gpu": 256e9, "datacenter-accelerator": 256e9, "tpu": 192e9}
 """A device's share of the memory of its host, where nobody says (assumed)."""
 
 _USUAL_DRIVE = MemoryTier.model_validate({"technology": "NVMe", "capacity": 3.84e12})

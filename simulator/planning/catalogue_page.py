@@ -23,7 +23,8 @@ from simulator.units import humane, significant
 _CLASSES = {
     "datacenter-gpu": "Data-centre GPUs",
     "tpu": "Tensor processors and other systolic machines",
-    "npu": "Neural processors",
+    "datacenter-accelerator": "Data-centre accelerators of other kinds",
+    "npu": "Neural processors of client chips",
     "wafer": "Wafer-scale and SRAM machines",
     "consumer-gpu": "Consumer and workstation GPUs",
     "unified-memory-soc": "Chips with one memory for all",

@@ -10,11 +10,16 @@ from simulator.errors import InputError, nearest
 from simulator.specs.question import Change, ask
 from simulator.specs.scenario import Scenario
 from simulator.specs.text_file import is_file, read_text
+from simulator.specs.workload import Trace
+from simulator.traces.device_names import device_named
+from simulator.traces.formats import format_of
 from simulator.traces.launch.asked import content_of
 from simulator.traces.launch.kubernetes import read_manifest
 from simulator.traces.launch.read import Launch, read_commands
 from simulator.traces.launch.shell import command_of, commands
 from simulator.traces.launch.table import engines
+from simulator.traces.read import read_trace
+from simulator.traces.results.scrape import Scrape, busy, workload
 
 ASSUMED_HARDWARE = "h100-sxm"
 """The device of a scenario whose source names none."""
@@ -24,11 +29,19 @@ _LARGEST_TEXT = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is to be taken over: its kind, files or words, and the time that a scrape covers."""
+    """What is to be taken over.
+
+    Args:
+        kind: what it is: an engine's launch line, k8s, bench, prometheus or trace.
+        words: files, or the words of a line.
+        seconds: the time that a scrape covers.
+        run: which of a result's runs, from 1.
+    """
 
     kind: str
     words: tuple[str, ...]
     seconds: float | None = None
+    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +140,105 @@ def _one_file(source: Source) -> Path:
     return Path(source.words[0])
 
 
+def _bench(source: Source, changes: Changes) -> TakenOver:
+    """One run of a benchmark's result, as a serving point of its mean lengths."""
+    file = _one_file(source)
+    text = read_text(file, _LARGEST_TEXT)
+    form = format_of(text, file)
+    if form.runs is None:
+        raise InputError(
+            f"is read as {form.described}, which measures nothing", file=file,
+            remedy=f"serve its requests: roofsim import trace {file}",
+        )  # fmt: skip
+    runs = list(form.runs(text, file))
+    number = source.run or 1
+    if not 1 <= number <= len(runs):
+        raise InputError(
+            f"it holds {len(runs)} runs, not {number}", file=file, field="--run",
+            remedy=f"name one from 1 to {len(runs)}",
+        )  # fmt: skip
+    run = runs[number - 1]
+    notes = [f"{file.name} is read as {form.described}", *run.notes]
+    if len(runs) > 1 and source.run is None:
+        notes.append(f"the first of {len(runs)} runs; take another by --run")
+    if run.unasked:
+        notes.append(f"the run itself is not what is asked: {run.unasked}")
+    content: dict[str, Any] = {
+        "name": _slug(f"{run.deployment.get('engine', 'run')}-{file.stem}"),
+        "workload": {"kind": run.phase, **run.load},
+        "deployment": dict(run.deployment),
+    }
+    if run.phase == "run":
+        raise InputError(
+            "a batch that runs to its end is no point to ask for", file=file, field=run.place,
+            remedy=f"compare it with predictions: roofsim validate --data {file}",
+        )  # fmt: skip
+    device = device_named(run.hardware)
+    if device:
+        content["hardware"] = device
+    if run.model:
+        content["model"] = run.model
+    return asked_of(content, changes, notes, f"Read from the result {file.name}.")
+
+
+def _scrapes(source: Source, changes: Changes) -> TakenOver:
+    """One scrape, or what came between two, as arrivals and lengths."""
+    if len(source.words) > _MOST_SCRAPES:
+        raise InputError(
+            f"{len(source.words)} scrapes are named", field=source.kind, remedy="name one or two"
+        )
+    files = [Path(word) for word in source.words]
+    scrapes = [Scrape.of(read_text(file, _LARGEST_TEXT), file) for file in files]
+    found = scrapes[-1] if len(scrapes) == 1 else scrapes[1].since(scrapes[0], files[1])
+    load = busy(found, files[-1], source.seconds)
+    content = {
+        "name": _slug(f"{load.engine}-{files[-1].stem}"),
+        "model": load.model,
+        "deployment": {"engine": load.engine},
+        "workload": workload(load, files[-1], _REQUESTS),
+    }
+    told = f"Read from {' and '.join(file.name for file in files)}."
+    return asked_of(content, changes, load.notes, told)
+
+
+def _trace(source: Source, changes: Changes) -> TakenOver:
+    file = _one_file(source)
+    content = {
+        "name": _slug(file.stem),
+        "workload": {"kind": "trace", "file": str(file.resolve())},
+    }
+    named = {change.path.split(".")[0] for change in changes}
+    if "model" not in named:
+        raise InputError(
+            "a trace names no model", file=file, field="model",
+            remedy="add --model, as in --model llama-3.1-8b",
+        )  # fmt: skip
+    told = asked_of(content, changes, (), f"Serves the trace {file.name}.")
+    # Its format is told by its content now, and not when it is served.
+    read_trace(trace_of(told.scenario))
+    return told
+
+
+def trace_of(scenario: Scenario) -> Trace:
+    """The trace of a scenario that serves one."""
+    workload = scenario.workload
+    assert isinstance(workload, Trace)
+    return workload
+
+
+def _slug(text: str) -> str:
+    return "-".join(part for part in text.lower().replace("_", "-").split("-") if part)
+
+
+_MOST_SCRAPES = 2
+_REQUESTS = 1000
+"""How many requests stand for a server's load."""
+
 Read = Callable[[Source, Changes], TakenOver]
-_KINDS: Mapping[str, Read] = {**dict.fromkeys(engines(), _line), "k8s": _manifest}
+_KINDS: Mapping[str, Read] = {
+    **dict.fromkeys(engines(), _line),
+    "k8s": _manifest,
+    "bench": _bench,
+    "prometheus": _scrapes,
+    "trace": _trace,
+}

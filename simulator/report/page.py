@@ -110,6 +110,7 @@ def _standings(results: Sequence[SimulationResult]) -> list[dict[str, Any]]:
         {
             "basis": each.basis,
             "cheapest": each.cheapest or "a tie",
+            "verdict": "declared" if each is found.declared else found.verdict(each),
             "cells": [
                 "–"
                 if name not in each.usd

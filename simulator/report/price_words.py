@@ -25,8 +25,7 @@ class PriceRow:
     @property
     def words(self) -> str:
         """All of it in one line."""
-        offers = f"{self.offers} offer{'s' if self.offers != '1' else ''}" if self.offers else ""
-        by = f"{offers} by {self.providers}" if offers else ""
+        by = f"{self.offers} by {self.providers}" if self.offers else ""
         return "; ".join(filter(None, (self.hour, by, self.regions, self.dates, self.remark)))
 
 
@@ -36,7 +35,7 @@ def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
         PriceRow(
             name,
             FIGURE["usd_per_device_hour"].show(result.usd_per_device_hour),
-            "" if result.price_offers is None else str(result.price_offers),
+            _offers(result),
             result.price_providers or "",
             result.price_regions or "",
             result.price_dates or "",
@@ -60,49 +59,53 @@ def _remark(result: SimulationResult) -> str:
     return "; ".join(dict.fromkeys(filter(None, (result.price_mark, *notes))))
 
 
+def _offers(result: SimulationResult) -> str:
+    count = result.price_offers
+    if count is None:
+        return ""
+    prices = [price for price in result.prices if price is not None]
+    what = "estimate" if all(price.is_estimate for price in prices) else "offer"
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
 def verdict(found: Ranking) -> list[str]:
-    """Sentences on who is the cheapest, on what basis, and what other bases say of that."""
+    """Sentences on who is the cheapest on the declared basis, and who is not ranked."""
     said = []
-    cheapest = found.declared.cheapest
-    if cheapest is not None:
-        usd = money(found.declared.usd[cheapest])
+    if len(found.declared.usd) > 1:
         of_all = f", of {len(found.declared.usd)} systems with a price" if found.unpriced else ""
-        name = f"{cheapest}{_marked(found.declared, cheapest)}"
-        said.append(f"Cheapest, {found.declared.basis}: {name} at {usd}{of_all}")
-    elif len(found.declared.usd) > 1:
-        said.append(f"Cheapest, {found.declared.basis}: a tie within 2 %")
+        tie = " (a tie)" if found.declared.cheapest is None else ""
+        leaders = leaders_words(found.declared)
+        said.append(f"Cheapest, {found.declared.basis}: {leaders} a million tokens{tie}{of_all}")
     if found.overturning:
-        contests = (_contest(cheapest or "", other) for other in found.overturning)
-        said.append(f"Another basis overturns this: {'; '.join(contests)}")
-    if found.agreeing:
-        said.append(f"It holds, too, {'; '.join(other.basis for other in found.agreeing)}")
-    if found.tied:
-        said.append(f"A tie within 2 %: {'; '.join(_leaders(other) for other in found.tied)}")
-    if found.silent:
-        there = "; ".join(_leaders(other) for other in found.silent)
-        said.append(f"{cheapest} has no price on every basis; cheapest without it: {there}")
+        named = ", ".join(other.basis for other in found.overturning)
+        said.append(f"Another basis overturns this: {named}")
     if found.unpriced:
         said.append(f"Without a price on this basis, and not ranked: {', '.join(found.unpriced)}")
     return said
 
 
-def _leaders(other: Standing) -> str:
-    """The cheapest of a basis, or those that tie, with what they cost."""
-    names = list(other.usd)
-    named = names[:1] if other.cheapest else names[:2]
-    told = " and ".join(
-        f"{name}{_marked(other, name)} at {money(other.usd[name])}" for name in named
-    )
-    return f"{other.basis}, {told}"
+def leaders_words(standing: Standing) -> str:
+    """The cheapest of a basis and those that tie with it, with marks and dollars."""
+    told = []
+    for name in standing.leaders:
+        mark = f" ({standing.marks[name]})" if name in standing.marks else ""
+        told.append(f"{name}{mark} at {money(standing.usd[name])}")
+    return " and ".join(told)
 
 
-def _marked(standing: Standing, name: str) -> str:
-    return f" ({standing.marks[name]})" if name in standing.marks else ""
+def other_bases(found: Ranking) -> list[tuple[str, str, str, str]]:
+    """Other bases: who is the cheapest, what the declared one's costs there, what that says.
 
-
-def _contest(first: str, other: Standing) -> str:
-    winner = other.cheapest or ""
-    return (
-        f"{other.basis}, {winner}{_marked(other, winner)} at {money(other.usd[winner])} against "
-        f"{money(other.usd[first])} for {first}"
-    )
+    Left out are single providers that do not offer the cheapest of the declared basis.
+    """
+    first = found.declared.cheapest or ""
+    return [
+        (
+            other.basis,
+            leaders_words(other),
+            money(other.usd.get(first)),
+            found.verdict(other),
+        )
+        for other in found.others
+        if other.provider is None or first in other.usd
+    ]

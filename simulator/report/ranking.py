@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from simulator.report.measures import labels
 from simulator.simulate.result import SimulationResult
+
+Verdict = Literal["agrees", "overturns it", "tie", "has no price of it", "no winner here"]
 
 TIE = 0.02
 """Systems whose costs differ by less than this share of them are equally cheap."""
@@ -19,20 +22,25 @@ class Standing:
         usd: dollars for a million tokens, by system.
         marks: why a system's price is no market's, by system.
         hour: dollars for an hour of a device, by system.
+        provider: whose offers alone count, where the basis is that of one provider.
     """
 
     basis: str
     usd: Mapping[str, float]
     hour: Mapping[str, float]
     marks: Mapping[str, str]
+    provider: str | None = None
 
     @property
     def cheapest(self) -> str | None:
         """The system that is cheaper than all others by more than a tie; None without one."""
-        names = list(self.usd)
-        if len(names) < 2 or self.usd[names[0]] > (1 - TIE) * self.usd[names[1]]:
-            return None
-        return names[0]
+        return self.leaders[0] if len(self.usd) > 1 and len(self.leaders) == 1 else None
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The cheapest, and all that cost no more than a tie above it."""
+        least = min(self.usd.values(), default=0.0)
+        return tuple(name for name, usd in self.usd.items() if (1 - TIE) * usd <= least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +51,27 @@ class Ranking:
     others: tuple[Standing, ...]
     unpriced: tuple[str, ...]
 
+    def verdict(self, other: Standing) -> Verdict:
+        """What another basis says of the declared basis's cheapest."""
+        first = self.declared.cheapest
+        if first is None:
+            return "no winner here"
+        if first not in other.usd:
+            return "has no price of it"
+        if other.cheapest is None:
+            return "tie"
+        return "agrees" if other.cheapest == first else "overturns it"
+
     @property
     def overturning(self) -> tuple[Standing, ...]:
         """Bases on which the declared basis's cheapest has a price, and another is cheaper."""
-        first = self.declared.cheapest
-        return tuple(
-            other
-            for other in self.others
-            if first is not None and other.cheapest not in (first, None) and first in other.usd
-        )
-
-    @property
-    def agreeing(self) -> tuple[Standing, ...]:
-        """Bases on which the same system is the cheapest."""
-        first = self.declared.cheapest
-        return tuple(o for o in self.others if first is not None and o.cheapest == first)
-
-    @property
-    def tied(self) -> tuple[Standing, ...]:
-        """Bases on which the declared basis's cheapest is as cheap as another."""
-        first = self.declared.cheapest
-        return tuple(o for o in self.others if first in o.usd and o.cheapest is None)
+        return tuple(o for o in self.others if self.verdict(o) == "overturns it")
 
     @property
     def silent(self) -> tuple[Standing, ...]:
         """Bases on which the declared basis's cheapest has no price."""
-        first = self.declared.cheapest
-        return tuple(o for o in self.others if first is not None and first not in o.usd)
+        found = (o for o in self.others if o.provider is None)
+        return tuple(o for o in found if self.verdict(o) == "has no price of it")
 
     @property
     def headline(self) -> str:
@@ -92,10 +94,8 @@ class Ranking:
             "headline": self.headline,
             "declared": _plain(self.declared),
             "unpriced": list(self.unpriced),
-            "others": [_plain(other) for other in self.others],
+            "others": [{**_plain(other), "verdict": self.verdict(other)} for other in self.others],
             "overturned_by": [other.basis for other in self.overturning],
-            "tied_on": [other.basis for other in self.tied],
-            "no_price_of_the_cheapest_on": [other.basis for other in self.silent],
         }
 
 
@@ -119,28 +119,37 @@ def ranking(results: Sequence[SimulationResult]) -> Ranking:
     Another basis counts where at least two of the systems have a price on it.
     """
     names = labels(results)
-    declared: dict[str, tuple[float, float, str]] = {}
-    elsewhere: dict[str, dict[str, tuple[float, float, str]]] = {}
+    declared: dict[str, _Cost] = {}
+    elsewhere: dict[tuple[str, str | None], dict[str, _Cost]] = {}
     for name, result in zip(names, results, strict=True):
         usd = result.figures.get("usd_per_million_tokens")
         if usd is not None:
             mark = result.figures.get("price_mark") or ""
-            declared[name] = usd, result.figures["usd_per_device_hour"], mark
+            declared[name] = _Cost(usd, result.figures["usd_per_device_hour"], mark)
         for cost in result.elsewhere:
-            found = cost.usd_per_million_tokens, cost.usd_per_device_hour, cost.mark
-            elsewhere.setdefault(cost.basis, {})[name] = found
+            found = _Cost(cost.usd_per_million_tokens, cost.usd_per_device_hour, cost.mark)
+            elsewhere.setdefault((cost.basis, cost.provider), {})[name] = found
+    # Bases of all providers first, then those of one.
+    ordered = sorted(elsewhere.items(), key=lambda entry: entry[0][1] is not None)
     return Ranking(
-        _standing(str(results[0].figures.get("price_basis")), declared),
-        tuple(_standing(b, costs) for b, costs in elsewhere.items() if len(costs) > 1),
+        _standing(str(results[0].figures.get("price_basis")), None, declared),
+        tuple(_standing(*basis, costs) for basis, costs in ordered if len(costs) > 1),
         tuple(name for name in names if name not in declared),
     )
 
 
-def _standing(basis: str, costs: Mapping[str, tuple[float, float, str]]) -> Standing:
-    ranked = sorted(costs, key=lambda name: costs[name][0])
+class _Cost(NamedTuple):
+    usd: float
+    hour: float
+    mark: str
+
+
+def _standing(basis: str, provider: str | None, costs: Mapping[str, _Cost]) -> Standing:
+    ranked = sorted(costs, key=lambda name: costs[name].usd)
     return Standing(
         basis,
-        {name: costs[name][0] for name in ranked},
-        {name: costs[name][1] for name in ranked},
-        {name: costs[name][2] for name in ranked if costs[name][2]},
+        {name: costs[name].usd for name in ranked},
+        {name: costs[name].hour for name in ranked},
+        {name: costs[name].mark for name in ranked if costs[name].mark},
+        provider,
     )

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
-from simulator.report.price_words import price_rows, verdict
-from simulator.report.ranking import ranking
+from simulator.report.price_words import other_bases, price_rows, verdict
+from simulator.report.ranking import Ranking, ranking
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure
 from simulator.simulate.figures import FIGURE, HEADLINE
@@ -189,6 +189,7 @@ def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
     notes = dict.fromkeys(
         note for result in results for note in result.notes if note not in result.price_notes
     )
+    found = ranking(results)
     return Group(
         Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),
         Text(),
@@ -196,7 +197,8 @@ def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
         Text(),
         prices(results),
         Text(),
-        *(Text(sentence) for sentence in verdict(ranking(results))),
+        *(Text(sentence) for sentence in verdict(found)),
+        *_other_bases(found),
         *(Text(f"note  {note}", style=_DIM) for note in notes),
     )
 
@@ -205,6 +207,20 @@ def prices(results: "Sequence[SimulationResult]") -> Table:
     """What the dollars of each system rest on."""
     columns = [Column("Prices", wrap=True), Column(str(results[0].price_basis), wrap=True)]
     return table(columns, [(row.system, row.words) for row in price_rows(results)])
+
+
+def _other_bases(found: Ranking) -> list[RenderableType]:
+    """What other bases say of the cheapest, where any does."""
+    rows = other_bases(found)
+    if not rows:
+        return []
+    first = found.declared.cheapest or "the cheapest here"
+    columns = [
+        Column("Other bases", wrap=True),
+        Column("cheapest there, a million tokens", wrap=True),
+    ]
+    columns += [Column(f"{first}", "right", wrap=True), Column("so it", wrap=True)]
+    return [Text(), table(columns, rows), Text()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ def costs_elsewhere(
                 usd_per_device_hour=float(usd) * 3600.0 / cluster.devices,
                 usd_per_million_tokens=float(1e6 * usd / tokens),
                 mark="; ".join(dict.fromkeys(price.mark for price in prices if price.mark)),
+                provider=economics.provider,
             )
         )
     return tuple(found)

@@ -75,7 +75,7 @@ def advice(
 
     def fits(candidate: Layout, weights: str) -> bool:
         graph = build(model, candidate, weights, kv_precision)
-        reserve = min(float(profile.activation_reserve), 0.1 * device.memory_bytes)
+        reserve = min(profile.reserve_bytes(device.memory_bytes), 0.1 * device.memory_bytes)
         budget = memory_budget(graph, device.memory_bytes, fraction, profile.memory_rule, reserve)
         return budget.cache > 0.02 * device.memory_bytes
 

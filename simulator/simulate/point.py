@@ -169,6 +169,12 @@ class Chunks:
         )
 
 
+def remarks_on_decode(replica: Replica, batch: np.ndarray, context: np.ndarray) -> tuple[str, ...]:
+    """What a reader of ``decode_steps`` must know of these steps."""
+    per_replica = np.ceil(batch / replica.deployment.replicas)
+    return replica.step_model.remarks(StepShape.decode(per_replica, context))
+
+
 def operators_of_decode(replica: Replica, batch: float, context: float) -> list[OperatorReport]:
     """The rows of what ``decode_steps`` answers for one batch and context."""
     per_replica = np.ceil(batch / replica.deployment.replicas)

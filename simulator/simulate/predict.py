@@ -13,6 +13,7 @@ from simulator.simulate.point import (
     operators_of_decode,
     operators_of_prefill,
     prefill_steps,
+    remarks_on_decode,
 )
 from simulator.simulate.prediction import Prediction, served, steps_predicted
 from simulator.simulate.replica import Replica
@@ -60,11 +61,22 @@ def _steps(asked: Sequence[Scenario]) -> Prediction:
     points = [s.workload for s in asked if isinstance(s.workload, DecodeStep | Prefill)]
     cluster = resolve(first)
     setup = stepping(cluster, points[0])
-    sizes = (np.array([float(getattr(p, name)) for p in points]) for name in ("batch", "context"))
-    figures = STEPS[type(points[0])](setup, *sizes)
-    return steps_predicted(
-        setup, first.economics, points[0].kind, figures, beside(cluster, points[0])
+    batch, context = (
+        np.array([float(getattr(p, name)) for p in points]) for name in ("batch", "context")
     )
+    figures = STEPS[type(points[0])](setup, batch, context)
+    told = _told(cluster, points[0], batch, context)
+    return steps_predicted(setup, first.economics, points[0].kind, figures, told)
+
+
+def _told(
+    cluster: Cluster, point: DecodeStep | Prefill, batch: np.ndarray, context: np.ndarray
+) -> tuple[str, ...]:
+    """What a reader must know of these steps, beside the notes of the replica that takes them."""
+    told = beside(cluster, point)
+    if isinstance(point, Prefill):
+        return told
+    return (*told, *remarks_on_decode(cluster.answers, batch, context))
 
 
 def question(hardware: str, model: str, fields: Mapping[str, object]) -> Scenario:
@@ -91,10 +103,11 @@ def answer(scenario: Scenario) -> Prediction:
         return served(simulate(scenario))
     cluster = resolve(scenario)
     setup = stepping(cluster, point)
-    steps = STEPS[type(point)]
-    figures = steps(setup, np.array([point.batch], float), np.array([point.context], float))
+    batch, context = np.array([point.batch], float), np.array([point.context], float)
+    figures = STEPS[type(point)](setup, batch, context)
     only = {name: values[0].item() for name, values in figures.items()}
-    return steps_predicted(setup, scenario.economics, point.kind, only, beside(cluster, point))
+    told = _told(cluster, point, batch, context)
+    return steps_predicted(setup, scenario.economics, point.kind, only, told)
 
 
 def explain(hardware: str, model: str, **fields: object) -> list[OperatorReport]:

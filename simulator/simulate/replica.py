@@ -1,6 +1,8 @@
 """Names become things: the device, model, engine and memory that one deployment amounts to."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,9 @@ from simulator.specs.model import Model
 from simulator.specs.scenario import Named
 from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
+
+_LONG_AGO = timedelta(days=540)
+"""Software so much older than the engine is told of."""
 
 if TYPE_CHECKING:
     # Imported where they are used: most deployments are no such machine and offload nothing.
@@ -88,7 +93,22 @@ class Replica:
         said = [f"{self.model.name}: {text}" for text in about]
         if self.hardware.hypothetical:
             said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
-        return (*said, *self.step_model.notes)
+        return (*self._hardware_notes(), *said, *self.step_model.notes)
+
+    def _hardware_notes(self) -> Iterator[str]:
+        hardware, profile = self.hardware, self.profile
+        if hardware.package is not None:
+            yield (
+                f"a {hardware.package.name} of {hardware.name} is "
+                f"{float(hardware.package.devices):g} of these devices; figures are of one"
+            )
+        calibration = hardware.engines[self.device.engine].calibration
+        software = None if calibration is None else calibration.under(profile.as_of).software
+        if software is not None and profile.as_of - software.as_of > _LONG_AGO:
+            yield (
+                f"{hardware.name} was measured with {software.name} ({software.as_of:%Y-%m}); "
+                f"{profile.name} of {profile.as_of:%Y-%m} may reach more"
+            )
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -111,7 +131,8 @@ def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica
     """
     found, engine = hardware_of(hardware)
     host = _host(deployment)
-    return _resolved(Same(found), engine, Same(model_of(model)), deployment, host)
+    profile = Same(catalogue.engine_profile(deployment.engine))
+    return _resolved(Same(found), engine, Same(model_of(model)), profile, deployment, host)
 
 
 def _host(deployment: Deployment) -> Same[Hardware] | None:
@@ -127,12 +148,13 @@ def _resolved(
     loaded: Same[Hardware],
     engine: str | None,
     read: Same[Model],
+    known: Same[EngineProfile],
     deployment: Deployment,
     _host: Same[Hardware] | None,
 ) -> Replica:
     hardware, model = loaded.thing, read.thing
-    device = resolve(hardware, engine)
-    profile = catalogue.engine_profile(deployment.engine)
+    profile = known.thing
+    device = resolve(hardware, engine, profile.as_of)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
     storage = storage_of(model, deployment, profile)
@@ -162,7 +184,10 @@ def _resolved(
         memory_bytes,
         fraction,
         profile.memory_rule,
-        min(float(profile.activation_reserve), (0.1 if machine is None else 0.02) * memory_bytes),
+        min(
+            profile.reserve_bytes(device.memory_bytes),
+            (0.1 if machine is None else 0.02) * memory_bytes,
+        ),
         None if plan is None else plan.device_bytes,
     )
     settled = filled_in(deployment, profile, model, device.memory_bytes)

@@ -13,11 +13,17 @@ from simulator.simulate.accounts import accounts_of, costs_elsewhere, facts, mea
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figure import Known
 from simulator.simulate.figures import figures_of
-from simulator.simulate.pricing import BasisCost, nearest_words, price_figures, unpriced_words
+from simulator.simulate.pricing import (
+    BasisCost,
+    idle_words,
+    nearest_words,
+    price_figures,
+    unpriced_words,
+)
 from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.serving_point import whole_or_sample
-from simulator.simulate.traffic import cluster_settings, describe, requests_of
+from simulator.simulate.traffic import cluster_settings, describe, told_requests
 from simulator.simulate.typical import typical_steps
 from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, rescaled, widths_of
 from simulator.specs.scenario import Scenario
@@ -35,13 +41,13 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Simulation
     """
     whole = resolve(scenario)
     asked, cluster, factor = whole_or_sample(scenario, whole)
-    table = requests_of(asked.workload, cluster)
+    table, told = told_requests(asked.workload, cluster)
     settings = cluster_settings(asked, cluster)
     report = None if progress is None else (lambda ended: progress(ended, len(table)))
     outcome = serve(table, settings, report)
     result = summarise(asked, cluster, outcome)
     spread = _intervals(asked, cluster, result, table, settings, outcome)
-    result = replace(result, intervals=spread)
+    result = replace(result, intervals=spread, notes=(*result.notes, *told))
     return result if factor == 1 else _for_the_whole(scenario, whole, result, factor)
 
 
@@ -58,6 +64,7 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         **_given(cluster, metrics, prefill, decode),
         **price_figures(scenario.economics, prices, nearest),
     }
+    idle = idle_words(scenario.economics, prices)
     unpriced = tuple(
         unpriced_words(hardware, scenario.economics, nearest)
         for hardware in cluster.unpriced(scenario.economics)
@@ -86,7 +93,7 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         decode=decode,
         figures=figures_of(known, metrics),
         intervals={},
-        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics), *unpriced),
+        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics), *idle, *unpriced),
         sources=cluster.sources,
         records=outcome.records,
         timeline=outcome.timeline.series(),

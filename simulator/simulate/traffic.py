@@ -13,7 +13,7 @@ from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.cluster import Cluster, Pool
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
-from simulator.traces.read import read_trace
+from simulator.traces.read import told_trace
 
 
 def requests_of(workload: Workload, cluster: Cluster) -> RequestTable:
@@ -23,16 +23,26 @@ def requests_of(workload: Workload, cluster: Cluster) -> RequestTable:
         InputError: a trace that cannot be read, a point that is no traffic, or more than can be
             simulated on that cluster.
     """
-    table = _table_of(workload)
+    return told_requests(workload, cluster)[0]
+
+
+def told_requests(workload: Workload, cluster: Cluster) -> tuple[RequestTable, tuple[str, ...]]:
+    """The requests of a workload, and what is to be said of how they were read.
+
+    Raises:
+        InputError: as ``requests_of`` does.
+    """
+    table, told = _told(workload)
     check_bounded(workload, cluster, table)
-    return table
+    return table, told
 
 
-def _table_of(workload: Workload) -> RequestTable:
+def _told(workload: Workload) -> tuple[RequestTable, tuple[str, ...]]:
     if isinstance(workload, Trace):
-        return read_trace(workload)
+        found = told_trace(workload)
+        return found.table, found.notes
     if isinstance(workload, Synthetic):
-        return draw_requests(workload)
+        return draw_requests(workload), ()
     raise InputError(
         f"a {workload.kind} point is no traffic to simulate",
         field="workload.kind",
@@ -88,6 +98,8 @@ def describe(workload: Workload) -> str:
     """The workload in a few words: who asks, how often, or which file is replayed."""
     if isinstance(workload, Trace):
         scaled = "" if workload.time_scale == 1 else f", gaps × {workload.time_scale:g}"
+        if workload.rate is not None:
+            scaled = f", {workload.rate:g} a second"
         return f"trace {workload.file.name}{scaled}"
     if not isinstance(workload, Synthetic):
         return f"one {workload.kind} point"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.calibration import ClassCalibration
@@ -12,7 +13,9 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.folders import SPECS, data_folder, entry, names
 from simulator.specs.gguf.read import read_gguf
 from simulator.specs.hardware import Hardware
-from simulator.specs.huggingface import described_by, read_checkpoint, read_config
+from simulator.specs.huggingface import read_config
+from simulator.specs.huggingface.checkpoint import CONFIG, described_by, read_checkpoint
+from simulator.specs.huggingface.weights import stored_bytes
 from simulator.specs.kept import Reader, Same, kept
 from simulator.specs.model import Alias, Model, ModelFile
 from simulator.specs.model_file import model_of
@@ -64,6 +67,12 @@ def model(name: str) -> Model:
     described = described_by(folder) if is_folder(folder) else None
     if described is not None:
         return _model(described)
+    if is_folder(folder) and len(folder.parts) != 1:
+        raise InputError(
+            "the folder holds no model: neither a config.json nor a .gguf file",
+            file=folder,
+            remedy="name the folder of a checkpoint, or a model of the catalogue",
+        )
     path, alias = _entry(data_folder(_MODELS), name.lower().split("/")[-1], "model", name)
     found = _model(path)
     if not isinstance(alias, dict):
@@ -84,9 +93,13 @@ def _model(path: Path, reader: Reader) -> Model:
         return read_gguf(path, reader)
     if path.suffix != ".json":
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
-    path, content = read_checkpoint(path, reader)
+    path, content, quantisation = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    return read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(
+        content, name=title.lower(), title=title, file=path, quantisation=quantisation
+    )
+    held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
+    return found.model_copy(update={"stored_bytes": held})
 
 
 def device_or_model(name: str) -> Hardware | Model:
@@ -174,30 +187,55 @@ def _aliases(folder: Path, _modified_ns: int) -> dict[str, tuple[Path, object]]:
     return found
 
 
-@lru_cache(maxsize=32)
 def engine_profile(name: str) -> EngineProfile:
-    """The serving engine called ``name``.
+    """The serving engine called ``name``, or that of a file, built on the ``base`` that it names.
+
+    Edited files count anew, as for hardware.
 
     Raises:
         InputError: unknown; suggests the nearest. A profile that is not understood.
     """
-    known = names(SPECS / "engine_profiles")
+    return _own_profile(Path(name)) if is_path(name) else _shipped_profile(name)
+
+
+@kept
+def _own_profile(path: Path, reader: Reader) -> EngineProfile:
+    return validate(EngineProfile, _completed(reader.mapping(path), path), path)
+
+
+@lru_cache(maxsize=32)
+def _shipped_profile(name: str) -> EngineProfile:
+    known = names(_PROFILES)
     if name not in known:
         raise InputError(
             f"unknown engine {shown(name)}", field="engine", remedy=nearest(name, known)
         )
-    content = read_mapping(known[name])
+    path = known[name]
+    return validate(EngineProfile, _completed(read_mapping(path), path), path)
+
+
+_PROFILES = SPECS / "engine_profiles"
+
+
+def _completed(content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """A profile with what it states over its base, and with the all-reduces that it borrows."""
+    base = content.get("base")
+    if base is not None:
+        content = {**_lent(base, "base", file), **content}
     lender = content.get("all_reduce")
     if isinstance(lender, str):
-        if lender not in known:
-            raise InputError(
-                f"unknown engine {lender!r}",
-                file=known[name],
-                field="all_reduce",
-                remedy=nearest(lender, known),
-            )
-        content["all_reduce"] = read_mapping(known[lender])["all_reduce"]
-    return validate(EngineProfile, content, known[name])
+        content = {**content, "all_reduce": _lent(lender, "all_reduce", file)["all_reduce"]}
+    return content
+
+
+def _lent(lender: object, field: str, file: Path) -> dict[str, Any]:
+    """What another profile states, which the ``field`` of ``file`` names."""
+    known = names(_PROFILES)
+    if lender not in known:
+        remedy = nearest(str(lender), known)
+        raise InputError(f"unknown engine {lender!r}", file=file, field=field, remedy=remedy)
+    path = known[str(lender)]
+    return _completed(read_mapping(path), path)
 
 
 @lru_cache(maxsize=32)

@@ -273,16 +273,6 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
     return findings
 
 
-def implausible_power(hardware: Hardware) -> list[Finding]:
-    """A share of the server's power below the device's own."""
-    power = hardware.power
-    findings = []
-    if power.all_in is not None and power.all_in.value < power.limit.value:
-        problem, remedy = "is below the limit of the device", "all_in is its share of the server"
-        findings.append(Finding(hardware.name, "power.all_in", problem, remedy, "warning"))
-    return findings
-
-
 CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     missing_provenance,
     unknown_sources,
@@ -295,6 +285,5 @@ CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     implausible_cache,
     greedy_engines,
     implausible_links,
-    implausible_power,
 )
 """Every check that needs nothing but the file, in the order in which findings are told."""

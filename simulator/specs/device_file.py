@@ -212,7 +212,13 @@ def _with_lent(
             field=field,
             remedy="name a device with constants of its own",
         )
-    return section.model_copy(update={"constants": lent.constants, "kernels": lent.kernels})
+    update = {
+        "constants": lent.constants,
+        "kernels": lent.kernels,
+        "software": lent.software,
+        "earlier": lent.earlier,
+    }
+    return section.model_copy(update=update)
 
 
 def _calibrated(

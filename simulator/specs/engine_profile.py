@@ -1,5 +1,6 @@
 """What a serving engine (vLLM, SGLang, TensorRT-LLM, …) adds to the device's own time."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -23,9 +24,13 @@ MemoryRule = Literal["of-total", "of-free-after-weights", "static-of-total"]
 
 
 class TokenBudget(Spec):
-    """Default scheduler limits on devices with at least ``device_memory`` bytes."""
+    """Default scheduler limits on devices with at least ``device_memory`` bytes.
+
+    ``activation_reserve`` is what steps within these limits take, where not the profile's.
+    """
 
     device_memory: Bytes
+    activation_reserve: Bytes | None = None
     max_batched_tokens: Whole = Field(gt=0)
     max_sequences: Whole = Field(gt=0)
 
@@ -92,6 +97,10 @@ class EngineProfile(Spec):
     """One serving engine: its overheads, memory rule and scheduler defaults.
 
     Args:
+        version: the releases that it tells of.
+        as_of: the day of the newest of them: devices are as they were measured with software of
+            that time.
+        base: the profile of another release, of which this one states what differs.
         step_overhead: host time that every step adds (scheduling, sampling, detokenising) and
             that the device waits for.
         sequence_overhead: the part of it that each running sequence adds.
@@ -139,6 +148,9 @@ class EngineProfile(Spec):
     name: str
     title: str
     source: str
+    version: str
+    as_of: date
+    base: str | None = None
     step_overhead: Seconds
     sequence_overhead: Seconds
     request_overhead: Seconds
@@ -179,6 +191,11 @@ class EngineProfile(Spec):
             if isinstance(value, Quantity) and (value.low, value.high) != (None, None):
                 raise ValueError(f"{name} has no interval; residual says how far overheads err")
         return self
+
+    def reserve_bytes(self, device_memory_bytes: float) -> float:
+        """Memory that the largest step of the engine's default limits takes on such a device."""
+        own = self.budget_for(device_memory_bytes).activation_reserve
+        return float(self.activation_reserve if own is None else own)
 
     def budget_for(self, device_memory_bytes: float) -> TokenBudget:
         """The scheduler limits that the engine picks on a device of that much memory."""

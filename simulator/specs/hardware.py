@@ -27,7 +27,14 @@ from simulator.specs.quantity import (
 )
 
 DeviceClass = Literal[
-    "datacenter-gpu", "consumer-gpu", "tpu", "wafer", "npu", "unified-memory-soc", "cpu"
+    "datacenter-gpu",
+    "datacenter-accelerator",
+    "consumer-gpu",
+    "tpu",
+    "wafer",
+    "npu",
+    "unified-memory-soc",
+    "cpu",
 ]
 
 Datatype = Literal[
@@ -170,11 +177,10 @@ class Links(Spec):
 
 
 class Power(Spec):
-    """Watts of one device: ``limit`` is its board power, ``all_in`` its share of the server."""
+    """Watts of one device: ``limit`` is its board power, ``idle`` what it draws with no work."""
 
     idle: Watts | None = None
     limit: MaxWatts
-    all_in: Watts | None = None
 
     @model_validator(mode="after")
     def _idles_below_the_limit(self) -> "Power":
@@ -184,6 +190,16 @@ class Power(Spec):
                 remedy="check which of the two is meant",
             )
         return self
+
+
+class Package(Spec):
+    """What is sold as one piece where software sees several devices in it.
+
+    ``name`` is what people call the piece (a card, a chip), ``devices`` how many are in one.
+    """
+
+    name: str
+    devices: Pieces
 
 
 class System(Spec):
@@ -220,6 +236,7 @@ class Hardware(Spec):
     memory: Memory
     links: Links = Field(default_factory=Links)
     power: Power
+    package: Package | None = None
     prices: Prices = Field(default_factory=Prices)
     system: System | None = None
     area_mm2: Constant | None = None

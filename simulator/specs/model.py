@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
+from simulator.specs.kinds.feedforward import NoFeedforward
 from simulator.specs.kinds.kind import (
     AttentionKind,
     FeedforwardKind,
@@ -14,7 +15,8 @@ from simulator.specs.kinds.kind import (
     ResidualKind,
     Size,
 )
-from simulator.specs.kinds.residual import PlainResidual
+from simulator.specs.kinds.nothing import NoAttention
+from simulator.specs.kinds.residual import PARTS, PlainResidual
 from simulator.specs.quantity import Bytes, Count, Number, Spec, Whole
 from simulator.specs.stored import Stored
 
@@ -43,6 +45,15 @@ class Layer(Spec):
         """All parts, in the order in which they run."""
         lookup = () if self.lookup is None else (self.lookup,)
         return (*lookup, self.attention, self.feedforward, self.residual)
+
+    @property
+    def additions(self) -> int:
+        """How often the layer adds to the residual stream: once where one half is missing."""
+        missing = (
+            isinstance(self.attention, NoAttention),
+            isinstance(self.feedforward, NoFeedforward),
+        )
+        return PARTS - sum(missing)
 
 
 MOST_LAYERS = 2000

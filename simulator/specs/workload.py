@@ -288,6 +288,8 @@ class Trace(Spec):
         kind: trace; may be left out where there is a file.
         file: the trace, or a folder of them; taken from the scenario's folder where it lies there.
         time_scale: above 1 stretches the gaps (less load), below 1 squeezes them.
+        rate: requests a second on average, to which the gaps are stretched or squeezed instead;
+            of files that tell no times (ShareGPT), the rate of Poisson arrivals.
         limit: so many requests from the start; absent, all.
         format: its name (``azure``, ``mooncake``, …); auto tells it from the content.
         columns: for CSV of other tools, which of its columns holds ``arrival``,
@@ -301,12 +303,19 @@ class Trace(Spec):
     kind: Literal["trace"]
     file: Annotated[FilePath, Flag(name="trace")]
     time_scale: Annotated[Number, Field(ge=1e-9, le=1e9)] = 1.0
+    rate: Rate | None = None
     limit: Requests | None = None
     format: str = "auto"
     columns: dict[TraceColumn, str] = Field(default_factory=dict)
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     hash_tokens: Tokens | None = None
     skip_empty: bool = False
+
+    @model_validator(mode="after")
+    def _scaled_once(self) -> "Trace":
+        if self.rate is not None and self.time_scale != 1:
+            raise ValueError("rate and time_scale both scale the gaps: give one")
+        return self
 
 
 _PHASE = Flag(name="phase", help="Which point is asked for: decode, prefill or serve.")

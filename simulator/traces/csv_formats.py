@@ -139,7 +139,12 @@ def _lines(text: str, columns: int, path: Path) -> Iterator[tuple[int, list[str]
     next(lines, None)
     for line, fields in lines:
         if len(fields) != columns:
-            raise bad_row(path, line, f"expected {columns} columns, found {len(fields)}")
+            raise bad_row(
+                path,
+                line,
+                f"expected {columns} columns, found {len(fields)}",
+                "is the line whole? take it out if not",
+            )
         yield line, fields
 
 
@@ -152,11 +157,18 @@ CSV_FORMATS = {
         "CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure)",
         azure_rows,
         lambda head: head.columns == AZURE,
+        is_table=True,
     ),
     "burstgpt": Format(
         "CSV with Timestamp,Request tokens,Response tokens (BurstGPT)",
         burstgpt_rows,
         lambda head: set(BURSTGPT) <= set(head.columns),
+        is_table=True,
     ),
-    "csv": Format("CSV with arrival_s,input_tokens,output_tokens", mapped_rows, _names_are_known),
+    "csv": Format(
+        "CSV with arrival_s,input_tokens,output_tokens",
+        mapped_rows,
+        _names_are_known,
+        is_table=True,
+    ),
 }

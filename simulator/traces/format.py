@@ -1,4 +1,4 @@
-"""What a trace format is, and what is seen of a file to tell which one it has."""
+"""What a format of traces and results is, and what is seen of a file to tell which it has."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.specs.json_text import NotJsonError, read_json
 from simulator.specs.workload import Trace
+from simulator.traces.results.measured_run import RunReader
 from simulator.traces.row import Row
 
 Reader = Callable[[str, Path, Trace], Iterator[Row]]
@@ -15,7 +16,7 @@ Reader = Callable[[str, Path, Trace], Iterator[Row]]
 
 
 class Head:
-    """The beginning of a trace's text: its first line, as CSV columns or as a JSON object."""
+    """The beginning of a text: its first line, as CSV columns, or its first JSON object."""
 
     def __init__(self, text: str) -> None:
         self._text = text.lstrip()
@@ -32,18 +33,36 @@ class Head:
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
-        """The first line's JSON object, or the whole text's; empty where there is none."""
-        if not self.is_json:
-            return {}
-        found = parsed(self.line)
-        if not isinstance(found, dict):
-            found = parsed(self._text)
-        return found if isinstance(found, dict) else {}
+        """The first line's JSON object, or the whole text's; empty where there is none.
+
+        Of a list it is the first member.
+        """
+        return self.first_line_fields or self._whole_fields
+
+    @cached_property
+    def first_line_fields(self) -> Mapping[str, Any]:
+        """The JSON object that the first line is; empty where it is none."""
+        return _first_object(parsed(self.line)) if self.is_json else {}
+
+    @cached_property
+    def _whole_fields(self) -> Mapping[str, Any]:
+        return _first_object(parsed(self._text)) if self.is_json else {}
 
     @property
     def is_json(self) -> bool:
-        """Whether the text begins as a JSON object does."""
-        return self._text.startswith("{")
+        """Whether the text begins as a JSON object or a list does."""
+        return self._text.startswith(("{", "["))
+
+    @property
+    def text(self) -> str:
+        """All of it, for formats that the first line does not tell."""
+        return self._text
+
+
+def _first_object(found: object) -> Mapping[str, Any]:
+    if isinstance(found, list):
+        found = found[0] if found else None
+    return found if isinstance(found, dict) else {}
 
 
 def parsed(text: str) -> object:
@@ -60,16 +79,24 @@ def _no_hashes(_text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format of traces.
+    """One format of traces or results.
 
     Args:
         described: the format for people, as messages list it.
-        rows: reads the requests.
+        rows: reads the requests; refuses a file that keeps none, and says what would.
         recognises: whether a file that begins so is in this format; the first that does wins.
         hash_tokens: prompt tokens that one of a row's hashes stands for, from the text.
+        runs: reads the measured runs; absent where the format has none.
+        is_table: whether it is lines of columns; else it is JSON, or a text of its own.
+        tells_times: whether rows say when requests arrive; else the user must.
+        note: what is to be said of how it is read.
     """
 
     described: str
     rows: Reader
     recognises: Callable[[Head], bool]
     hash_tokens: Callable[[str], int] = _no_hashes
+    runs: RunReader | None = None
+    is_table: bool = False
+    tells_times: bool = True
+    note: str = ""

@@ -1,13 +1,13 @@
-"""Traces as JSON: Mooncake and Bailian lines, results of vLLM's benchmark, WEKA's sessions."""
+"""Traces as JSON: Mooncake and Bailian lines, and WEKA's sessions."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import FieldError, InputError, shown
-from simulator.specs.json_text import NotJsonError, read_json
 from simulator.specs.workload import Trace
 from simulator.traces.format import Format, parsed
+from simulator.traces.json_text import json_object, json_objects
 from simulator.traces.row import Row, bad_row, delay, hashes, identity, seconds, tokens
 
 MOONCAKE_BLOCK_TOKENS = 512
@@ -25,7 +25,7 @@ def mooncake_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """
     begun: set[object] = set()
     arrival_s = 0.0
-    for line, fields in _objects(text, path):
+    for line, fields in json_objects(text, path):
         session = identity(fields.get("session_id"), "session_id", path, line)
         delayed = "timestamp" not in fields and "delay" in fields and session in begun
         if not delayed:
@@ -49,7 +49,7 @@ def mooncake_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
 def bailian_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """Bailian's lines: seconds, lengths, hashes; turns of one chat name their parent."""
     root_of: dict[object, object] = {}
-    for line, fields in _objects(text, path):
+    for line, fields in json_objects(text, path):
         _need(fields, ("timestamp", "input_length", "output_length"), path, line)
         chat, parent = (
             identity(fields.get(name), name, path, line) for name in ("chat_id", "parent_chat_id")
@@ -65,40 +65,9 @@ def bailian_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
         )
 
 
-def vllm_bench_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
-    """A result of ``vllm bench serve --save-detailed``: its requests, to be sent again.
-
-    Requests that failed in the benchmark are left out.
-    """
-    result = _object(text, path)
-    inputs, outputs = result.get("input_lens"), result.get("output_lens")
-    starts, errors = result.get("start_times"), result.get("errors") or []
-    if not (isinstance(inputs, list) and isinstance(outputs, list) and isinstance(starts, list)):
-        raise InputError(
-            "the result has no start_times and output_lens",
-            file=path,
-            remedy="run the benchmark with --save-detailed",
-        )
-    if not isinstance(errors, list):
-        raise InputError("errors is not a list", file=path, field="errors")
-    if not len(inputs) == len(outputs) == len(starts):
-        raise InputError("input_lens, output_lens and start_times differ in length", file=path)
-    rows = [
-        Row(
-            number + 1,
-            seconds(start, "start_times", 1.0, path, number + 1),
-            tokens(size, "input_lens", path, number + 1),
-            tokens(answer, "output_lens", path, number + 1),
-        )
-        for number, (size, answer, start) in enumerate(zip(inputs, outputs, starts, strict=True))
-        if number >= len(errors) or not errors[number]
-    ]
-    return iter(sorted(rows, key=lambda row: row.arrival_s))
-
-
 def weka_rows(text: str, path: Path, _trace: Trace) -> Iterator[Row]:
     """One of WEKA's agentic sessions: each call waits for the one before, then ``think_time``."""
-    session = _object(text, path)
+    session = json_object(text, path)
     calls = session.get("requests")
     if not isinstance(calls, list):
         raise InputError("requests is not a list of calls", file=path, field="requests")
@@ -149,43 +118,15 @@ def _calls(requests: list[Any]) -> Iterator[Any]:
             yield call
 
 
-def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.splitlines(), start=1):
-        if not content.strip():
-            continue
-        try:
-            fields = read_json(content)
-        except NotJsonError as error:
-            raise bad_row(path, line, str(error)) from None
-        if not isinstance(fields, dict):
-            raise bad_row(path, line, "expected an object")
-        yield line, fields
-
-
-def _object(text: str, path: Path) -> dict[str, Any]:
-    """The one object that the whole text is."""
-    try:
-        found = read_json(text)
-    except NotJsonError as error:
-        line = None if error.line is None else f"line {error.line}"
-        raise InputError(str(error), file=path, field=line) from None
-    if not isinstance(found, dict):
-        raise InputError("expected an object", file=path)
-    return found
-
-
 def _need(fields: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -> None:
     for name in names:
         if name not in fields:
-            raise bad_row(path, line, f"field {name!r} is missing")
+            raise bad_row(
+                path, line, f"field {name!r} is missing", "is the line whole? take it out if not"
+            )
 
 
 JSON_FORMATS = {
-    "vllm-bench": Format(
-        "results of vllm bench serve --save-detailed",
-        vllm_bench_rows,
-        lambda head: "input_lens" in head.fields,
-    ),
     "weka": Format(
         "WEKA sessions",
         weka_rows,

@@ -1,6 +1,7 @@
 """Reading request traces, whose format is told by their content."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -12,30 +13,49 @@ from simulator.specs.text_file import is_folder, read_text
 from simulator.specs.workload import Trace
 from simulator.traces.folder import folder_rows
 from simulator.traces.format import Format
-from simulator.traces.formats import format_of
+from simulator.traces.formats import FORMATS, format_of
+from simulator.traces.json_formats import JSON_FORMATS
 from simulator.traces.row import Row, bad_row
 
 MOST_BYTES = 2_000_000_000
 """Ten times the largest trace that anybody has published; it is read whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadTrace:
+    """The requests of a trace, and what is to be said of how they were read."""
+
+    table: RequestTable
+    notes: tuple[str, ...]
+
+
 def read_trace(trace: Trace) -> RequestTable:
-    """The requests of a trace file, the first at time zero, gaps scaled by ``time_scale``.
+    """The requests of a trace file, the first at time zero, gaps scaled as the trace asks.
 
     A folder holds WEKA sessions, one a file.
 
     Raises:
         InputError: unknown format, no rows, or a bad row; names file and line.
     """
+    return told_trace(trace).table
+
+
+def told_trace(trace: Trace) -> ReadTrace:
+    """The same, with the format that the content showed.
+
+    Raises:
+        InputError: as ``read_trace`` does.
+    """
     path = trace.file
     rows: list[Row] = []
+    form = FOLDER
     if is_folder(path):
         found, hash_tokens = folder_rows(path, trace, _text)
     else:
         text = _text(path)
         if not text.strip():
             raise _empty(path)
-        form = format_of(text, path, trace)
+        form = FORMATS["csv"] if trace.columns else format_of(text, path, trace.format)
         found, hash_tokens = form.rows(text, path, trace), _hash_tokens(form, text, path)
     last_s = -np.inf
     for row in islice(_answered(found, path, trace.skip_empty), trace.limit):
@@ -47,7 +67,45 @@ def read_trace(trace: Trace) -> RequestTable:
         rows.append(row)
     if not rows:
         raise _empty(path)
-    return _table(rows, trace, trace.hash_tokens or hash_tokens)
+    if not form.tells_times:
+        rows = _at_random_times(rows, trace)
+    notes = [f"{path.name} is read as {form.described}", *([form.note] if form.note else [])]
+    if trace.rate is not None and form.tells_times:
+        trace = trace.model_copy(update={"time_scale": _scale(rows, trace)})
+        notes.append(f"its gaps are multiplied by {trace.time_scale:.4g}")
+    return ReadTrace(_table(rows, trace, trace.hash_tokens or hash_tokens), tuple(notes))
+
+
+FOLDER = JSON_FORMATS["weka"]
+"""What the files of a folder are."""
+
+
+def _scale(rows: list[Row], trace: Trace) -> float:
+    """What gaps are multiplied by for the rate that the trace asks for."""
+    assert trace.rate is not None
+    span_s = rows[-1].arrival_s - rows[0].arrival_s
+    if span_s <= 0:
+        raise InputError(
+            "all its requests come at one moment, so no gap can be scaled",
+            file=trace.file,
+            field="workload.rate",
+            remedy="leave rate out",
+        )
+    return (len(rows) - 1) / span_s / trace.rate
+
+
+def _at_random_times(rows: list[Row], trace: Trace) -> list[Row]:
+    """Rows of a file that tells no times, as Poisson arrivals; the same for the same rate."""
+    if trace.rate is None:
+        raise InputError(
+            "it does not tell when requests come",
+            file=trace.file,
+            field="workload.rate",
+            remedy="say how many come a second: --set workload.rate=5",
+        )
+    gaps_s = np.random.default_rng(0).exponential(1 / trace.rate, len(rows))
+    times_s = np.cumsum(gaps_s).tolist()
+    return [row._replace(arrival_s=at) for row, at in zip(rows, times_s, strict=True)]
 
 
 def _text(path: Path) -> str:
@@ -78,7 +136,7 @@ def _answered(rows: Iterator[Row], path: Path, skip_empty: bool) -> Iterator[Row
                 path,
                 row.line,
                 f"the {what} has 0 tokens; every request needs at least one token",
-                "leave such rows out with workload.skip_empty: true",
+                "leave such rows out: --set workload.skip_empty=true",
             )
 
 

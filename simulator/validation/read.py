@@ -1,11 +1,13 @@
 """Any file of measurements as points, its kind told by its content and not by its name."""
 
-import csv
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from simulator.errors import InputError
+from simulator.specs.text_file import is_file, read_text
+from simulator.traces.format import Head
+from simulator.traces.formats import format_shown
 from simulator.validation.measured import (
     datacenter,
     edge,
@@ -13,9 +15,9 @@ from simulator.validation.measured import (
     published,
     serving,
     splitwise,
-    vllm_bench,
 )
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.runs import MOST_BYTES, run_points
 
 PUBLISHED = Path(__file__).resolve().parent / "published.csv"
 """The project's own table of published figures, each row with its citation.
@@ -39,35 +41,44 @@ def is_kernel_table(path: Path) -> bool:
     return path.suffix == ".parquet"
 
 
-def read_points(path: Path, hardware: str | None = None) -> Iterator[Point]:
+def read_points(
+    path: Path, hardware: str | None = None, model: str | None = None
+) -> Iterator[Point]:
     """The measured figures in ``path`` that the catalogue can answer.
 
-    ``hardware`` names the device of files that do not say it themselves (laboratory JSON).
+    ``hardware`` and ``model`` are for files that do not say them (results of benchmarks,
+    laboratory JSON). Rows of a table like the project's own that do not stand in it are the
+    user's.
 
     Raises:
         InputError: no such file, or nobody taught the project to read it.
     """
-    if not path.is_file():
-        raise InputError("no such file", file=path, field="data")
-    if path.suffix == ".json":
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(document, dict) and laboratory.is_laboratory(document):
-            return laboratory.laboratory_points(document, hardware or "h200-sxm")
-        if isinstance(document, dict) and vllm_bench.is_bench_result(document):
-            return vllm_bench.bench_points(document, hardware)
-        raise _unknown(path)
-    with path.open(encoding="utf-8", newline="") as file:
-        header = next(csv.reader(file), [])
+    if not is_file(path):
+        raise InputError("no such file", file=path, field="data", remedy="check the path")
+    text = read_text(path, MOST_BYTES, "data")
+    head = Head(text)
+    if head.is_json and laboratory.is_laboratory(head.fields):
+        return laboratory.laboratory_points(head.fields, hardware or "h200-sxm")
+    columns = list(head.columns)
     for recognises, read in _TABLES:
-        if recognises(header):
-            return read(path)
-    raise _unknown(path)
+        if recognises(columns):
+            found = read(path)
+            return found if read is not published.published_points else _told_apart(found, path)
+    if format_shown(text) is None and not head.is_json:
+        raise InputError(
+            "not a table of measurements that is understood",
+            file=path,
+            field="data",
+            remedy="columns as in the project's own table: " + ", ".join(published.COLUMNS),
+        )
+    return run_points(path, hardware, model)
 
 
-def _unknown(path: Path) -> InputError:
-    return InputError(
-        "not a table of measurements that is understood",
-        file=path,
-        field="data",
-        remedy="columns as in the project's own table: " + ", ".join(published.COLUMNS),
-    )
+def _told_apart(points: Iterable[Point], path: Path) -> Iterator[Point]:
+    """Points of a table in the project's own form: what the project has not is the user's."""
+    if path.resolve() == PUBLISHED:
+        yield from points
+        return
+    own = {point.key for point in published.published_points(PUBLISHED)}
+    for point in points:
+        yield point if point.key in own else replace(point, theirs=True)

@@ -18,6 +18,7 @@ class Sample:
 
     ``sigma`` is the prediction's relative error (standard deviation of the logarithm), NaN
     where it gave none. ``short`` marks kernels so brief that only their absolute error counts.
+    ``asked`` says in words what was measured, where a row is told by itself.
     """
 
     hardware: str
@@ -29,11 +30,25 @@ class Sample:
     sigma: float = float("nan")
     short: bool = False
     source: str = ""
+    asked: str = ""
 
     @property
     def log_ratio(self) -> float:
         """log(predicted / measured)."""
         return float(np.log(self.predicted / self.measured))
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the measured value lies in the prediction's 80 % interval."""
+        return abs(self.log_ratio) <= Z_80 * self.sigma
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as plain values."""
+        found = {name: getattr(self, name) for name in _ROW}
+        return found | {"error": self.predicted / self.measured - 1, "inside": self.is_inside}
+
+
+_ROW = ("hardware", "model", "phase", "quantity", "asked", "measured", "predicted", "source")
 
 
 @dataclass(frozen=True, slots=True)

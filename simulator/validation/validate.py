@@ -41,6 +41,7 @@ SPLIT = (
     "half of the rows (crc32 of what was measured, not of when or in which order) may be used "
     "for calibration; only the other half is scored"
 )
+THEIRS = "every row of your own files is scored: no calibration was fitted to them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Validation:
         without_model: models predicted by a calibration that never saw them.
         refused: rows that could not be predicted, by reason.
         samples: every scored row, for the parity plot.
+        theirs: whether any of them are of a user's own file.
     """
 
     files: tuple[str, ...]
@@ -71,6 +73,7 @@ class Validation:
     without_model: tuple[Group, ...]
     refused: tuple[tuple[str, int], ...]
     samples: tuple[Sample, ...] = field(repr=False, default=())
+    theirs: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain values, the samples as two arrays."""
@@ -78,6 +81,8 @@ class Validation:
         found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         found |= {name: [g.to_dict() for g in getattr(self, name)] for name in tables}
         found["refused"] = [{"reason": reason, "rows": rows} for reason, rows in self.refused]
+        if self.theirs:
+            found["samples"] = [sample.to_dict() for sample in self.samples]
         measured, predicted = self.parity()
         return found | {"measured": measured.tolist(), "predicted": predicted.tolist()}
 
@@ -94,14 +99,16 @@ def validate(
     data: Sequence[Path] = (),
     *,
     hardware: str | None = None,
+    model: str | None = None,
     leave_out: bool = True,
     progress: Progress | None = None,
 ) -> Validation:
     """Score predictions on ``data``, or on the project's own table of published figures.
 
-    ``data`` takes tables of points (CSV), laboratory documents (JSON) and kernel tables
-    (Parquet). ``hardware`` names the device where a file does not. ``leave_out`` asks the two
-    harder questions, which takes some seconds. ``progress`` is told (rows done, rows in all).
+    ``data`` takes results of benchmarks, tables of points (CSV), laboratory documents (JSON) and
+    kernel tables (Parquet). ``hardware`` and ``model`` name what a file does not. ``leave_out``
+    asks the two harder questions of the project's own rows, which takes some seconds.
+    ``progress`` is told (rows done, rows in all).
 
     Raises:
         InputError: a file that cannot be read or is not understood.
@@ -109,13 +116,15 @@ def validate(
     files = tuple(data) or (PUBLISHED,)
     tables = [f for f in files if is_kernel_table(f)]
     samples = [s for f in tables for s in kernel_samples(f, hardware)]
-    points = _unique(p for f in files if f not in tables for p in read_points(f, hardware))
+    points = _unique(p for f in files if f not in tables for p in read_points(f, hardware, model))
     kept = [p for p in points if p.is_score_row and not p.fitted]
-    scored, refused = batches(p for p in kept if p.phase != "serve")
+    unasked = Counter(p.unasked for p in kept if p.phase != "serve" and p.unasked)
+    scored, refused = batches(p for p in kept if p.phase != "serve" and not p.unasked)
+    own = [b for b in scored if not b.points[0].theirs]
     samples += [s for b in scored for s in samples_of(b)]
     served, reasons = serve_points([p for p in kept if p.phase == "serve"], progress)
     samples += served
-    reasons += Counter(reason.split("\n")[0] for _, reason in refused)
+    reasons += unasked + Counter(reason.split("\n")[0] for _, reason in refused)
     if not samples:
         told = "; ".join(reason for reason, _ in reasons.most_common(3))
         raise InputError("no row could be scored", field="data", remedy=told or None)
@@ -123,16 +132,17 @@ def validate(
     known = batches(fittable)[0] if leave_out else []
     return Validation(
         files=tuple(str(f) for f in files),
-        split=SPLIT,
+        split=THEIRS if all(p.theirs for p in points) and points else SPLIT,
         rows=len(samples),
         fitted_rows=len(points) - len(kept),
         overall=group_by(samples, "phase", "quantity"),
         groups=group_by(samples, "hardware", "model", "phase", "quantity"),
         devices=group_by(samples, "hardware", "phase"),
-        without_device=leave_device_out(scored) if leave_out else (),
-        without_model=leave_model_out(scored, known),
+        without_device=leave_device_out(own) if leave_out else (),
+        without_model=leave_model_out(own, known),
         refused=tuple(reasons.most_common()),
         samples=tuple(samples),
+        theirs=any(p.theirs for p in points),
     )
 
 
@@ -189,7 +199,7 @@ def _served(point: Point, answer: Prediction) -> Sample:
     sigma = abs(float(np.log((high if point.value > value else low) / value))) / Z_80
     return Sample(
         point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
-        source=point.source,
+        source=point.source, asked=point.described,
     )  # fmt: skip
 
 
@@ -200,7 +210,8 @@ def samples_of(batch: Batch, device: Device | None = None) -> list[Sample]:
     return [
         Sample(
             p.hardware, p.model, p.phase, p.quantity, p.value, float(value),
-            power_sigma if p.quantity == "power_w" else float(sigma), source=p.source,
+            power_sigma if p.quantity == "power_w" else float(sigma),
+            source=p.source, asked=p.described,
         )
         for p, value, sigma in zip(batch.points, values, sigmas, strict=True)
     ]  # fmt: skip

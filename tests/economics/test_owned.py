@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.economics.cost import device_price
 from simulator.economics.owned import HOURS_PER_YEAR, annuity
@@ -74,7 +75,7 @@ def test_the_lines_are_the_price(fields):
 def test_every_default_has_a_source_and_an_interval():
     for name in ("h100-sxm", "apple-m4-max"):
         known = ownership(catalogue.hardware(name), Economics())
-        for field in Ownership.model_fields:
+        for field in nonempty(Ownership.model_fields):
             leaf = getattr(known, field)
             assert leaf.low < leaf.high or (leaf.low, leaf.value) == (0, 0), (name, field)
             assert len(leaf.source) > 40, (name, field)
@@ -88,6 +89,15 @@ def test_a_chip_of_a_desk_needs_no_rack():
     price = device_price(catalogue.hardware("apple-m4-max"), Economics(basis="owned"))
     lines = {line.name: line.usd_per_hour for line in price.lines}
     assert lines["rack and space"] == lines["staff"] == lines["server"] == 0
+
+
+def test_what_surrounds_a_device_grows_with_its_power():
+    big, small = (ownership(catalogue.hardware(n), Economics()) for n in ("b200", "a40"))
+    limits = [float(catalogue.hardware(n).power.limit) for n in ("b200", "a40")]
+    assert big.server_usd.value / small.server_usd.value == pytest.approx(limits[0] / limits[1])
+    assert big.pue == small.pue
+    given = ownership(catalogue.hardware("a40"), Economics(server_usd=1234.0))
+    assert given.server_usd.value == 1234.0
 
 
 def test_defaults_widen_the_interval_and_own_numbers_narrow_it():

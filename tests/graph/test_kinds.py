@@ -13,6 +13,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.graph.vision import image_step
 from simulator.graph.work import traffic, work
 from simulator.specs import catalogue
+from simulator.specs.huggingface import read_config
 from simulator.specs.kinds.feedforward import MixtureOfExperts
 from simulator.specs.kinds.lookup import Engram
 from simulator.specs.kinds.residual import AttentionResidual, HyperConnections, PlainResidual
@@ -183,6 +184,52 @@ def test_the_draft_module_of_v3_is_outside_the_published_total():
     count = count_parameters(catalogue.model("deepseek-v3"))
     # The repository holds 685 billion: the module with its own copy of both tables.
     assert count.total + count.draft + 2 * count.embedding == pytest.approx(685e9, rel=2e-3)
+
+
+def test_a_layer_that_is_half_a_layer_adds_once():
+    half = [op for op in operators_of("mamba2-2.7b", Elementwise) if op.name == "residual"]
+    whole = [op for op in operators_of("llama-3.1-8b", Elementwise) if op.name == "residual"]
+    assert [op.kernels for op in half] == [1]
+    assert [op.kernels for op in whole] == [2]
+    mixed = catalogue.model("nemotron-3-nano-30b-a3b").layers
+    assert {layer.additions for layer in mixed} == {1}
+
+
+def test_alternating_updates_cost_what_the_reference_implementation_holds():
+    config = {
+        "model_type": "gemma3n_text", "hidden_size": 2048, "intermediate_size": [16384] * 35,
+        "num_hidden_layers": 35, "num_attention_heads": 8, "num_key_value_heads": 2,
+        "head_dim": 256, "vocab_size": 262400, "vocab_size_per_layer_input": 262144,
+        "hidden_size_per_layer_input": 256, "altup_num_inputs": 4, "laurel_rank": 64,
+        "num_kv_shared_layers": 15,
+    }  # fmt: skip
+    model = read_config(config, name="gemma-3n-e4b", title="Gemma 3n E4B")
+    # Gemma3nForCausalLM of transformers 5.24, with the default config.
+    assert count_parameters(model).total == pytest.approx(6_835_235_568, rel=1e-6)
+    widening = [op for op in build(model).operators if op.name == "residual.widen"]
+    assert [(op.n, op.count) for op in widening] == [(3 * 2048, 1)]
+    # The last layers read the cache of others: ten sliding of twenty that keep one, four global.
+    assert sum(not layer.attention.shares_kv for layer in model.layers) == 20
+
+
+def test_mixers_side_by_side_remember_what_both_do():
+    layer = catalogue.model("falcon-h1-34b").layers[0]
+    attention, mamba = layer.attention.branches
+    cache = NATIVE_CACHE
+    assert layer.attention.cache_bytes_per_token(cache) == attention.cache_bytes_per_token(cache)
+    assert layer.attention.state_bytes() == mamba.state_bytes() == 4 * 4096 * 256
+    both = attention.cache_bytes(1000, cache) + mamba.cache_bytes(1000, cache)
+    assert layer.attention.cache_bytes(1000, cache) == both
+    names = {op.name for op in lower(layer.attention, context_of(5120))}
+    assert {"attention.core", "attention.recurrence", "attention.add"} <= names
+
+
+def test_the_first_mamba_keeps_a_state_of_every_channel():
+    layer = next(x for x in catalogue.model("jamba-1.5-large").layers if x.attention.kind != "gqa")
+    assert layer.attention.state_bytes() == 4 * 16384 * 16
+    halves = [op for op in lower(layer.attention.sharded(2), context_of(8192)) if op.parameters]
+    wholes = [op for op in lower(layer.attention, context_of(8192)) if op.parameters]
+    assert sum(op.parameters for op in halves) * 2 == sum(op.parameters for op in wholes)
 
 
 def test_a_layer_without_feedforward_has_no_mlp():

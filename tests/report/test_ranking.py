@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.report.price_words import price_rows, verdict
+from simulator.report.price_words import other_bases, price_rows, verdict
 from simulator.report.ranking import ranking
 from simulator.simulate.pricing import BasisCost
 
@@ -33,7 +33,7 @@ def test_the_cheapest_is_named_with_its_basis(result):
     assert ranking([a, b]).headline == (
         "B serves a token for the least money, rental on-demand, median"
     )
-    assert said(a, b) == "Cheapest, rental on-demand, median: B at $1.00"
+    assert said(a, b) == "Cheapest, rental on-demand, median: B at $1.00 a million tokens"
 
 
 def test_a_basis_that_overturns_the_headline_is_told(result):
@@ -43,7 +43,8 @@ def test_a_basis_that_overturns_the_headline_is_told(result):
     assert found.declared.cheapest == "B"
     assert [other.basis for other in found.overturning] == [OTHER]
     assert f"not so {OTHER} (A)" in found.headline
-    assert f"overturns this: {OTHER}, A at $0.61 against $1.00 for B" in said(a, b)
+    assert f"overturns this: {OTHER}" in said(a, b)
+    assert other_bases(found) == [(OTHER, "A at $0.61", "$1.00", "overturns it")]
     assert found.to_dict()["overturned_by"] == [OTHER]
 
 
@@ -69,14 +70,15 @@ def test_a_cheapest_that_another_basis_does_not_know_is_told(result):
     assert found.overturning == ()
     assert [other.basis for other in found.silent] == [OTHER]
     assert f"has no price {OTHER} (B)" in found.headline
-    assert "cheapest without it" in said(a, b, c)
+    assert other_bases(found) == [(OTHER, "B at $0.5", "–", "has no price of it")]
 
 
 @pytest.mark.parametrize("usd", [1.0, 1.019])
 def test_a_tie_has_no_headline(result, usd):
     a, b = told(result, "A", 1.0), told(result, "B", usd)
     assert ranking([a, b]).headline == ""
-    assert "a tie within 2 %" in said(a, b)
+    assert "A at $1.00 and B at" in said(a, b)
+    assert "(a tie)" in said(a, b)
 
 
 def test_a_mark_stands_beside_the_name(result):

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from joblib import Parallel, delayed
+from nonempty import nonempty
 
 from simulator.errors import InputError
 from simulator.serving.cluster import Failure
@@ -144,7 +145,7 @@ def test_the_same_seed_gives_the_same_bytes():
         serve(random_table(5, count=300), ClosedFormClock(), settings(replicas=2)).records
         for _ in range(2)
     )
-    for column in first.__dataclass_fields__:
+    for column in nonempty(first.__dataclass_fields__):
         assert getattr(first, column).tobytes() == getattr(second, column).tobytes()
 
 

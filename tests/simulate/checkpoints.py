@@ -1,6 +1,8 @@
 """Configs as they lie in folders, written by the tests themselves."""
 
 import json
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +43,16 @@ def gigabytes(linear_bits: float, *, attention: float | None = None, table: floa
     attention = linear_bits if attention is None else attention
     bits = MLP * linear_bits + ATTENTION * attention + 2 * TABLE * table + NORMS * 16
     return bits / 8e9
+
+
+def write_safetensors(path: Path, sizes: dict[str, int], *, data: bool = True) -> Path:
+    """A safetensors file of tensors with so many bytes, their data a hole in the file."""
+    header, at = {}, 0
+    for name, size in sizes.items():
+        header[name] = {"dtype": "U8", "shape": [size], "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    if data:
+        os.truncate(path, 8 + len(text) + at)
+    return path

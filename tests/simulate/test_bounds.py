@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
@@ -78,7 +79,7 @@ def test_chunks_evaluated_together_cost_what_each_of_them_does(budget, sizes):
     batch, context = (np.array(column, dtype=float) for column in zip(*sizes, strict=True))
     found = prefill_steps(replica, batch, context)
     chunks = Chunks.of(replica, batch, context)
-    for row, (prompts, tokens) in enumerate(sizes):
+    for row, (prompts, tokens) in enumerate(nonempty(sizes)):
         chunk = min(tokens, budget)
         together = max(1, min(prompts, budget // chunk))
         seconds = joules = 0.0

@@ -1,9 +1,10 @@
 """Checkpoints as people have them, from the folder to the answer."""
 
 import json
+import os
 
 import pytest
-from checkpoints import ATTENTION, MLP, config, gigabytes, written
+from checkpoints import ATTENTION, MLP, config, gigabytes, write_safetensors, written
 
 import simulator as rs
 
@@ -168,6 +169,23 @@ def test_two_files_that_contradict_each_other_are_refused(tmp_path):
     assert "delete" in error.value.remedy
 
 
+def test_what_is_wrong_in_the_file_beside_is_told_of_that_file(tmp_path):
+    folder = tmp_path / "model"
+    written(folder, {"quantization": {"quant_algo": "FP9"}}, "hf_quant_config.json")
+    with pytest.raises(rs.InputError, match="FP9") as error:
+        answer(tmp_path, config())
+    assert error.value.file == str(folder / "hf_quant_config.json")
+    assert error.value.field == "quantization.quant_algo"
+
+
+def test_two_blocks_that_contradict_each_other_are_refused(tmp_path):
+    text = config(quantization_config={"quant_method": "fp8"})
+    whole = {"text_config": text, "quantization_config": {"quant_method": "awq", "bits": 4}}
+    with pytest.raises(rs.InputError, match="awq and fp8") as error:
+        answer(tmp_path, whole)
+    assert error.value.field == "text_config.quantization_config"
+
+
 def test_a_shard_index_alone_is_no_model(tmp_path):
     name = "model.safetensors.index.json"
     index = {"metadata": {"total_size": 1}, "weight_map": {"lm_head.weight": "model.safetensors"}}
@@ -178,6 +196,12 @@ def test_a_shard_index_alone_is_no_model(tmp_path):
         assert name in error.value.file
 
 
+def test_a_folder_without_a_model_is_told_as_such(tmp_path):
+    with pytest.raises(rs.InputError, match="the folder holds no model") as error:
+        rs.predict("b200", str(tmp_path))
+    assert error.value.file == str(tmp_path)
+
+
 def test_a_truncated_config_is_told_with_its_line(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
@@ -186,3 +210,53 @@ def test_a_truncated_config_is_told_with_its_line(tmp_path):
     with pytest.raises(rs.InputError, match="line") as error:
         rs.predict("b200", str(folder))
     assert "cut short" in error.value.remedy
+
+
+WHOLE = int(gigabytes(16) * 1e9)
+
+
+def size_note(found):
+    return next((note for note in found.notes if "in the checkpoint's files" in note), None)
+
+
+def test_what_the_files_hold_is_told_beside_what_is_counted(tmp_path):
+    folder = tmp_path / "model"
+    assert size_note(answer(tmp_path, config())) is None
+    shards = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    for i, name in enumerate(shards):
+        write_safetensors(folder / name, {f"tensor.{i}": WHOLE // 2})
+    note = size_note(answer(tmp_path, config()))
+    assert "4.89 GB of weights counted" in note
+    assert "4.89 GB in the checkpoint's files" in note
+    assert "%" not in note
+    # A repository may hold everything once more.
+    write_safetensors(folder / "consolidated.safetensors", {"all": WHOLE})
+    assert size_note(answer(tmp_path, config())) == note
+    write_safetensors(folder / shards[0], {"tensor.0": WHOLE})
+    assert "stored otherwise" in size_note(answer(tmp_path, config()))
+
+
+def test_an_index_tells_the_size_of_shards_that_are_not_there(tmp_path):
+    index = {"metadata": {"total_size": WHOLE}, "weight_map": {"x": "model-1.safetensors"}}
+    written(tmp_path / "model", index, "model.safetensors.index.json")
+    assert "4.89 GB in the checkpoint's files" in size_note(answer(tmp_path, config()))
+
+
+def test_a_pointer_of_git_lfs_tells_the_size_too(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize {WHOLE}\n"
+    (folder / "model.safetensors").write_text(pointer)
+    assert "4.89 GB in the checkpoint's files" in size_note(answer(tmp_path, config()))
+
+
+@pytest.mark.parametrize("kept", [4, 40, -100])
+def test_weights_that_are_cut_short_are_refused(tmp_path, kept):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = write_safetensors(folder / "model.safetensors", {"x": 5000})
+    os.truncate(path, kept % path.stat().st_size)
+    with pytest.raises(rs.InputError, match="ends after") as error:
+        answer(tmp_path, config())
+    assert error.value.file == str(path)
+    assert "again" in error.value.remedy

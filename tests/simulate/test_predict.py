@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from simulator.errors import InputError
 from simulator.simulate.cases import predict_cases
 from simulator.simulate.figures import COLUMNS
-from simulator.simulate.predict import predict
+from simulator.simulate.point import operators_of_decode
+from simulator.simulate.predict import predict, question
 from simulator.simulate.prediction import keys
+from simulator.simulate.replica import replica_of
 
 DEVICES = ("h100-sxm", "h200-sxm", "b200", "apple-m4-pro", "snapdragon-x2-elite-extreme")
 
@@ -187,3 +189,39 @@ BAD_ARRAYS = (
 def test_arrays_that_do_not_go_together_are_refused(bad):
     with pytest.raises(InputError):
         predict("h100-sxm", "llama-3.1-8b", **bad)
+
+
+def test_half_a_package_does_not_hold_what_the_package_holds():
+    with pytest.raises(InputError, match="does not fit") as refusal:
+        predict("mi250", "qwen3-32b")
+    assert "tp 2" in str(refusal.value)
+    notes = predict("mi250", "qwen3-32b", tp=2).notes
+    assert any("a package of mi250 is 2 of these devices" in note for note in notes)
+
+
+def test_an_old_engine_meets_the_device_as_it_was_then():
+    def prompts_s(engine: str) -> float:
+        return predict(
+            "mi300x", "llama-3.1-8b", phase="prefill", context=8192, engine=engine
+        ).step_time_s
+
+    assert prompts_s("vllm-v0") > prompts_s("vllm-2025") > prompts_s("vllm")
+
+
+def test_software_of_long_ago_is_told_of():
+    def told(engine: str) -> bool:
+        notes = predict("gaudi-2", "llama-3.1-8b", engine=engine).notes
+        return any("was measured with DeepSpeed" in note for note in notes)
+
+    assert told("vllm")
+    assert not told("vllm-v0")
+
+
+@pytest.mark.parametrize("hardware", ["maia-200", "trainium3", "ascend-950pr", "tpu-v7"])
+def test_a_window_of_keys_is_gathered_near_the_roof(hardware):
+    """All heads share one list: loading it once for each of them took 40 ms of a step."""
+    asked = question(hardware, "deepseek-v4-pro", {"tp": 16})
+    replica = replica_of(asked.hardware, asked.model, asked.deployment)
+    rows = operators_of_decode(replica, 64, 8192)
+    (window,) = [row for row in rows if row.name.startswith("attention.window")]
+    assert window.time_s < 0.1 * sum(row.time_s for row in rows)

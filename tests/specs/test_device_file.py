@@ -10,8 +10,10 @@ from simulator.errors import InputError
 from simulator.planning.browse import check_catalogue, unused_shared_sources
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
+from simulator.specs.calibration import DeviceCalibration
 from simulator.specs.device_file import calibration_file
 from simulator.specs.folders import data_folder, names
+from simulator.specs.yaml_text import read_yaml
 
 CHIP = """
 name: my-chip
@@ -324,3 +326,40 @@ def test_a_bare_config_is_called_like_its_folder(tmp_path, monkeypatch):
         '"vocab_size": 128256, "max_position_embeddings": 8192}')  # fmt: skip
     assert catalogue.model("config.json").title == tmp_path.name
     assert catalogue.model(".").title == tmp_path.name
+
+
+EARLIER = """
+engines:
+  gpu:
+    measured_with: now
+    software: {name: kernels 3, as_of: 2026-06-30}
+    constants: {matmul: {peak_fraction: 0.6}}
+    earlier:
+      - measured_with: then
+        software: {name: kernels 1, as_of: 2024-06-30}
+        constants: {matmul: {peak_fraction: 0.2}}
+      - measured_with: later
+        software: {name: kernels 2, as_of: 2025-06-30}
+        constants: {matmul: {peak_fraction: 0.4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        (date(2023, 1, 1), "kernels 1"),
+        (date(2024, 6, 30), "kernels 1"),
+        (date(2024, 7, 1), "kernels 2"),
+        (date(2025, 7, 1), "kernels 3"),
+        (date(2030, 1, 1), "kernels 3"),
+    ],
+)
+def test_a_device_is_as_it_was_measured_with_software_of_the_day(day, name):
+    section = DeviceCalibration.model_validate(read_yaml(EARLIER)).engines["gpu"]
+    assert section.under(day).software.name == name
+
+
+def test_earlier_software_says_of_when_it_is():
+    text = EARLIER.replace("software: {name: kernels 1, as_of: 2024-06-30}", "rows: 1")
+    with pytest.raises(ValueError, match="need software"):
+        DeviceCalibration.model_validate(read_yaml(text))

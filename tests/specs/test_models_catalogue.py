@@ -1,6 +1,7 @@
 """The model catalogue: every file loads, every figure fits what its publisher says."""
 
 import pytest
+from nonempty import nonempty
 from pydantic import ValidationError
 
 from simulator.errors import InputError
@@ -43,7 +44,10 @@ def test_a_file_says_its_name_its_source_and_what_is_published(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_give_the_published_figures(name):
     """Within 1 %, or within the rounding that a figure of few digits declares."""
-    for row in compare_published(catalogue.model(name)):
+    rows = compare_published(catalogue.model(name))
+    if not rows:
+        pytest.skip("its file quotes no published figure")
+    for row in nonempty(rows):
         assert abs(row.error) <= 0.01 or row.within_rounding, row
 
 
@@ -66,14 +70,14 @@ def test_every_model_builds(name):
 
 def test_aliases_lead_to_one_model_each():
     owners = {}
-    for name in NAMES:
-        path = folders.names(folders.data_folder("models"))[name]
-        for alias in read_mapping(path).get("aliases", []):
-            alias = alias if isinstance(alias, str) else alias["name"]
-            key = alias.lower().split("/")[-1]
-            assert owners.setdefault(key, name) == name, f"{alias} stands in two files"
-            assert key == name or key not in NAMES, f"{alias} is the name of another model"
-            assert catalogue.model(alias).name == name
+    files = folders.names(folders.data_folder("models"))
+    aliases = [(name, a) for name in NAMES for a in read_mapping(files[name]).get("aliases", [])]
+    for name, written in nonempty(aliases):
+        alias = written if isinstance(written, str) else written["name"]
+        key = alias.lower().split("/")[-1]
+        assert owners.setdefault(key, name) == name, f"{alias} stands in two files"
+        assert key == name or key not in NAMES, f"{alias} is the name of another model"
+        assert catalogue.model(alias).name == name
 
 
 @pytest.mark.parametrize(

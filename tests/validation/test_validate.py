@@ -129,5 +129,5 @@ def test_result_of_a_server_benchmark_is_read(tmp_path: Path) -> None:
         ("serve", "ttft_s"), ("serve", "tpot_s"), ("decode", "step_time_s"),
     }  # fmt: skip
     assert points[0].question["isl"] == 1024
-    with pytest.raises(InputError, match="does not tell the hardware"):
+    with pytest.raises(InputError, match="names no device"):
         list(read_points(path))

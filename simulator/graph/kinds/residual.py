@@ -1,6 +1,6 @@
-"""The residual stream: plain, hyper-connections over several streams, or attention over depth.
+"""The residual stream: plain, several streams (hyper-connections, AltUp), attention over depth.
 
-All three only move bytes, so what counts is how often a stream of the model's width is read and
+They mostly move bytes, so what counts is how often a stream of the model's width is read and
 written around each of a layer's two parts.
 """
 
@@ -8,11 +8,12 @@ from simulator.graph.block import BlockContext, lower
 from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.specs.kinds.residual import (
     PARTS,
+    AltUp,
     AttentionResidual,
     HyperConnections,
     PlainResidual,
 )
-from simulator.specs.precision import Precision
+from simulator.specs.precision import BF16, Precision
 
 TF32_MIXING = Precision("tf32_mixing", 32, "tf32", 16)
 """Mixing weights are kept in fp32 and multiplied as TF32, with streams in 16 bits."""
@@ -20,14 +21,16 @@ TF32_MIXING = Precision("tf32_mixing", 32, "tf32", 16)
 
 @lower.register
 def _plain(_part: PlainResidual, context: BlockContext) -> list[Operator]:
+    if not context.additions:
+        return []
     # Engines add in the same pass as the next norm, whose own two rows are counted there.
     row = context.hidden * context.activation_bytes
     return [
         Elementwise(
             name="residual",
             role="residual",
-            bytes_per_row=2.0 * row * PARTS,
-            kernels=PARTS,
+            bytes_per_row=2.0 * row * context.additions,
+            kernels=context.additions,
             count=context.count,
         )
     ]
@@ -109,3 +112,33 @@ def depth_rows(part: AttentionResidual) -> float:
     running sum.
     """
     return part.blocks / (PARTS * part.layers_per_block) + 5
+
+
+@lower.register
+def _altup(part: AltUp, context: BlockContext) -> list[Operator]:
+    hidden, count = context.hidden, context.count
+    row = hidden * context.activation_bytes
+    # Prediction reads and writes all streams, correction too, and reads what the layer computed;
+    # the plain additions and the laurel's stay on one stream.
+    moved = (4 * part.streams + 1) * row + 2.0 * row * (PARTS + 1)
+    others = (part.streams - 1) * hidden
+    ends = [("residual.widen", others, hidden)] * part.widens
+    ends += [("residual.narrow", hidden, others)] * part.narrows
+    return [
+        Matmul(name="residual.router", n=part.streams, k=hidden, precision=BF16, count=count),
+        *(
+            Matmul(name=name, n=n, k=k, precision=context.product(name), count=count)
+            for name, n, k in (
+                ("residual.laurel_down", part.laurel_rank, hidden),
+                ("residual.laurel_up", hidden, part.laurel_rank),
+                *ends,
+            )
+        ),
+        Elementwise(
+            name="residual.streams",
+            role="residual",
+            bytes_per_row=moved,
+            kernels=2 + PARTS + 1,
+            count=count,
+        ),
+    ]

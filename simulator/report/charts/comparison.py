@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.report import style
 from simulator.report.measures import factor, labels, times
-from simulator.report.price_words import price_rows
+from simulator.report.price_words import price_rows, verdict
 from simulator.report.ranking import TIE, Ranking, ranking
 from simulator.simulate import figures
 from simulator.simulate.figure import Figure as AnswerFigure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def comparison(results: Sequence[SimulationResult]) -> "Figure":
     """Bars for each system and measure, with the factor relative to the first system."""
     names = labels(results)
-    label_in = min(2.6, 0.35 + 0.078 * max(len(n) for n in names))
+    label_in = min(3.2, 0.35 + 0.078 * max(len(n) for n in names))
     width_in = 11.4
     notes = footnotes(results)
     below_in = 0.3 + _NOTE_IN * len(notes)
@@ -63,8 +63,10 @@ _NOTE_IN, _NOTE_CHARACTERS = 0.15, 185
 
 
 def footnotes(results: Sequence[SimulationResult]) -> list[str]:
-    """What the price of each system rests on, in lines that fit under the chart."""
+    """Who is the cheapest, and what prices rest on, in lines that fit under the chart."""
     found: list[str] = []
+    for sentence in verdict(ranking(results)):
+        found += wrap(sentence, _NOTE_CHARACTERS, subsequent_indent="    ")
     for row in price_rows(results):
         text = f"{row.system}: {row.words}"
         found += wrap(text, _NOTE_CHARACTERS, subsequent_indent="    ")
@@ -74,10 +76,11 @@ def footnotes(results: Sequence[SimulationResult]) -> list[str]:
 def _title(found: Ranking, names: Sequence[str], results: Sequence[SimulationResult]) -> str:
     """The finding: who serves tokens for the least money, or energy, by more than a tie.
 
-    Money is the headline only where no other basis says otherwise.
+    Money is the headline only where all have a price and no other basis says otherwise.
     """
-    if found.declared.cheapest is not None and not found.overturning:
-        return found.headline
+    cheapest = found.declared.cheapest
+    if cheapest and not (found.unpriced or found.overturning or found.silent):
+        return f"{cheapest} serves a token for the least money"
     known = [
         (float(result.figures["joules_per_output_token"]), name)
         for result, name in zip(results, names, strict=True)

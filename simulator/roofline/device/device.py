@@ -1,6 +1,7 @@
 """A device as the step sees it: data-sheet rates, its law book, its power and its links."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 from math import hypot
 
 from simulator.errors import InputError, nearest
@@ -62,8 +63,10 @@ class Device(Rates):
         return self.book.law(LINK).constants.levels
 
 
-def resolve(hardware: Hardware, engine: str | None = None) -> Device:
+def resolve(hardware: Hardware, engine: str | None = None, software: date | None = None) -> Device:
     """The device that ``hardware`` describes, with one of its compute engines.
+
+    Without a day of which its ``software`` is, it reaches what it does with the newest.
 
     Raises:
         InputError: no such engine, or a calibration that its law does not understand.
@@ -81,11 +84,14 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
     peaks = {str(name): float(value) for name, value in part.peak.items()}
     bandwidth = _bandwidth(hardware, part)
     cache = part.cache or (hardware.memory.cache.capacity if hardware.memory.cache else None)
-    book = law_book(hardware.name, of_class, part.calibration)
+    calibration = part.calibration
+    if calibration is not None and software is not None:
+        calibration = calibration.under(software)
+    book = law_book(hardware.name, of_class, calibration)
     rated_w = float(part.power_limit or hardware.power.limit)
     return Device(
         name=hardware.name if engine is None else f"{hardware.name}:{chosen}",
-        title=hardware.title,
+        title=hardware.marked_title,
         device_class=device_class,
         runs_gpu_kernels=of_class.runs_gpu_kernels if runs is None else runs,
         engine=chosen,
@@ -94,7 +100,9 @@ def resolve(hardware: Hardware, engine: str | None = None) -> Device:
         bandwidth_bytes_per_s=bandwidth,
         cache_bytes=0.0 if cache is None else float(cache),
         memory_bytes=_memory_bytes(hardware),
-        power=power_calibration(book.law(POWER).constants, rated_w, peaks, bandwidth),
+        power=power_calibration(
+            book.law(POWER).constants, rated_w, peaks, bandwidth, _idle_w(hardware, part)
+        ),
         book=book.with_law(links_of(hardware.name, hardware.links, book.residual(LINK.name))),
         sheet=SheetErrors.of(hardware, part),
     )
@@ -122,6 +130,12 @@ def _bandwidth(hardware: Hardware, part: ComputeEngine) -> float:
             remedy="give an assumed value with low and high in a file of your own",
         )
     return float(main)
+
+
+def _idle_w(hardware: Hardware, part: ComputeEngine) -> float | None:
+    """What the device draws with no work, where that is known of its main engine."""
+    is_of_another = part.power_limit is not None or hardware.power.idle is None
+    return None if is_of_another else float(hardware.power.idle or 0.0)
 
 
 def _memory_bytes(hardware: Hardware) -> float:

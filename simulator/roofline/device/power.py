@@ -99,18 +99,22 @@ def power_calibration(
     rated_w: float,
     peak_flops: Mapping[str, float],
     hbm_bytes_per_s: float,
+    idle_w: float | None = None,
 ) -> PowerCalibration:
     """Turn shares of the rated power into the constants of one device.
 
     ``rated_w`` is the TDP, ``peak_flops`` the data sheet's dense peaks by datatype and
     ``hbm_bytes_per_s`` its bandwidth. A controller holds the mean a little below the rated power
-    (``sustained_limit``).
+    (``sustained_limit``). ``idle_w``: what the device is known to draw with no work, if it is; a
+    running kernel then draws so much more that a busy device draws what it did.
     """
     compute_w = shares.compute * rated_w
+    rest_w = shares.idle * rated_w if idle_w is None else idle_w
+    busy_w = (shares.idle + shares.active) * rated_w
     return PowerCalibration(
         limit_w=shares.sustained_limit * rated_w,
-        idle_w=shares.idle * rated_w,
-        active_w=shares.active * rated_w,
+        idle_w=rest_w,
+        active_w=max(0.0, busy_w - rest_w),
         joules_per_flop={name: compute_w / peak for name, peak in peak_flops.items()},
         joules_per_hbm_byte=shares.memory * rated_w / hbm_bytes_per_s,
         joules_per_link_byte=shares.joules_per_link_byte,

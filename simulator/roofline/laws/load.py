@@ -34,9 +34,9 @@ class Load:
     law: str
     notes: tuple[str, ...] = field(default=())
 
-    def times(self, count: float) -> "Load":
+    def times(self, count: FloatArray | float) -> "Load":
         """``count`` runs of the same."""
-        if count == 1:
+        if np.all(count == 1):
             return self
         return Load(
             self.time_s * count,
@@ -46,6 +46,20 @@ class Load:
             self.memory_bytes * count,
             self.link_bytes * count,
             self.kernels * count,
+            self.law,
+            self.notes,
+        )
+
+    def plus(self, other: "Load") -> "Load":
+        """This and then the ``other``, under the same law."""
+        return Load(
+            self.time_s + other.time_s,
+            self.roof_s + other.roof_s,
+            self.compute_roof_s + other.compute_roof_s,
+            {k: v + other.flops[k] for k, v in self.flops.items()},
+            self.memory_bytes + other.memory_bytes,
+            self.link_bytes + other.link_bytes,
+            self.kernels + other.kernels,
             self.law,
             self.notes,
         )

@@ -55,10 +55,18 @@ ONE_TURN = Turns()
 
 @dataclass(frozen=True, slots=True)
 class RankStep:
-    """One micro-batch as the fullest rank sees it, and as all ranks together see it."""
+    """One micro-batch as the fullest rank sees it, and as all ranks together see it.
+
+    Args:
+        shape: the rank's rows, those that fill up a captured graph among them.
+        meeting: the mean rank's, which meet those of others where experts are.
+        attending: the rank's own rows alone: kernels over caches and states skip the others.
+        turns: how often it goes round.
+    """
 
     shape: StepShape
     meeting: StepShape
+    attending: StepShape
     turns: Turns
 
 
@@ -129,7 +137,7 @@ def share_of_step(
 def rank_step(shape: StepShape, layout: Layout) -> RankStep:
     """Steps of a replica as its ranks see them; see ``share_of_step``."""
     if layout.is_whole:
-        return RankStep(shape, shape, ONE_TURN)
+        return RankStep(shape, shape, shape, ONE_TURN)
     mine = share_of_step(
         layout,
         shape.decode_sequences,
@@ -149,7 +157,7 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
         prefill_logits=shape.prefill_logits / mine.parts,
     )
     fill = meeting.tokens / np.maximum(own.tokens, 1e-9)
-    return RankStep(own, meeting, Turns(mine.passes, mine.halves, fill))
+    return RankStep(own, meeting, own, Turns(mine.passes, mine.halves, fill))
 
 
 def placed(op: Operator, step: RankStep, layout: Layout) -> list[tuple[Operator, StepShape]]:
@@ -161,9 +169,11 @@ def placed(op: Operator, step: RankStep, layout: Layout) -> list[tuple[Operator,
     """
     if isinstance(op, Experts):
         return [(op, step.meeting)]
-    if layout.cache_ways == 1 or not isinstance(op, AttentionCore | LatentCore | Indexer):
+    if op.driver != "context":
         return [(op, step.shape)]
-    shape = step.shape
+    shape = step.attending
+    if layout.cache_ways == 1 or not isinstance(op, AttentionCore | LatentCore | Indexer):
+        return [(op, shape)]
     none = np.zeros_like(shape.decode_sequences)
     decode = replace(
         shape,

@@ -11,7 +11,6 @@ from typing import Any
 from simulator.graph.operator import AttentionCore, LatentCore, Operator
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.load import Load
-from simulator.roofline.step.ranks import rank_step
 from simulator.roofline.step.step import Spent, StepModel
 
 COPIES = "data sheet of the link, under laws of copies and gathers measured on one H200"
@@ -59,12 +58,12 @@ def report(model: StepModel, shape: StepShape) -> list[OperatorReport]:
 
     A row is one pass of one micro-batch through all stages, on the fullest device.
     """
-    loads = model.loads(shape)
-    mine = rank_step(shape, model.graph.layout)
-    totals = model.totals([part for _, parts in loads for part in parts], shape)
-    spent = model.spent_on(totals, mine)
+    runs = model.runs(shape)
+    halves = float(runs[0][0].turns.halves)
+    loads = model.loads_of(runs)
+    spent = model.spent_on([part for _, parts in loads for part in parts], runs)
     rows = [
-        _operator_row(model, op, part.times(float(mine.turns.halves)), float(spent.time_s))
+        _operator_row(model, op, part.times(halves), float(spent.time_s))
         for op, parts in loads
         for part in parts
         if float(part.time_s) > 0

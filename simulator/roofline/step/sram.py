@@ -95,6 +95,7 @@ class SramStepModel(StepModel):
         self.machine = machine
         law = machine.calibration
         self._launch_s = self._sequence_overhead_s = 0.0
+        self._captured_tokens = 0
         self._step_overhead_s = law.token_s + machine.crossings * law.crossing_s
 
     @cached_property
@@ -109,9 +110,6 @@ class SramStepModel(StepModel):
     def costs(self, op: Operator, step: RankStep) -> list[Load]:
         """See ``StepModel``."""
         return [machine_load(op, step.shape, self.device, self.machine)]
-
-    def _padded(self, shape: StepShape) -> StepShape:
-        return shape
 
 
 def machine_load(op: Operator, shape: StepShape, device: Device, machine: Machine) -> Load:

@@ -10,8 +10,8 @@ the mean device's. Power is idle plus the energy of the work, held at the device
 calibrated times already contain the clock that the limit leaves.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from simulator.roofline.device.under_engine import share_of, under_engine
 from simulator.roofline.laws.collective.constants import LINK
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.load import FloatArray, Load
+from simulator.roofline.step.captured import Run, cut, filled, replays_of
 from simulator.roofline.step.ranks import (
     ONE_TURN,
     Choose,
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 Totals = tuple[NumberT, NumberT, NumberT, NumberT]
 """Loads of several operators summed: seconds, joules of the work at full clock, launches, and the
 part of the seconds that is spent in messages."""
+
+
+Known = tuple[Totals[FloatArray], FloatArray, FloatArray, FloatArray]
+"""Totals of a step, its tokens in one run, its sequences, and its prompts."""
 
 
 class Spent(NamedTuple):
@@ -129,17 +134,48 @@ class StepModel:
         found |= dict.fromkeys(self.offload.notes if self.offload else ())
         return tuple(found)
 
-    def rank_step(self, shape: StepShape) -> RankStep:
-        """What the fullest device gets of each step, at the sizes that the engine runs."""
-        step = rank_step(shape, self.graph.layout)
-        mine = self._padded(step.shape)
-        meeting = mine if step.meeting is step.shape else self._padded(step.meeting)
-        return replace(step, shape=mine, meeting=meeting)
+    def runs(self, shape: StepShape) -> list[Run]:
+        """What the fullest device runs for each step, at the sizes that the engine runs.
+
+        It is one run, but for decode steps beyond the largest captured graph. Those are launched
+        kernel by kernel, or replay that graph for as many rows as it holds and then one for the
+        rest, whichever takes less time: no engine has to run the slower one, since a scheduler
+        held to the captured size takes the sequences in turns. How often comes with each run.
+        """
+        step, most = rank_step(shape, self.graph.layout), self._captured_tokens
+        whole: list[Run] = [(filled(step, most), 1.0)]
+        replays = replays_of(step, most)
+        if self.offload is not None or not np.any(replays):
+            return whole
+        parts = cut(step, replays, most)
+        is_faster = self._timed_runs(parts)[0] < self._timed_runs(whole)[0]
+        return cut(step, np.where(is_faster, replays, 0.0), most)
+
+    def remarks(self, shape: StepShape) -> tuple[str, ...]:
+        """What a reader of these steps must know, beside the ``notes`` on all of them."""
+        most, (last, *before) = self._captured_tokens, self.runs(shape)
+        if before and np.any(before[0][1] > 0):
+            how = "replay that graph and one for the rest, as launching kernel by kernel is slower"
+        elif most and np.any(last[0].attending.tokens > most):
+            how = "are launched kernel by kernel"
+        else:
+            return ()
+        return (f"steps beyond the {most} tokens that {self.profile.name} captures {how}",)
 
     def loads(self, shape: StepShape) -> list[tuple[Operator, list[Load]]]:
         """Loads of one micro-batch on the fullest device, operator by operator."""
-        step = self.rank_step(shape)
-        return [(op, self.costs(op, step)) for op in self.graph.operators]
+        return self.loads_of(self.runs(shape))
+
+    def loads_of(self, runs: list[Run]) -> list[tuple[Operator, list[Load]]]:
+        """The same of ``runs``."""
+        found = []
+        for op in self.graph.operators:
+            each = [[p.times(times) for p in self.costs(op, step)] for step, times in runs]
+            found.append((op, [reduce(Load.plus, same) for same in zip(*each, strict=True)]))
+        return found
+
+    def _parts(self, runs: list[Run]) -> list[Load]:
+        return [part for _, found in self.loads_of(runs) for part in found]
 
     def costs(self, op: Operator, step: RankStep) -> list[Load]:
         """Loads of one operator in one micro-batch."""
@@ -152,49 +188,56 @@ class StepModel:
 
     def evaluate(self, shape: StepShape) -> StepCost:
         """Cost of each step of ``shape`` (numbers or arrays)."""
-        parts = [part for _, found in self.loads(shape) for part in found]
-        totals = self.totals(parts, shape)
-        mine = rank_step(shape, self.graph.layout)
-        time_s, energy_j = self._timed(totals, mine)
-        spent = self.spent_on(totals, mine)
+        runs = self.runs(shape)
+        parts, turns = self._parts(runs), runs[0][0].turns
+        time_s, energy_j = self._timed(parts, runs)
+        spent = self.spent_on(parts, runs)
         device_s = spent.operators_s - spent.hidden_s
-        device_s = device_s * np.maximum(1.0, mine.turns.passes * self.graph.stage_share)
-        rounds = device_s / np.maximum(totals[0], 1e-30)
+        device_s = device_s * np.maximum(1.0, turns.passes * self.graph.stage_share)
+        once_s = sum((p.time_s for p in parts), start=np.zeros(()))
+        rounds = device_s / np.maximum(once_s, 1e-30)
         flops = sum((f for p in parts for f in p.flops.values()), start=np.zeros(()))
         memory = sum((p.memory_bytes for p in parts), start=np.zeros(()))
         link = sum((p.link_bytes for p in parts), start=np.zeros(()))
         if self.offload is not None:
-            link = link + self.offload.link_bytes(mine.shape.tokens)
+            link = link + self.offload.link_bytes(runs[0][0].attending.tokens)
         like = np.broadcast_to
         # Loads are of one micro-batch through all stages; a device runs one stage of each.
-        turns = mine.turns.passes * mine.turns.halves / self.graph.layout.pp
+        times = turns.passes * turns.halves / self.graph.layout.pp
         return StepCost(
             time_s=time_s,
             energy_j=energy_j,
             power_w=energy_j / time_s,
-            flops=like(flops * turns, time_s.shape),
-            memory_bytes=like(memory * turns, time_s.shape),
-            link_bytes=like(link * turns, time_s.shape),
+            flops=like(flops * times, time_s.shape),
+            memory_bytes=like(memory * times, time_s.shape),
+            link_bytes=like(link * times, time_s.shape),
             relative_sigma=self._sigma(parts, time_s, rounds),
             bound=self._bound(parts, time_s, rounds, spent.moving_s),
         )
 
     def times(self, shape: StepShape) -> tuple[FloatArray, FloatArray]:
         """Seconds and joules of ``evaluate`` alone, in half its time."""
-        parts = [part for _, found in self.loads(shape) for part in found]
-        return self._timed(self.totals(parts, shape), rank_step(shape, self.graph.layout))
+        return self._timed_runs(self.runs(shape))
 
-    def _timed(self, totals: Totals[FloatArray], mine: RankStep) -> tuple[FloatArray, FloatArray]:
-        shape = mine.shape
-        return self.combine(
-            totals, shape.tokens, shape.sequences, shape.prefill_sequences, turns=mine.turns
-        )
+    def _timed_runs(self, runs: list[Run]) -> tuple[FloatArray, FloatArray]:
+        return self._timed(self._parts(runs), runs)
 
-    def spent_on(self, totals: Totals[FloatArray], mine: RankStep) -> Spent:
+    def _timed(self, parts: list[Load], runs: list[Run]) -> tuple[FloatArray, FloatArray]:
+        known, turns = self._known(parts, runs)
+        return self.combine(*known, turns=turns)
+
+    def spent_on(self, parts: list[Load], runs: list[Run]) -> Spent:
         """Where the time of steps goes, as the fullest rank sees them."""
-        shape, prompts = mine.shape, mine.shape.prefill_sequences
-        known = totals, shape.tokens, shape.sequences, prompts
-        return Spent(*self._spent(*known, np.maximum, np.minimum, mine.turns))
+        known, turns = self._known(parts, runs)
+        return Spent(*self._spent(*known, np.maximum, np.minimum, turns))
+
+    def _known(self, parts: list[Load], runs: list[Run]) -> tuple[Known, Turns]:
+        """What ``combine`` is told of steps that are made of ``runs``."""
+        last = runs[0][0]
+        mine = last.attending
+        sequences = sum((s.attending.sequences * n for s, n in runs), start=np.zeros(()))
+        totals = self.totals(parts, mine)
+        return (totals, mine.tokens, sequences, mine.prefill_sequences), last.turns
 
     def totals(self, parts: list[Load], shape: StepShape) -> Totals[FloatArray]:
         """Time, energy of the work at full clock, and launches of ``parts``."""
@@ -290,18 +333,6 @@ class StepModel:
         hidden_s: NumberT = turns.halves * hidden * hideable
         return hidden_s
 
-    def _padded(self, shape: StepShape) -> StepShape:
-        """Decode steps that replay a captured graph run at its size, the next one up."""
-        captured = self.profile.captured_tokens
-        if not captured:
-            return shape
-        decode_only = shape.prefill_sequences <= 0
-        size = capture_size(shape.decode_sequences)
-        fits = decode_only & (shape.decode_sequences > 0) & (size <= captured)
-        # Padding rows attend to nothing: the batch grows while its total context stays.
-        batch = np.where(fits, size, shape.decode_sequences)
-        return shape.padded_to(batch)
-
     def _sigma(self, parts: list[Load], time_s: FloatArray, rounds: FloatArray) -> FloatArray:
         """Relative error of the step: shares of time times each law's error, and the engine's.
 
@@ -358,15 +389,3 @@ class StepModel:
         stacked = np.stack([*spent.values(), host])
         names: np.ndarray = np.asarray((*kinds, self.overheads[1]))
         return np.asarray(names[np.argmax(stacked, axis=0)])
-
-
-def capture_size(sequences: FloatArray) -> FloatArray:
-    """Batch size of the captured graph that serves ``sequences``: 1, 2, 4, then multiples of 8.
-
-    vLLM captures 1, 2, 4, every multiple of 8 up to 256 and every 16th above
-    (``vllm/config/compilation.py``).
-    """
-    batch = np.asarray(sequences, dtype=np.float64)
-    small = np.where(batch <= 1, batch, np.where(batch <= 2, 2.0, np.where(batch <= 4, 4.0, 8.0)))
-    large = np.where(batch <= 256, np.ceil(batch / 8) * 8, np.ceil(batch / 16) * 16)
-    return np.where(batch <= 8, small, large)

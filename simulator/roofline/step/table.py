@@ -325,7 +325,7 @@ class StepTable:
 
     def _sum(self, operators: list[Operator], shape: StepShape) -> list[Part]:
         """Totals of ``operators`` at every entry of ``shape`` (of one rank), flattened."""
-        step = RankStep(shape, shape, ONE_TURN)
+        step = RankStep(shape, shape, shape, ONE_TURN)
         totals = self.model.totals(
             [p for op in operators for p in self.model.costs(op, step)], shape
         )

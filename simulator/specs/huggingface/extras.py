@@ -3,20 +3,32 @@
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.kinds.kind import LookupKind, ResidualKind
 from simulator.specs.kinds.lookup import Engram, PerLayerEmbedding
-from simulator.specs.kinds.residual import AttentionResidual, HyperConnections, PlainResidual
+from simulator.specs.kinds.residual import AltUp, AttentionResidual, HyperConnections, PlainResidual
 from simulator.specs.model import Draft, Layer
 
 
-def residual_of(config: Config) -> ResidualKind:
-    """The residual stream: plain, several streams (``hc_mult``), or attention over the depth."""
+def residuals_of(config: Config, layers: int) -> list[ResidualKind]:
+    """The residual stream of each layer: plain, several streams, or attention over the depth."""
     streams = config.optional_size("hc_mult", "mhc_expansion_rate")
     if streams:
-        return config.part(HyperConnections, streams=streams)
+        return [config.part(HyperConnections, streams=streams)] * layers
     block = config.optional_size("attn_res_block_size")
     if block:
-        blocks = -(-config.size("num_hidden_layers") // block)
-        return config.part(AttentionResidual, layers_per_block=block, blocks=blocks)
-    return PlainResidual()
+        blocks = -(-layers // block)
+        return [config.part(AttentionResidual, layers_per_block=block, blocks=blocks)] * layers
+    if config.has("altup_num_inputs"):
+        return [_altup(config, i == 0, i == layers - 1) for i in range(layers)]
+    return [PlainResidual()] * layers
+
+
+def _altup(config: Config, is_first: bool, is_last: bool) -> ResidualKind:
+    return config.part(
+        AltUp,
+        streams=config.size("altup_num_inputs"),
+        laurel_rank=config.size("laurel_rank"),
+        widens=is_first,
+        narrows=is_last,
+    )
 
 
 def lookups_of(config: Config, layers: int) -> list[LookupKind | None]:

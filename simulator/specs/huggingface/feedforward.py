@@ -12,25 +12,26 @@ _EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
 
 
 def feedforward_layers(
-    config: Config, family: Family, words: Sequence[LayerWord]
+    configs: Sequence[Config], family: Family, words: Sequence[LayerWord]
 ) -> list[FeedforwardKind]:
-    """The feed-forward of each layer."""
+    """The feed-forward of each layer, which has its own config and word."""
+    config = configs[0]
     routing = _moe_layers(config, len(words))
     hashed = config.optional_size("num_hash_layers") or 0
     # Gemma 4 E2B widens the layers that read an earlier layer's cache.
     widened = config.optional_size("num_kv_shared_layers") or 0
     narrow = len(words) - widened * config.flag("use_double_wide_mlp")
     found: list[FeedforwardKind] = []
-    for index, word in enumerate(words):
+    for index, (own, word) in enumerate(zip(configs, words, strict=True)):
         kind = word.feedforward
         if kind == "usual":
             kind = "moe" if routing[index] else "dense"
         if kind == "none":
             found.append(NoFeedforward())
         elif kind == "moe":
-            found.append(_mixture(config, family, index < hashed))
+            found.append(_mixture(own, family, index < hashed))
         else:
-            found.append(_dense(config, family, 1 if index < narrow else 2))
+            found.append(_dense(own, family, 1 if index < narrow else 2))
     return found
 
 

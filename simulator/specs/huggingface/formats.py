@@ -78,7 +78,10 @@ def group_of(config: Config, default: int | None = GROUP, field: str = "group_si
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or value == 0 or value < -1:
-        raise config.error(field, f"expected a whole number of weights, found {value!r}")
+        raise config.error(
+            field, f"expected a whole number of weights, found {value!r}",
+            "write how many share a scale, or -1 where a whole row does",
+        )  # fmt: skip
     return None if value == -1 else value
 
 

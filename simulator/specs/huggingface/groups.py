@@ -36,7 +36,7 @@ def compressed_tensors(scheme: Config, plain: Precision) -> Scheme:
     for key in groups.fields:
         group = groups.inner(key)
         stored = _group(group)
-        targets = [str(target) for target in group.fields.get("targets") or ["Linear"]]
+        targets = group.texts("targets") or ["Linear"]
         if any(target in _ALL for target in targets):
             usual = usual or stored
         named = tuple(target for target in targets if target not in _ALL)
@@ -182,7 +182,7 @@ def quark(scheme: Config, plain: Precision) -> Scheme:
 def _quark_product(config: Config, plain: Precision) -> Precision:
     if not config.has("weight"):
         return plain
-    weights = _quark_numbers(config.inner("weight"))
+    weights = _quark_weights(config)
     acting = _quark_numbers(config.inner("input_tensors")) if config.has("input_tensors") else None
     found = product_of(weights, acting)
     if found is None:
@@ -190,6 +190,15 @@ def _quark_product(config: Config, plain: Precision) -> Precision:
             config, "weight.dtype", f"{weights.kind} of {weights.bits} bits", ", ".join(_QUARK)
         )
     return found
+
+
+def _quark_weights(config: Config) -> Numbers:
+    """Weights that are quantised twice, one on the other, are as wide as the narrower."""
+    twice = config.fields["weight"]
+    if not isinstance(twice, list) or not all(isinstance(one, dict) for one in twice) or not twice:
+        return _quark_numbers(config.inner("weight"))
+    steps = [Config(one, config.file, f"{config.prefix}weight.") for one in twice]
+    return min((_quark_numbers(step) for step in steps), key=lambda numbers: numbers.bits)
 
 
 def _quark_numbers(config: Config) -> Numbers:

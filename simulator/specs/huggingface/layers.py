@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simulator.specs.huggingface.common import renamed
-from simulator.specs.huggingface.extras import lookups_of, residual_of
+from simulator.specs.huggingface.extras import lookups_of, residuals_of
 from simulator.specs.huggingface.family import Family, LayerWord
 from simulator.specs.huggingface.feedforward import feedforward_layers
 from simulator.specs.huggingface.fields import Config
@@ -16,9 +16,11 @@ from simulator.specs.huggingface.latent import (
     sparse_latent,
 )
 from simulator.specs.huggingface.pattern import layer_words, words_of
+from simulator.specs.huggingface.per_layer import configs_of_layers
 from simulator.specs.huggingface.recurrent import (
     gated_delta,
     kimi_delta,
+    lightning,
     mamba_1,
     mamba_2,
     short_convolution,
@@ -48,16 +50,16 @@ def layers_of(config: Config, family: Family) -> list[Layer]:
     known = words_of(family)
     words = [known[word] for word in named]
     norms = config.size(family.norms) if isinstance(family.norms, str) else family.norms
+    configs = configs_of_layers(config, count)
     parts = zip(
-        _attention(config, family, named),
-        feedforward_layers(config, family, words),
+        _attention(configs, family, named),
+        feedforward_layers(configs, family, words),
+        residuals_of(config, count),
         lookups_of(config, count),
         strict=True,
     )
-    residual = residual_of(config)
     layers = (
-        Layer(attention=a, feedforward=f, residual=residual, lookup=t, norms=norms)
-        for a, f, t in parts
+        Layer(attention=a, feedforward=f, residual=r, lookup=t, norms=norms) for a, f, r, t in parts
     )
     known_layers: dict[Layer, Layer] = {}
     return [known_layers.setdefault(layer, layer) for layer in layers]
@@ -71,22 +73,19 @@ def _count(config: Config) -> int:
     return config.size("num_hidden_layers")
 
 
-def _attention(config: Config, family: Family, named: Sequence[str]) -> list[AttentionKind]:
+def _attention(
+    configs: Sequence[Config], family: Family, named: Sequence[str]
+) -> list[AttentionKind]:
     known = words_of(family)
-    # Laguna's layers differ in their number of heads besides.
-    heads = config.pattern("num_attention_heads_per_layer", len(named)) or [None] * len(named)
-    kinds = list(zip(named, heads, strict=True))
-    built = {
-        (word, own): mixer_of(
-            config if own is None else config.with_fields({"num_attention_heads": own}),
-            family,
-            known[word],
-        )
-        for word, own in dict.fromkeys(kinds)
-    }
-    found = [built[kind] for kind in kinds]
+    built: dict[tuple[str, int], AttentionKind] = {}
+    found = []
+    for config, word in zip(configs, named, strict=True):
+        kind = word, id(config)
+        if kind not in built:
+            built[kind] = mixer_of(config, family, known[word])
+        found.append(built[kind])
     # The last layers of Gemma 3n and 4 E read the cache of the last layer of their kind before.
-    shared = config.optional_size("num_kv_shared_layers") or 0
+    shared = configs[0].optional_size("num_kv_shared_layers") or 0
     first = len(named) - shared
     return [_sharing(kind) if i >= first else kind for i, kind in enumerate(found)]
 
@@ -128,6 +127,7 @@ MIXERS: dict[str, _Mixer] = {
     "picked-compressed": picked_compressed,
     "gated-delta": gated_delta,
     "kimi-delta": kimi_delta,
+    "lightning": lightning,
     "short-convolution": short_convolution,
     "mamba-1": mamba_1,
     "mamba-2": mamba_2,

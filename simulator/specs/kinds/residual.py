@@ -1,4 +1,4 @@
-"""The residual stream: plain, hyper-connections over several streams, or attention over depth."""
+"""The residual stream: plain, several streams (hyper-connections, AltUp), attention over depth."""
 
 from typing import Literal
 
@@ -47,3 +47,22 @@ class AttentionResidual(ResidualKind):
     def extra_parameters(self, hidden: int) -> int:
         """See ``Kind``: a query and a norm for each part."""
         return 2 * PARTS * hidden
+
+
+class AltUp(ResidualKind):
+    """Alternating updates (arXiv:2301.13310) with a learned augmented residual (Gemma 3n).
+
+    The layer computes on one of ``streams``, predicts the others before and corrects them after;
+    a product of ``laurel_rank`` runs beside its attention. The first layer ``widens`` the
+    embedding to all streams, the last ``narrows`` them to one.
+    """
+
+    kind: Literal["altup"] = "altup"
+    streams: Size = 4
+    laurel_rank: Size = 64
+    widens: bool = False
+    narrows: bool = False
+
+    def extra_parameters(self, hidden: int) -> int:
+        """See ``Kind``: coefficients of prediction and correction, two norms and a scale."""
+        return self.streams**3 + self.streams**2 + 3 * hidden

@@ -62,8 +62,10 @@ def calibration_over(new: Calibration, known: Calibration | None) -> Calibration
     constants = {
         law: {**old.get(law, {}), **new.constants.get(law, {})} for law in {**old, **new.constants}
     }
+    # What newer software reaches leaves it as it was that older software reached less.
+    kept = {} if known is None else {"software": known.software, "earlier": known.earlier}
     if known is None or old.keys() <= new.constants.keys():
-        return new.model_copy(update={"constants": constants})
+        return new.model_copy(update={"constants": constants, **kept})
     update = {
         "measured_with": _told(new.measured_with, known.measured_with),
         "as_of": new.as_of,

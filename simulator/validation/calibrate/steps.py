@@ -137,8 +137,11 @@ def batches(points: Iterable[Point]) -> tuple[list[Batch], list[tuple[Point, str
     groups: dict[tuple[object, ...], tuple[Replica, list[Point]]] = {}
     refused: list[tuple[Point, str]] = []
     for point in points:
+        if point.unasked:
+            refused.append((point, point.unasked))
+            continue
         asked = _ASKED[point.phase]
-        fields = {k: v for k, v in point.question.items() if k not in asked}
+        fields = {k: v for k, v in point.asked.items() if k not in asked}
         try:
             asks = question(point.hardware, point.model, fields)
             setup = replica_of(asks.hardware, asks.model, asks.deployment)

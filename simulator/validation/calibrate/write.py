@@ -29,6 +29,8 @@ def _section(found: Calibration) -> Iterator[str]:
     if isinstance(found, EngineCalibration) and found.carried_from is not None:
         yield f"carried_from: {found.carried_from}"
     yield from _folded("measured_with", found.measured_with)
+    if found.software is not None:
+        yield f"software: {{name: {_quoted(found.software.name)}, as_of: {found.software.as_of}}}"
     if found.as_of is not None:
         yield f"as_of: {found.as_of}"
     if found.rows is not None:
@@ -45,6 +47,17 @@ def _section(found: Calibration) -> Iterator[str]:
     if found.residual:
         yield "residual: # one standard deviation of log time, on rows that were not fitted"
         yield from _aligned({law: _number(value.value) for law, value in found.residual.items()})
+    if found.earlier:
+        yield "earlier:"
+    for each in found.earlier:
+        first, *rest = _section(each)
+        yield f"{_INDENT}- {first}"
+        yield from (2 * _INDENT + line for line in rest)
+
+
+def _quoted(text: str) -> str:
+    """``text`` as YAML reads it back inside braces."""
+    return f'"{text}"' if any(sign in text for sign in ",:#{}[]") else text
 
 
 def _folded(name: str, text: str) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 Columns: ``source, device_norm, n_devices, model, weight_precision, engine, parallelism, scenario,
 isl, osl, concurrency_or_batch, metric, value, notes, spec_decode, quality, part``. Static
-batches of known lengths say enough to be predicted (phase ``run``). Rows of a server at
-saturation do not: their tables leave out how long the prompts were.
+batches of known lengths say enough to be predicted (phase ``run``), and so does the time a token
+of a batch that only decodes (phase ``decode``). Rows of a server at saturation do not: their
+tables leave out how long the prompts were.
 """
 
 import csv
@@ -30,7 +31,11 @@ _DEVICES = {
     "Intel Max 1550": "max-1550",
     "AWS Trainium1": "trainium1",
     "NVIDIA B300": "b300",
+    "Huawei Ascend 910B (A2)": "ascend-910b",
+    "Google TPU v6e": "tpu-v6e",
 }
+_DEVICES_OF_A_PACKAGE = {"mi250": 2}
+"""Devices that software sees in what a table counts as one."""
 _MODELS = (
     (r"Llama-2-7b|llama-7b", "llama-2-7b"),
     (r"Llama-2-13b", "llama-2-13b"),
@@ -58,9 +63,13 @@ _PRECISIONS = {
     "": "bf16", "bfloat16": "bf16", "bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "int8": "w8a16",
     "mxfp4": "mxfp4", "nvfp4": "nvfp4",
 }  # fmt: skip
-_ENGINES = {"vLLM": "vllm", "TensorRT-LLM": "trtllm"}
-_ENGINES_OF_2024 = {"vLLM": "vllm-v0", "TensorRT-LLM": "trtllm-2024"}
-_PARTS = frozenset({"llm_inference_bench", "rocm_vllm", "aws_neuron"})
+_ENGINES_OF = {
+    "llm_inference_bench": {"vLLM": "vllm-v0", "TensorRT-LLM": "trtllm-2024"},
+    "rocm_vllm": {"vLLM": "vllm-2025"},
+    "aws_neuron": {},
+    "manual": {"vLLM": "vllm", "vllm-ascend": "vllm-ascend-2025"},
+}
+"""Profiles of the engines of each part of the table, by the first word of their names."""
 
 
 def is_datacenter_table(columns: list[str]) -> bool:
@@ -82,28 +91,58 @@ def datacenter_point(row: Mapping[str, str]) -> Point | None:
     hardware = _DEVICES.get(row["device_norm"])
     model = next((s for p, s in _MODELS if re.search(p, row["model"], re.IGNORECASE)), None)
     precision = _PRECISIONS.get(row["weight_precision"])
-    if row["part"] not in _PARTS or None in (hardware, model, precision):
+    if row["part"] not in _ENGINES_OF or None in (hardware, model, precision):
         return None
-    if row["quality"] == "inferred" or row["spec_decode"] == "yes":
+    if row["quality"] == "inferred" or row["spec_decode"] == "yes" or _DRAFTS in row["notes"]:
         return None
     # No profile tells what DeepSpeed-MII adds on GPUs.
     if row["engine"].startswith("Deepspeed-MII"):
         return None
-    devices = int(float(row["n_devices"] or 1))
-    engines = _ENGINES_OF_2024 if row["part"] == "llm_inference_bench" else _ENGINES
-    engine = engines.get(row["engine"].split(" ")[0], "generic")
+    packages = int(float(row["n_devices"] or 1))
+    devices = packages * _DEVICES_OF_A_PACKAGE.get(str(hardware), 1)
+    engine = _ENGINES_OF[row["part"]].get(row["engine"].split(" ")[0], "generic")
     asked: dict[str, Any] = {"engine": engine, "precision": precision, "tp": devices}
-    return _static(row, str(hardware), str(model), asked)
+    texts = {"isl": row["isl"], "osl": row["osl"], "batch": row["concurrency_or_batch"]}
+    if not all(text.isdigit() for text in texts.values()):
+        return None
+    lengths = {name: int(text) for name, text in texts.items()}
+    if row["metric"] == "tpot_ms":
+        return _decoding(row, str(hardware), str(model), asked, lengths)
+    if row["part"] == "aws_neuron" and row["metric"] == "ttft_ms":
+        prompts = {"batch": lengths["batch"], "context": lengths["isl"]}
+        question, value = {**asked, **prompts}, float(row["value"]) / 1e3
+        return Point(str(hardware), str(model), "prefill", "ttft_s", value, question, row["source"])
+    if row["part"] == "aws_neuron" or row["scenario"] == "server":
+        # The same runs as their time a token, and no static batch.
+        return None
+    return _static(row, str(hardware), str(model), {**asked, **lengths})
+
+
+_DRAFTS = "SPEC DECODE"
+"""Stands in the notes of rows whose answers were drafted."""
+
+
+def _decoding(
+    row: Mapping[str, str],
+    hardware: str,
+    model: str,
+    asked: dict[str, Any],
+    lengths: Mapping[str, int],
+) -> Point:
+    """The time a token at a batch that stays: of a static one, or of as many users in a loop."""
+    value, users = float(row["value"]) / 1e3, lengths["batch"]
+    if row["scenario"] == "server":
+        served = {"isl": lengths["isl"], "osl": lengths["osl"], "concurrency": users}
+        return Point(hardware, model, "serve", "tpot_s", value, {**asked, **served}, row["source"])
+    context = lengths["isl"] + lengths["osl"] // 2
+    steps = {"batch": users, "context": context}
+    return Point(hardware, model, "decode", "tpot_s", value, {**asked, **steps}, row["source"])
 
 
 def _static(
-    row: Mapping[str, str], hardware: str, model: str, asked: dict[str, Any]
+    row: Mapping[str, str], hardware: str, model: str, question: dict[str, Any]
 ) -> Point | None:
     """A fixed batch, all of it started together; ``total`` counts prompts and answers."""
-    lengths = {"isl": row["isl"], "osl": row["osl"], "batch": row["concurrency_or_batch"]}
-    if not all(text.isdigit() for text in lengths.values()):
-        return None
-    question = {**asked, **{name: int(text) for name, text in lengths.items()}}
     if row["part"] == "rocm_vllm":
         question |= {"kv_precision": "fp8", "max_sequences": question["batch"]}
     quantity = {"total_tok_s": "total_tokens_per_s", "output_tok_s_total": "output_tokens_per_s"}

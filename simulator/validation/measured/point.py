@@ -23,6 +23,7 @@ class Point:
         settings: more arguments: how the run was set up. They are not part of what was measured,
             so that learning of one leaves the split into fitted and scored rows as it was.
         unasked: why no question to ``predict`` would be that of the run; empty where one is.
+        theirs: a row of a user's own file, to which no calibration of the package was fitted.
     """
 
     hardware: str
@@ -35,6 +36,7 @@ class Point:
     fitted: bool | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     unasked: str = ""
+    theirs: bool = False
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -49,5 +51,13 @@ class Point:
 
     @property
     def is_score_row(self) -> bool:
-        """Whether the row is kept back for scoring."""
+        """Whether the row is kept back for scoring; users' own rows all are."""
+        if self.theirs:
+            return True
         return is_score_row(self.key) if self.fitted is None else not self.fitted
+
+    @property
+    def described(self) -> str:
+        """What was asked, in a few words."""
+        said = {**self.question, **self.settings}
+        return " ".join(f"{name}={value}" for name, value in said.items() if value is not None)

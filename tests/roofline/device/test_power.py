@@ -98,3 +98,10 @@ def test_more_work_in_the_same_time_never_draws_less_nor_clocks_higher(
 def test_a_larger_device_never_clocks_lower(time: float, work: float, factor: float) -> None:
     larger = device(700.0 * factor)
     assert held_clock(larger, time, 0.0, work) >= held_clock(H200, time, 0.0, work)
+
+
+def test_a_known_idle_power_leaves_a_busy_device_as_it_was() -> None:
+    known = power_calibration(SHARES, 700.0, PEAKS, BANDWIDTH, idle_w=50.0)
+    shares = power_calibration(SHARES, 700.0, PEAKS, BANDWIDTH)
+    assert known.drawn_j(2.0, 0.0, 0.0, min) == pytest.approx(100.0)
+    assert known.drawn_j(1.0, 1.0, 30.0, min) == pytest.approx(shares.drawn_j(1.0, 1.0, 30.0, min))

@@ -75,7 +75,7 @@ def test_an_engine_that_names_an_unknown_all_reduce_is_refused() -> None:
     [
         ({"nvlnk": {"library": ["ring"]}, "other": {"library": ["ring"]}}, "unknown link class"),
         ({"nvlink": {"library": ["ring"]}}, "under other"),
-        ({"other": {"library": []}}, "at least 1 item"),
+        ({"other": {"library": []}}, "at least 1 entr"),
         ({"other": {"library": ["ring"], "own": [{"kernel": "staged"}]}}, "either below or up_to"),
     ],
 )

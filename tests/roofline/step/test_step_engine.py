@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from nonempty import nonempty
 
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
@@ -94,7 +95,7 @@ def test_a_limit_of_bandwidth_binds_fast_memories_only() -> None:
 
 
 def test_every_profile_and_class_predicts_a_step() -> None:
-    for name in folders.names(folders.SPECS / "engine_profiles"):
+    for name in nonempty(folders.names(folders.SPECS / "engine_profiles")):
         for hardware in ("h200-sxm", "rtx-4090", "apple-m4-max", "tpu-v6e", "snapdragon-x-elite"):
             step = model(catalogue.engine_profile(name), hardware).evaluate(
                 StepShape.decode(np.array([1, 8]), 512)

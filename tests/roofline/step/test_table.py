@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.graph.build import build
 from simulator.graph.parallel import Layout
@@ -34,7 +35,7 @@ def test_a_step_asked_for_often_costs_what_it_cost_at_first(
     layout, decoding, contexts, tokens, past, sampling
 ) -> None:
     often = StepTable(model("llama-3.1-8b", layout), 2048, 4096)
-    for context in contexts:
+    for context in nonempty(contexts):
         step = decoding, context, 1, tokens, past, sampling
         first = StepTable(often.model, 2048, 4096).mixed(*step)
         assert often.mixed(*step) == pytest.approx(first, rel=1e-11)

@@ -173,20 +173,20 @@ def decode_attention_time_s(
     items = b * groups_of * np.ceil(group / kernel.tile_rows)
     tiles = np.maximum(read / kernel.tile_keys, 1.0) + windowed
 
-    parts = rates.units / np.maximum(items, 1e-9)
-    splits = np.clip(parts, 1.0, np.minimum(tiles, kernel.max_splits))
+    stored_dims = key_dim if values_within_keys else key_dim + out_dim
+    # So many parts that the last round of items is as full as the others.
+    rounds = np.maximum(np.ceil(items / rates.units - 1e-9), 1.0)
+    splits = rounds * rates.units / np.maximum(items, 1e-9)
+    splits = np.clip(splits, 1.0, np.minimum(tiles, kernel.max_splits))
     if not kernel.splits_ungrouped:
         splits = np.where(group > 1.0, splits, 1.0)
-    rounds = np.ceil(items * splits / rates.units - 1e-9)
 
-    stored_dims = key_dim if values_within_keys else key_dim + out_dim
     tile_bytes = kernel.tile_keys * stored_dims * kv_size
     unit_bandwidth = calibration.unit_share * rates.bandwidth_bytes_per_s / rates.units
     dims = _padded(key_dim, kernel.head_dim_granule) + _padded(out_dim, kernel.head_dim_granule)
     tile_flops = 2.0 * kernel.tile_rows * kernel.tile_keys * dims
     unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
     tile_s = np.maximum(tile_bytes / unit_bandwidth, tile_flops / unit_flops)
-    loop_s = rounds * tiles / splits * tile_s
     item_s = calibration.item_s * np.where(windowed, calibration.window_item_factor, 1.0)
 
     moved = b * groups_of * read * stored_dims * kv_size
@@ -198,16 +198,21 @@ def decode_attention_time_s(
     found = cached_fraction(moved, cache)
     read_s = found * cached_s + (1.0 - found) * cold_s
 
-    passes = np.maximum(np.clip(splits - 1.0, 0.0, 1.0), windowed)
+    def busy_s(splits: FloatArray) -> FloatArray:
+        rounds = np.ceil(items * splits / rates.units - 1e-9)
+        loop_s = rounds * tiles / splits * tile_s
+        passes = np.maximum(splits > 1.0, windowed)
+        return (
+            calibration.extra_pass_s * passes
+            + rounds * item_s
+            + overlapped(read_s, loop_s, _LOAD_OVERLAP_EXPONENT)
+        )
+
+    total_s = calibration.latency_s + calibration.sequence_s * b
     if kernel.regroups_queries:
-        passes = passes + ((b > 1.0) & (groups_of > 1.0) & (group > 1.0))
-    total_s = (
-        calibration.latency_s
-        + calibration.sequence_s * b
-        + calibration.extra_pass_s * passes
-        + rounds * item_s
-        + overlapped(read_s, loop_s, _LOAD_OVERLAP_EXPONENT)
-    )
+        regroups = (b > 1.0) & (groups_of > 1.0) & (group > 1.0)
+        total_s = total_s + calibration.extra_pass_s * regroups
+    total_s = total_s + np.minimum(busy_s(np.ones_like(items)), busy_s(splits))
     return np.where(b > 0.0, total_s, 0.0)
 
 

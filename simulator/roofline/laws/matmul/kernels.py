@@ -35,6 +35,8 @@ class KernelFamily:
     """Most tiles that one unit works on at a time to hide latency."""
     row_alignment: int = 1
     """Rows are padded to this multiple by a kernel of its own where they do not fit."""
+    launch_rows: int | None = None
+    """Rows beyond whole multiples of it may be a launch of their own; None: there is but one."""
 
     def tiles_per_unit(self, tile: Tile) -> int:
         """How many tiles of this size one unit keeps in flight (at least one)."""
@@ -102,8 +104,12 @@ MARLIN_W4A16 = KernelFamily(
     ),
     splits=(1, 2, 4, 8),
     accumulators=64 * 256,
+    launch_rows=64,
 )
-"""Marlin, weights unpacked in registers: small row tiles, stripes of k shared out like split-k."""
+"""Marlin, weights unpacked in registers: small row tiles, stripes of k shared out like split-k.
+
+Its host loop launches whole blocks of 64 rows and then those that remain (IST-DASLab/marlin,
+``marlin_cuda_kernel.cu``)."""
 
 HC_PRENORM = KernelFamily("hc-prenorm", _menu((64, 32)), splits=(1, 2, 4, 8, 16, 32, 64))
 """DeepGEMM's product of all residual streams with a few mixing weights, split over k."""

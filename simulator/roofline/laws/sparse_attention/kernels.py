@@ -42,6 +42,9 @@ GATHER_KERNELS = {
     "triton-blocks": GatherKernel(tile_rows=16.0, splits=True),
     # The lists turned round on Blackwell, rows by block (fmha_sm100's build_k2q_csr).
     "fmha-sm100-blocks": GatherKernel(splits=True, keys_stay=True),
+    # A device with matrix units whose kernels nobody knows: the heads that share entries are
+    # multiplied together, and the work is spread evenly.
+    "tiled": GatherKernel(splits=True),
     # A device nobody has written such a kernel for: rows alone, spread evenly.
     "any": GatherKernel(tile_rows=1.0, splits=True),
 }

@@ -1,0 +1,1 @@
+"""What benchmarks, tracers and servers report: runs that were measured, and their requests."""

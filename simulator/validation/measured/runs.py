@@ -1,0 +1,88 @@
+"""Users' own files as points: results, records, spans and scrapes, as ``traces`` reads them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError
+from simulator.specs import catalogue
+from simulator.specs.text_file import read_text
+from simulator.traces.device_names import device_named
+from simulator.traces.formats import format_of
+from simulator.traces.results.measured_run import MeasuredRun
+from simulator.validation.measured.point import Point
+
+MOST_BYTES = 500_000_000
+
+
+def run_points(
+    path: Path, hardware: str | None = None, model: str | None = None
+) -> Iterator[Point]:
+    """Every figure of every run in a file.
+
+    ``hardware`` and ``model`` are for files that name none, or none that is known. A run of one
+    request at a time is also a decode step of batch 1, which calibrations can use.
+
+    Raises:
+        InputError: a file that is not understood, or that measures nothing.
+    """
+    text = read_text(path, MOST_BYTES, "data")
+    form = format_of(text, path)
+    if form.runs is None:
+        raise InputError(
+            f"is read as {form.described}, which measures nothing",
+            file=path,
+            field="data",
+            remedy=f"serve its requests: roofsim run SCENARIO --trace {path}",
+        )
+    for run in form.runs(text, path):
+        yield from _points_of(run, path, hardware, model)
+
+
+def _points_of(
+    run: MeasuredRun, path: Path, hardware: str | None, model: str | None
+) -> Iterator[Point]:
+    device = device_named(run.hardware) or hardware
+    if not device:
+        found = f"names the device {run.hardware!r}" if run.hardware else "names no device"
+        raise InputError(
+            f"it {found}, and no such device is known" if run.hardware else f"it {found}",
+            file=path,
+            field=run.place or "data",
+            remedy="say which it is: --hardware h100-sxm",
+        )
+    name = _model(run, model)
+    if not name:
+        raise InputError(
+            "it names no model",
+            file=path,
+            field=run.place or "data",
+            remedy="say which it is: --model qwen3-8b",
+        )
+    load = dict(run.load)
+    settings: dict[str, Any] = {n: load.pop(n) for n in ("requests",) if n in load}
+    asked = {**run.deployment, **load}
+    source = ", ".join(part for part in (run.source, path.name, run.place) if part)
+    unasked = run.unasked
+    for quantity, value in run.figures.items():
+        yield Point(
+            device, name, run.phase, quantity, value, asked, source,
+            settings=settings, unasked=unasked, theirs=True,
+        )  # fmt: skip
+    if run.phase == "serve" and load.get("concurrency") == 1 and "tpot_s" in run.figures:
+        step = {"batch": 1, "context": load["isl"] + load["osl"] // 2}
+        yield Point(
+            device, name, "decode", "step_time_s", run.figures["tpot_s"],
+            {**run.deployment, **step}, source, unasked=unasked, theirs=True,
+        )  # fmt: skip
+
+
+def _model(run: MeasuredRun, otherwise: str | None) -> str:
+    """The model as the run names it, where anybody knows it; else what the user says it is."""
+    if not run.model or otherwise is None:
+        return run.model or otherwise or ""
+    try:
+        catalogue.model(run.model)
+    except InputError:
+        return otherwise
+    return run.model
