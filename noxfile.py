@@ -1,5 +1,6 @@
 """Everyday tasks: ``nox -s check`` runs everything that must pass before a change lands."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,10 @@ PAGES = {
     "simulator.report.scenario_page": "docs/scenario.md",
     "simulator.report.scenario_template": "simulator/specs/templates/scenario.yaml",
 }
+
+
+QUICK_FOLDERS = ("tests/cli", "tests/golden", "tests/report", "tests/files")
+"""Tests that go through every library that roofsim stands on, within half a minute."""
 
 
 def run(session: nox.Session, tool: str, *arguments: str) -> None:
@@ -77,8 +82,45 @@ def docs(session: nox.Session) -> None:
     session.run(sys.executable, "-m", module, *measured, external=True)
 
 
+def tested_with(session: nox.Session, resolution: str, *tests: str) -> None:
+    """Run tests in an environment of its own with the versions that ``resolution`` chooses.
+
+    Skips where the packages cannot be fetched; versions that do not go together are an error.
+    """
+    home = Path(session.create_tmp()).resolve() / "env"
+    python = home / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    made = ["venv", "--quiet", "--clear", "--python", sys.executable, str(home)]
+    session.run(*uv, *made, external=True)
+    chosen = ["--resolution", resolution, "--upgrade", "--editable", ".[dev]"]
+    install = [*uv, "pip", "install", "--quiet", "--python", str(python), *chosen]
+    code = subprocess.run(install).returncode
+    if code == UNREACHABLE:
+        session.skip("the packages cannot be fetched from here")
+    if code:
+        session.error(f"there are no {resolution} versions that go together")
+    session.run(str(python), "-m", "pytest", "-n", "2", *tests, external=True)
+
+
+UNREACHABLE = 2
+"""What uv ends with when it cannot reach the index; when nothing fits together, with 1."""
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Tests with the lowest versions that pyproject.toml declares; pass ``-- tests`` for all."""
+    tested_with(session, "lowest-direct", *(session.posargs or ("-m", "not slow", *QUICK_FOLDERS)))
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """All tests with the newest versions that there are."""
+    tested_with(session, "highest", *(session.posargs or ("tests",)))
+
+
 @nox.session
 def check(session: nox.Session) -> None:
     """What continuous integration runs."""
     lint(session)
     test(session)
+    session.notify("lowest")

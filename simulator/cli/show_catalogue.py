@@ -117,8 +117,8 @@ def _number(value: float, dimension: str | None) -> str:
 
 
 def model(found: Model, as_json: bool) -> None:
-    """The shapes of a model and what they amount to."""
-    graph = build(found)
+    """The shapes of a model and what they amount to, stored as its checkpoint says."""
+    graph = build(found, kv=found.cache_precision)
     parameters = count_parameters(found)
     beside = cache_beside_growth(graph, found.max_context)
     facts = {
@@ -135,6 +135,7 @@ def model(found: Model, as_json: bool) -> None:
         "kv_bytes_per_sequence": beside,
         "state_bytes_per_sequence": graph.state_bytes_per_sequence,
         "source": found.source,
+        "assumptions": list(found.assumptions),
         "layer_kinds": [
             {
                 "layers": count,
@@ -162,7 +163,10 @@ def model(found: Model, as_json: bool) -> None:
         ),
     ]
     screen.print(table([Column(""), Column("", "right")], lines))
-    screen.print(f"source: {found.source}")
+    if found.source is not None:
+        screen.print(f"source: {found.source}")
+    for assumed in found.assumptions:
+        screen.print(f"note: {assumed}", highlight=False)
 
 
 def findings(found: Sequence[Finding]) -> None:

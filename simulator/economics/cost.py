@@ -1,5 +1,6 @@
 """What an hour of a device costs, and what that makes of a million tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -8,14 +9,12 @@ from numpy.typing import NDArray
 
 from simulator.economics.basis import Basis, basis_of, others
 from simulator.economics.offers import counted, quote
-from simulator.economics.owned import owned_hour
 from simulator.economics.price import DevicePrice, PriceLine
 from simulator.errors import InputError, nearest
 from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
-from simulator.specs.ownership import ownership
 from simulator.specs.price_book import offers_for, providers
-from simulator.specs.prices import Term
+from simulator.specs.prices import Offer, Term
 
 NumberT = TypeVar("NumberT", float, NDArray[np.float64])
 
@@ -39,7 +38,7 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
         _check_provider(economics)
         return None
     if basis.kind == "owned":
-        return _owned(hardware, economics, basis)
+        return _owned(hardware, economics, basis, offers)
     found = quote(offers, basis.percentile)
     sources = "; ".join(dict.fromkeys(offer.source for offer in offers))
     price = DevicePrice(
@@ -56,8 +55,13 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
     return _used_in_part(price, economics.utilisation)
 
 
-def _owned(hardware: Hardware, economics: Economics, basis: Basis) -> DevicePrice:
-    offers = counted(offers_for(hardware, economics.prices), basis)
+def _owned(
+    hardware: Hardware, economics: Economics, basis: Basis, offers: tuple[Offer, ...]
+) -> DevicePrice:
+    # Rent is asked for most, and needs nothing of this.
+    from simulator.economics.owned import owned_hour
+    from simulator.specs.ownership import ownership
+
     bought = quote(offers, basis.percentile)
     known = ownership(hardware, economics)
     hour = owned_hour(bought, float(hardware.power.limit), known)
@@ -86,6 +90,21 @@ def nearest_price(hardware: Hardware, economics: Economics) -> DevicePrice | Non
     """The price on the basis that is nearest to the declared one; None where there is none."""
     found = (device_price(hardware, other) for other in others(economics))
     return next((price for price in found if price is not None), None)
+
+
+def without_effect(economics: Economics, prices: Sequence[DevicePrice | None]) -> tuple[str, ...]:
+    """What was given of the costs of owning, and moves none of these prices."""
+    if economics.basis == "owned":
+        return ()
+    is_used = any(len(price.lines) > 1 for price in prices if price is not None)
+    given = [n for n in _OF_OWNING if getattr(economics, n) is not None]
+    return tuple(n for n in given if n != "utilisation" or not is_used)
+
+
+_OF_OWNING = (
+    "usd_per_kwh", "pue", "amortisation_years", "cost_of_capital", "residual_value", "utilisation",
+    "server_usd", "network_usd", "rack_usd_per_kw_month", "server_watts", "staff_usd_per_year",
+)  # fmt: skip
 
 
 def _check_provider(economics: Economics) -> None:

@@ -49,28 +49,29 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         if target.exists() and not target.is_dir():
             raise NotADirectoryError(20, "it is a file")
         home = target if target.is_dir() and not _may_be_exchanged(target) else target.parent
-        made = _make_parents(home)
-        try:
+        with _made(home):
             _sweep(home)
             staging, lock = _staging(home)
             try:
                 yield staging
                 _publish(staging, target)
-                made = []
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
                 os.close(lock)
-        finally:
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make ``folder`` with all that are above it; those made go again should anything fail."""
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing:
             with suppress(OSError):
-                for parent in made:
-                    parent.rmdir()
-
-
-def _make_parents(folder: Path) -> list[Path]:
-    """Make ``folder``; returns the folders that were missing, the innermost first."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
+                path.rmdir()
+        raise
 
 
 def _staging(home: Path) -> tuple[Path, int]:

@@ -11,7 +11,13 @@ from simulator.economics.cost import device_price, nearest_price
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure, Value
 from simulator.simulate.figures import COLUMNS, figures_of
-from simulator.simulate.pricing import nearest_words, price_figures, unpriced_words, usd_known
+from simulator.simulate.pricing import (
+    idle_words,
+    nearest_words,
+    price_figures,
+    unpriced_words,
+    usd_known,
+)
 from simulator.simulate.replica import Replica
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.economics import Economics
@@ -67,7 +73,7 @@ def steps_predicted(
     price = device_price(setup.hardware, economics)
     paid = usd_known(price, devices, given["power_w"])
     rates = {"input_tokens_per_s": 0.0, **given, "devices": devices}
-    notes, nearest = (*told, *setup.notes), None
+    notes, nearest = (*told, *setup.notes, *idle_words(economics, (price,))), None
     if price is None:
         nearest = _nearest(setup, economics, rates)
         notes = (*notes, unpriced_words(setup.hardware, economics, nearest))

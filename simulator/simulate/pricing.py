@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from simulator.economics.basis import basis_of
-from simulator.economics.cost import usd_per_second
+from simulator.economics.cost import usd_per_second, without_effect
 from simulator.economics.price import DevicePrice
 from simulator.simulate.figure import Known, Value
 from simulator.specs.economics import Economics
@@ -75,6 +75,15 @@ def _joined(prices: Sequence[DevicePrice], name: str) -> str | None:
 
 def _text(parts: Iterator[str]) -> str | None:
     return "; ".join(dict.fromkeys(filter(None, parts))) or None
+
+
+def idle_words(economics: Economics, prices: Sequence[DevicePrice | None]) -> tuple[str, ...]:
+    """What was given of the costs of owning, where rent is counted and has them in it."""
+    idle = without_effect(economics, prices)
+    if not idle:
+        return ()
+    named = ", ".join(f"economics.{name}" for name in idle)
+    return (f"without effect, as the basis is {basis_of(economics)}: {named}",)
 
 
 def unpriced_words(hardware: Hardware, economics: Economics, nearest: str | None) -> str:

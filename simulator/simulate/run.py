@@ -13,7 +13,13 @@ from simulator.simulate.accounts import accounts_of, costs_elsewhere, facts, mea
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figure import Known
 from simulator.simulate.figures import figures_of
-from simulator.simulate.pricing import BasisCost, nearest_words, price_figures, unpriced_words
+from simulator.simulate.pricing import (
+    BasisCost,
+    idle_words,
+    nearest_words,
+    price_figures,
+    unpriced_words,
+)
 from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.serving_point import whole_or_sample
@@ -58,6 +64,7 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         **_given(cluster, metrics, prefill, decode),
         **price_figures(scenario.economics, prices, nearest),
     }
+    idle = idle_words(scenario.economics, prices)
     unpriced = tuple(
         unpriced_words(hardware, scenario.economics, nearest)
         for hardware in cluster.unpriced(scenario.economics)
@@ -86,7 +93,7 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         decode=decode,
         figures=figures_of(known, metrics),
         intervals={},
-        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics), *unpriced),
+        notes=(*cluster.notes, *_remarks(scenario, cluster, outcome, metrics), *idle, *unpriced),
         sources=cluster.sources,
         records=outcome.records,
         timeline=outcome.timeline.series(),

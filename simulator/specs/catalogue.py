@@ -93,9 +93,11 @@ def _model(path: Path, reader: Reader) -> Model:
         return read_gguf(path, reader)
     if path.suffix != ".json":
         return model_of(validate(ModelFile, reader.mapping(path), path), path)
-    path, content = read_checkpoint(path, reader)
+    path, content, quantisation = read_checkpoint(path, reader)
     title = path.resolve().parent.name if path.name == "config.json" else path.stem
-    found = read_config(content, name=title.lower(), title=title, file=path)
+    found = read_config(
+        content, name=title.lower(), title=title, file=path, quantisation=quantisation
+    )
     held = stored_bytes(path.parent, reader) if path.name == CONFIG else None
     return found.model_copy(update={"stored_bytes": held})
 

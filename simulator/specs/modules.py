@@ -13,6 +13,7 @@ from simulator.specs.kinds.feedforward import DenseFeedforward, MixtureOfExperts
 from simulator.specs.kinds.grouped_query import SharedKeyAttention
 from simulator.specs.kinds.kind import Kind
 from simulator.specs.kinds.latent import SharedLatentAttention, SparseLatentAttention
+from simulator.specs.kinds.lightning import LightningAttention
 from simulator.specs.kinds.parallel import ParallelMixers
 from simulator.specs.kinds.recurrent import (
     GatedDeltaNet,
@@ -243,6 +244,20 @@ def _mamba_1(part: Mamba1, hidden: int) -> list[Module]:
 @modules_of.register
 def _mamba_2(part: Mamba2, hidden: int) -> list[Module]:
     return _state_space(part.convolved + part.inner + part.heads, part.inner, hidden)
+
+
+@modules_of.register
+def _lightning(part: LightningAttention, hidden: int) -> list[Module]:
+    one = part.width * hidden
+    wanted = [
+        ("attention.in", 3 * one, hidden, ("qkv_proj",)),
+        ("attention.in", one, hidden, ("output_gate",)),
+        ("attention.out", one, part.width, ("out_proj",)),
+    ]
+    return [
+        Module(product, size, columns, _ATTENTION, leaves)
+        for product, size, columns, leaves in wanted
+    ]
 
 
 def _state_space(columns: int, inner: int, hidden: int) -> list[Module]:

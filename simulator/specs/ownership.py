@@ -15,6 +15,12 @@ _ON_DESKS: tuple[DeviceClass, ...] = ("consumer-gpu", "unified-memory-soc", "cpu
 """Classes of devices that stand on a desk, unless several of them share a server."""
 
 
+REFERENCE_W = 700.0
+"""Power of the device that the defaults of a data centre are taken from, an H100."""
+
+_GROWS_WITH_POWER = ("server_usd", "network_usd", "server_watts", "staff_usd_per_year")
+
+
 class Ownership(Spec):
     """Costs of one device in its setting; see ``Economics`` for what each is."""
 
@@ -38,8 +44,15 @@ def setting_of(hardware: Hardware) -> Setting:
 
 
 def ownership(hardware: Hardware, economics: Economics) -> Ownership:
-    """What owning ``hardware`` costs: what ``economics`` says, and defaults for the rest."""
-    defaults = _settings()[setting_of(hardware)]
+    """What owning ``hardware`` costs: what ``economics`` says, and defaults for the rest.
+
+    The defaults of what surrounds a device in a data centre are those of one of ``REFERENCE_W``;
+    others need more or less of it as they draw more or less.
+    """
+    setting = setting_of(hardware)
+    defaults = _settings()[setting]
+    if setting == "data-centre":
+        defaults = _scaled(defaults, float(hardware.power.limit) / REFERENCE_W)
     own = {name: getattr(economics, name) for name in Ownership.model_fields}
     given = {
         name: Quantity(value=value, source="the scenario")
@@ -47,6 +60,23 @@ def ownership(hardware: Hardware, economics: Economics) -> Ownership:
         if value is not None
     }
     return defaults.model_copy(update=given)
+
+
+def _scaled(known: Ownership, factor: float) -> Ownership:
+    """The same for a device that draws so many times the power."""
+    leaves: dict[str, Quantity] = {name: getattr(known, name) for name in _GROWS_WITH_POWER}
+    return known.model_copy(
+        update={
+            name: leaf.model_copy(
+                update={
+                    end: None if value is None else value * factor
+                    for end in ("value", "low", "high")
+                    for value in (getattr(leaf, end),)
+                }
+            )
+            for name, leaf in leaves.items()
+        }
+    )
 
 
 class _File(Spec):

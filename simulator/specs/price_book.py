@@ -1,6 +1,5 @@
 """Price books: the catalogue's, and one of a user's own in its place, YAML or CSV."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +64,8 @@ def read_book(path: Path, reader: Reader) -> Prices:
 
 
 def _rows(path: Path) -> list[Offer]:
+    import csv
+
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file, restkey="", strict=True)

@@ -92,7 +92,10 @@ class Scenario(Spec):
 
     name: Annotated[str, AfterValidator(_folder_name)]
     title: str = ""
-    model: Annotated[Named, Flag(short="m", help="Model name, Hugging Face id, or a config.json.")]
+    model: Annotated[
+        Named,
+        Flag(short="m", help="Model name, Hugging Face id, config.json, folder or .gguf file."),
+    ]
     hardware: Annotated[Named, Flag(short="w", help="Device name, name:engine, or a YAML file.")]
     deployment: Deployment = Deployment()
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from simulator.economics.basis import basis_of, on_term, others
 from simulator.economics.cost import device_price, nearest_price, token_cost, usd_per_second
 from simulator.errors import InputError
+from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 from simulator.specs.economics import Economics
 from simulator.specs.prices import Prices
@@ -111,6 +112,13 @@ def test_committed_rent_costs_more_an_hour_where_it_is_used_in_part():
     assert half.usd_per_hour == 6.0
     assert sum(line.usd_per_hour for line in half.lines) == 6.0
     assert device_price(priced(*rents(3)), Economics(utilisation=0.5)).usd_per_hour == 3.0
+
+
+def test_costs_of_owning_that_rent_has_in_it_are_told():
+    answer = predict("h100-sxm", "llama-3.1-8b", **{"economics.pue": 1.2})
+    assert any(": economics.pue" in note for note in answer.notes)
+    owned = predict("h100-sxm", "llama-3.1-8b", **{"economics.pue": 1.2, "basis": "owned"})
+    assert not any("without effect" in note for note in owned.notes)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_a_chip_of_a_desk_needs_no_rack():
     assert lines["rack and space"] == lines["staff"] == lines["server"] == 0
 
 
+def test_what_surrounds_a_device_grows_with_its_power():
+    big, small = (ownership(catalogue.hardware(n), Economics()) for n in ("b200", "a40"))
+    limits = [float(catalogue.hardware(n).power.limit) for n in ("b200", "a40")]
+    assert big.server_usd.value / small.server_usd.value == pytest.approx(limits[0] / limits[1])
+    assert big.pue == small.pue
+    given = ownership(catalogue.hardware("a40"), Economics(server_usd=1234.0))
+    assert given.server_usd.value == 1234.0
+
+
 def test_defaults_widen_the_interval_and_own_numbers_narrow_it():
     wide = device_price(catalogue.hardware("h100-sxm"), Economics(basis="owned"))
     known = owned()

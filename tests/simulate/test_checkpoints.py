@@ -169,6 +169,23 @@ def test_two_files_that_contradict_each_other_are_refused(tmp_path):
     assert "delete" in error.value.remedy
 
 
+def test_what_is_wrong_in_the_file_beside_is_told_of_that_file(tmp_path):
+    folder = tmp_path / "model"
+    written(folder, {"quantization": {"quant_algo": "FP9"}}, "hf_quant_config.json")
+    with pytest.raises(rs.InputError, match="FP9") as error:
+        answer(tmp_path, config())
+    assert error.value.file == str(folder / "hf_quant_config.json")
+    assert error.value.field == "quantization.quant_algo"
+
+
+def test_two_blocks_that_contradict_each_other_are_refused(tmp_path):
+    text = config(quantization_config={"quant_method": "fp8"})
+    whole = {"text_config": text, "quantization_config": {"quant_method": "awq", "bits": 4}}
+    with pytest.raises(rs.InputError, match="awq and fp8") as error:
+        answer(tmp_path, whole)
+    assert error.value.field == "text_config.quantization_config"
+
+
 def test_a_shard_index_alone_is_no_model(tmp_path):
     name = "model.safetensors.index.json"
     index = {"metadata": {"total_size": 1}, "weight_map": {"lm_head.weight": "model.safetensors"}}

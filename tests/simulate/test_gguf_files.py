@@ -4,11 +4,15 @@ import os
 
 import pytest
 from gguf_files import LLAMA, Q4_K, Q6_K, llama_tensors, size_of, write_gguf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import simulator as rs
 from simulator.graph.build import build
 from simulator.graph.parameters import count_parameters
 from simulator.specs import catalogue
+from simulator.specs.gguf.read import read_gguf
+from simulator.specs.kept import Reader
 
 RESERVE = 1e9
 
@@ -32,7 +36,6 @@ def test_its_answer_says_what_the_file_holds(tmp_path):
     found = rs.predict("rtx-4090", str(path), engine="llamacpp", context=1)
     assert found.precision == "q4_k_m"
     assert any("in the checkpoint's files" in note for note in found.notes)
-    assert any("mmproj" in note for note in found.notes)
     held = found.memory_used_bytes - RESERVE
     assert held == pytest.approx(size_of(llama_tensors()), rel=0.01)
 
@@ -113,6 +116,22 @@ def test_an_unknown_architecture_is_refused_by_name(tmp_path):
     with pytest.raises(rs.InputError, match="bert9") as error:
         catalogue.model(str(path))
     assert error.value.field == "general.architecture"
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_header_is_a_model_or_a_message(tmp_path, changes):
+    path = write_gguf(tmp_path / "damaged.gguf", LLAMA, llama_tensors(), data=False)
+    content = bytearray(path.read_bytes())
+    for where, byte in changes:
+        content[4 + int(where * (len(content) - 5))] = byte
+    path.write_bytes(bytes(content))
+    try:
+        assert build(read_gguf(path, Reader())).weight_bytes > 0
+    except rs.InputError as error:
+        assert error.file == str(path)
 
 
 MIXTURE = {
@@ -237,3 +256,4 @@ def test_published_metadata_is_the_catalogues_model(tmp_path, name):
     assert count_parameters(mine).total == pytest.approx(count_parameters(theirs).total, rel=2e-4)
     assert [layer.attention for layer in mine.layers] == [x.attention for x in theirs.layers]
     assert mine.max_context == theirs.max_context
+    assert any("mmproj" in said for said in mine.assumptions) == (name == "gemma-3-27b")

@@ -329,3 +329,37 @@ def test_what_is_wrong_is_named_with_a_remedy(scheme, field):
     assert error.value.file == "config.json"
     place = "quantization_config" if field is None else f"quantization_config.{field}"
     assert error.value.field == place
+
+
+JUNK = [None, 0, -1, "4", [], {}, [1], {"a": 1}, True, 1.5, [None], "re:(", 10**30, [["a"]]]
+
+
+def places(content, above=()):
+    yield above
+    inner = content.items() if isinstance(content, dict) else ()
+    inner = enumerate(content) if isinstance(content, list) else inner
+    for key, value in inner:
+        yield from places(value, (*above, key))
+
+
+def replaced(content, place, value):
+    if not place:
+        return value
+    copy = content.copy()
+    copy[place[0]] = replaced(content[place[0]], place[1:], value)
+    return copy
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whatever_stands_there_is_read_or_named(method):
+    scheme, _, field = METHODS[method]
+    whole = {**scheme, field: ["lm_head", "model.layers.0.mlp*"]}
+    refused = 0
+    for place in list(places(whole))[1:]:
+        for junk in JUNK:
+            try:
+                read(replaced(whole, place, junk))
+            except InputError as error:
+                refused += 1
+                assert error.file == "config.json"
+    assert refused

@@ -18,6 +18,13 @@ from simulator.specs.stored import EMBEDDING, HEAD, Stored, deviating, together
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 
+_SEEING = (
+    "gemma3", "gemma3n", "gemma4", "glm4v", "glm4vmoe", "llama4", "mistral3", "qwen2vl", "qwen3vl",
+    "qwen3vlmoe", "qwen35", "qwen35moe",
+)  # fmt: skip
+"""Architectures whose models see, with an encoder that llama.cpp keeps apart."""
+
+
 def read_gguf(path: Path, reader: Reader) -> Model:
     """The model in the file at ``path``, all of its shards taken together.
 
@@ -34,8 +41,8 @@ def read_gguf(path: Path, reader: Reader) -> Model:
     said = list(model.assumptions)
     if not all(header.has_data for header in headers):
         said.append("the file is a header alone, without weights")
-    if model.vision is None:
-        said.append("an encoder of images, if it has one, is in a file of its own (mmproj)")
+    if first.text("general.architecture") in _SEEING:
+        said.append("its encoder of images is in a file of its own (mmproj), which is not counted")
     stored = _stored(model, tensors, name, path)
     return stored.model_copy(
         update={

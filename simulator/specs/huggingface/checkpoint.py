@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.errors import InputError
+from simulator.specs.huggingface.fields import Config
 from simulator.specs.kept import Reader
 
 CONFIG = "config.json"
@@ -54,8 +55,16 @@ def _gguf_in(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def read_checkpoint(path: Path, reader: Reader) -> tuple[Path, dict[str, Any]]:
-    """The config at ``path``, and the file that it is in, with the quantisation beside it.
+class Checkpoint(NamedTuple):
+    """A config, the file that it is in, and the quantisation that stands in a file beside it."""
+
+    path: Path
+    content: dict[str, Any]
+    quantisation: Config | None = None
+
+
+def read_checkpoint(path: Path, reader: Reader) -> Checkpoint:
+    """The config at ``path``, with the quantisation beside it.
 
     A shard index or ``hf_quant_config.json`` stands for the ``config.json`` of its folder.
 
@@ -73,31 +82,30 @@ def read_checkpoint(path: Path, reader: Reader) -> tuple[Path, dict[str, Any]]:
             )
         path, content = config, reader.mapping(config)
     beside = path.parent / QUANTISATION
-    if path.name == CONFIG and reader.exists(beside):
-        content = _with_quantisation(content, reader.mapping(beside), path, beside)
-    return path, content
+    if path.name != CONFIG or not reader.exists(beside):
+        return Checkpoint(path, content)
+    return _with_quantisation(Checkpoint(path, content), reader.mapping(beside), beside)
 
 
-def _with_quantisation(
-    content: dict[str, Any], beside: Mapping[str, Any], config: Path, file: Path
-) -> dict[str, Any]:
-    """``content`` with ModelOpt's file as its ``quantization_config``."""
+def _with_quantisation(found: Checkpoint, beside: Mapping[str, Any], file: Path) -> Checkpoint:
+    """The checkpoint with what ModelOpt's own file adds to its config, or with that file itself."""
     said = beside.get("quantization")
     if not isinstance(said, dict):
         raise InputError(
             "missing field", file=file, field="quantization",
             remedy="delete the file, if the checkpoint is not quantised",
         )  # fmt: skip
-    own = content.get("quantization_config")
+    own = found.content.get("quantization_config")
     if not own:
-        return {**content, "quantization_config": {"quant_method": "modelopt", **said}}
+        block = Config({"quant_method": "modelopt", **said}, file, "quantization.")
+        return found._replace(quantisation=block)
     mine, theirs = (str(q.get("quant_algo") or "").upper() for q in (own, said))
     if str(own.get("quant_method")) != "modelopt" or (mine and theirs and mine != theirs):
         raise InputError(
-            f"says {theirs or 'nothing'}, but quantization_config in {config.name} says "
+            f"says {theirs or 'nothing'}, but quantization_config in {found.path.name} says "
             f"{mine or own.get('quant_method')}",
             file=file,
             field="quantization.quant_algo",
             remedy="delete the one of the two that is not true of the weights",
         )
-    return {**content, "quantization_config": {**said, **own}}
+    return found._replace(content={**found.content, "quantization_config": {**said, **own}})

@@ -6,6 +6,7 @@ the lengths that a config names, times the factor of a scaling that the length d
 
 from typing import Any
 
+from simulator.errors import shown
 from simulator.specs.huggingface.family import Family
 from simulator.specs.huggingface.fields import Config
 
@@ -25,6 +26,9 @@ _STRETCHING = ("yarn", "deepseek_yarn", "linear", "dynamic", "ntk")
 
 _COUNTED = ("default", "llama3", "longrope", "su", "mrope", "proportional")
 """Scalings whose length is that of the config."""
+
+_LARGEST_FACTOR = 10_000
+_LONGEST = 1_000_000_000
 
 _UNSAID = 32768
 """Taken where a config names no length."""
@@ -51,6 +55,11 @@ def context_of(config: Config, family: Family) -> tuple[int, tuple[str, ...]]:
         if "yarn" in kind:
             trained = scaling.optional_size("original_max_position_embeddings") or length
         stretched = round(trained * factor)
+        if stretched > _LONGEST:
+            raise scaling.error(
+                "factor", f"lengthens {trained:,} tokens to {stretched:,}, more than {_LONGEST:,}",
+                "write the factor by which the context is longer than it was trained",
+            )  # fmt: skip
         if stretched == length:
             continue
         said = f"context {stretched:,}: {trained:,} tokens stretched {factor:g} times by {kind}"
@@ -73,6 +82,11 @@ def _factor(scaling: Config) -> float:
     factor: Any = scaling.fields.get("factor")
     if factor is None:
         return 1.0
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or factor <= 0:
-        raise scaling.error("factor", f"expected a positive number, found {factor!r}")
+    is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
+    if not is_number or not 1 <= factor <= _LARGEST_FACTOR:
+        raise scaling.error(
+            "factor",
+            f"expected a number from 1 to {_LARGEST_FACTOR:,}, found {shown(factor)}",
+            "take the scaling out, or write by how much it lengthens the context",
+        )
     return float(factor)

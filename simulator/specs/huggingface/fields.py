@@ -83,6 +83,18 @@ class Config:
             raise self.error(name, f"expected a list of whole numbers, found {shown(value)}")
         return value
 
+    def texts(self, name: str) -> list[str]:
+        """The list of texts under ``name``; empty where there is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.error(
+                name, f"expected a list of texts, found {shown(value)}",
+                "write the names as texts in a list",
+            )  # fmt: skip
+        return value
+
     def pattern(self, name: str, length: int) -> list[Any] | None:
         """A per-layer list under ``name``; at least ``length`` long, cut to it."""
         value = self.fields.get(name)

@@ -36,7 +36,7 @@ def compressed_tensors(scheme: Config, plain: Precision) -> Scheme:
     for key in groups.fields:
         group = groups.inner(key)
         stored = _group(group)
-        targets = [str(target) for target in group.fields.get("targets") or ["Linear"]]
+        targets = group.texts("targets") or ["Linear"]
         if any(target in _ALL for target in targets):
             usual = usual or stored
         named = tuple(target for target in targets if target not in _ALL)
@@ -195,7 +195,7 @@ def _quark_product(config: Config, plain: Precision) -> Precision:
 def _quark_weights(config: Config) -> Numbers:
     """Weights that are quantised twice, one on the other, are as wide as the narrower."""
     twice = config.fields["weight"]
-    if not isinstance(twice, list):
+    if not isinstance(twice, list) or not all(isinstance(one, dict) for one in twice) or not twice:
         return _quark_numbers(config.inner("weight"))
     steps = [Config(one, config.file, f"{config.prefix}weight.") for one in twice]
     return min((_quark_numbers(step) for step in steps), key=lambda numbers: numbers.bits)

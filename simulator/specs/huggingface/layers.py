@@ -20,6 +20,7 @@ from simulator.specs.huggingface.per_layer import configs_of_layers
 from simulator.specs.huggingface.recurrent import (
     gated_delta,
     kimi_delta,
+    lightning,
     mamba_1,
     mamba_2,
     short_convolution,
@@ -126,6 +127,7 @@ MIXERS: dict[str, _Mixer] = {
     "picked-compressed": picked_compressed,
     "gated-delta": gated_delta,
     "kimi-delta": kimi_delta,
+    "lightning": lightning,
     "short-convolution": short_convolution,
     "mamba-1": mamba_1,
     "mamba-2": mamba_2,

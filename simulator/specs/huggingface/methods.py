@@ -37,14 +37,7 @@ def excluded(scheme: Config, plain: Precision) -> tuple[Rule, ...]:
     Raises:
         InputError: it is no list of texts.
     """
-    found: list[str] = []
-    for field in _EXCLUDED:
-        listed = scheme.fields.get(field) or []
-        if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
-            raise scheme.error(
-                field, "expected a list of modules", "write their names as texts in a list"
-            )
-        found += listed
+    found = [name for field in _EXCLUDED for name in scheme.texts(field)]
     return (Rule(Patterns(tuple(dict.fromkeys(found))), plain),) if found else ()
 
 
@@ -143,9 +136,9 @@ def _rounded(own: Config, scheme: Config) -> Precision:
         raise scheme.error(
             "data_type", f"datatype {kind!r} is not understood", nearest(kind, ("int", *_ROUNDED))
         )
-    activations = own.fields.get("act_bits", 16)
-    numbers = Numbers(int(str(bits)), "float", _ROUNDED[kind])
-    acting = None if activations == 16 else Numbers(int(str(activations)), "float")
+    activations = own.optional_size("act_bits") or 16
+    numbers = Numbers(own.optional_size("bits") or 4, "float", _ROUNDED[kind])
+    acting = None if activations == 16 else Numbers(activations, "float")
     found = product_of(numbers, acting)
     if found is None:
         raise not_understood(own, "bits", f"{kind} of {bits!r} bits", "4 and 8")

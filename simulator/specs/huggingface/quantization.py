@@ -29,15 +29,17 @@ _METHODS: Mapping[str, Method] = {
 }
 
 
-def stored_as(outer: Config, inner: Config, layers: Sequence[Layer], hidden: int) -> StoredModel:
-    """How the weights of a config's layers are stored.
+def stored_as(
+    outer: Config, inner: Config, beside: Config | None, layers: Sequence[Layer], hidden: int
+) -> StoredModel:
+    """How the weights of a config's layers are stored; ``beside`` is what another file says.
 
     Raises:
         InputError: a quantisation method or datatype that is not understood, or two blocks that
             contradict each other.
     """
     datatype = _datatype(outer, inner)
-    block = _block(outer, inner)
+    block = beside or _block(outer, inner)
     if inner.has("expert_dtype") and (block is None or block.text("quant_method") in SIMPLE):
         name = _experts_apart(inner, block)
         return StoredModel(name, ((),) * len(layers), (), "bf16", None, ())
@@ -64,6 +66,14 @@ def stored_as(outer: Config, inner: Config, layers: Sequence[Layer], hidden: int
 
 def _block(outer: Config, inner: Config) -> Config | None:
     """The mapping that says how weights are quantised; None where they are not."""
+    both = [c.fields.get("quantization_config") for c in (outer, inner)]
+    methods = {str(block.get("quant_method")) for block in both if isinstance(block, dict)}
+    if len(methods) > 1:
+        raise inner.error(
+            "quantization_config",
+            f"stands twice, with the methods {' and '.join(sorted(methods))}",
+            "delete the one of the two that is not true of the weights",
+        )
     holder = inner if inner.fields.get("quantization_config") else outer
     if not holder.fields.get("quantization_config"):
         # MLX has its own name for it, and newer files have both.

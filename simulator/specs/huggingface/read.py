@@ -34,9 +34,16 @@ _INFERENCE_SPELLING = {
 
 
 def read_config(
-    content: dict[str, Any], *, name: str, title: str, file: object | None = None
+    content: dict[str, Any],
+    *,
+    name: str,
+    title: str,
+    file: object | None = None,
+    quantisation: Config | None = None,
 ) -> Model:
     """Build a model from the fields of a ``config.json``.
+
+    ``quantisation`` is how its weights are stored where another file says so.
 
     A multimodal config's decoder stands in an inner mapping (``text_config``, …). The family is
     the one that ``model_type`` names, or ``architectures`` where that is absent; a mapping with
@@ -51,7 +58,7 @@ def read_config(
     config = in_common_words(written, family)
     hidden = config.size("hidden_size")
     layers = layers_of(config, family)
-    stored = stored_as(outer, written, layers, hidden)
+    stored = stored_as(outer, written, quantisation, layers, hidden)
     max_context, said = context_of(config, family)
     vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]

@@ -3,6 +3,7 @@
 from simulator.specs.huggingface.family import Family, LayerWord
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.kinds.kind import AttentionKind
+from simulator.specs.kinds.lightning import LightningAttention
 from simulator.specs.kinds.recurrent import (
     GatedDeltaNet,
     KimiDeltaAttention,
@@ -34,6 +35,16 @@ def kimi_delta(config: Config, _family: Family, _word: LayerWord) -> AttentionKi
         kernel=config.size("linear_conv_kernel_dim"),
         decay_rank=size,
         full_gate=config.flag("linear_full_gate"),
+    )
+
+
+def lightning(config: Config, _family: Family, _word: LayerWord) -> AttentionKind:
+    """MiniMax-Text-01 and M1."""
+    heads = config.size("num_attention_heads")
+    return config.part(
+        LightningAttention,
+        heads=heads,
+        head_size=config.optional_size("head_dim") or config.size("hidden_size") // heads,
     )
 
 
