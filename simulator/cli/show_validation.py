@@ -127,6 +127,11 @@ def show_server(found: FittedServer) -> None:
             f"{new.quantity}: mean error {percent(old.mean_error)} before, "
             f"{percent(new.mean_error)} on runs that were left out"
         )
+    if not found.helps:
+        screen.print(
+            "[yellow]no overhead explains these errors: unseen runs err no less than before, so "
+            "keep the engine's own profile[/yellow]"
+        )
     for run, reason in found.refused[:_MOST_REFUSED]:
         screen.print(f"[dim]not used: {run}: {reason}[/dim]")
 

@@ -57,6 +57,7 @@ def test_planted_overheads_are_found_and_told_on_runs_left_out(measured: Path) -
     assert after["step_overhead"] == pytest.approx(PLANTED["step_overhead"], rel=0.1)
     assert after["server_overhead"] == pytest.approx(PLANTED["server_overhead"], rel=0.1)
     assert len(found.rows) == 2 * len(LOADS)
+    assert found.helps
     for old, new in zip(found.before, found.after, strict=True):
         assert new.mean_error < 0.05 < old.mean_error
     json.dumps(found.to_dict(), allow_nan=True)
