@@ -208,6 +208,20 @@ def implausible_memory(hardware: Hardware) -> list[Finding]:
     return findings
 
 
+def decimal_memory(hardware: Hardware) -> list[Finding]:
+    """Main memories in decimal gigabytes: chips of DRAM hold powers of two, and report them so."""
+    main = hardware.memory.main
+    is_decimal = main.capacity.value % 1e9 == 0 and main.capacity.value % 2**20 != 0
+    if memory_family(main.technology or "") not in _BINARY or not is_decimal:
+        return []
+    problem = f"is {main.capacity.value / 1e9:g} decimal GB of {main.technology}"
+    remedy = "write GiB, as the device reports it"
+    return [Finding(hardware.name, "memory.main.capacity", problem, remedy, "warning")]
+
+
+_BINARY = frozenset({"HBM", "GDDR", "LPDDR", "DDR", "MRDIMM"})
+
+
 def unknown_memory(hardware: Hardware) -> list[Finding]:
     """Memories of a technology of which nothing is known: latency and energy would be missing."""
     findings = []
@@ -281,6 +295,7 @@ CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     unusual_fp8,
     mixed_sparsity,
     implausible_memory,
+    decimal_memory,
     unknown_memory,
     implausible_cache,
     greedy_engines,

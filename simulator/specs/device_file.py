@@ -24,6 +24,9 @@ from simulator.specs.reading import validate
 
 CALIBRATIONS = "calibrations"
 
+_OF_ITS_OWN = frozenset({"aliases", "notes", "prices"})
+"""Fields of a base that a variant does not take over."""
+
 _PARTS = ("engines", "links")
 """Sections of a device's file whose entries can be calibrated."""
 
@@ -115,7 +118,7 @@ def _device_path(name: str, path: Path, field: str, reader: Reader) -> Path:
 
 
 def _laid_over_base(base: dict[str, Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
-    under = {name: value for name, value in base.items() if name not in ("aliases", "prices")}
+    under = {name: value for name, value in base.items() if name not in _OF_ITS_OWN}
     over = {name: value for name, value in own.items() if name != "without"}
     lacking = own.get("without", [])
     if not isinstance(lacking, list):

@@ -21,7 +21,6 @@ from simulator.specs.quantity import (
     Pieces,
     Seconds,
     Spec,
-    Usd,
     Watts,
     Whole,
 )
@@ -41,6 +40,12 @@ Datatype = Literal[
     "fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "fp6", "fp4", "nvfp4", "mxfp4", "int8", "int4",
     "ternary",
 ]  # fmt: skip
+
+FOR_READERS = (
+    "engines.*.clock", "engines.*.peak_sparse.*", "system.nodes", "system.host_cpus",
+    "system.nics", "system.power", "area_mm2",
+)  # fmt: skip
+"""Numbers that no prediction reads, by their paths: there for people to look up."""
 
 Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
 
@@ -83,7 +88,6 @@ class MemoryTier(Spec):
     latency: Seconds | None = None
     granularity: Bytes | None = None
     energy_per_byte: JoulesPerByte | None = None
-    usd_per_gigabyte: Usd | None = None
 
     @model_validator(mode="after")
     def _usable_fits(self) -> "MemoryTier":
