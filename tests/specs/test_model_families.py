@@ -182,6 +182,29 @@ def test_layers_of_one_kind_may_have_their_own_heads():
     assert [kind.query_heads for kind in attention(each)] == [4, 8, 8, 4]
 
 
+def test_layers_that_were_searched_one_by_one():
+    def block(group, mult):
+        return {
+            "attention": {"n_heads_in_group": group, "no_op": group is None},
+            "ffn": {"ffn_mult": mult, "no_op": mult is None},
+        }
+
+    blocks = [block(2, 2.0), block(None, 6.0), block(4, None), block(None, None)]
+    sizes = {"num_key_value_heads": None, "intermediate_size": None}
+    model = read(model_type="nemotron-nas", block_configs=blocks, **sizes)
+    assert [kind.kind for kind in attention(model)] == ["gqa", "no-attention"] * 2
+    assert [kind.kv_heads for kind in attention(model)[::2]] == [2, 1]
+    # int(2 x 6 x 64 / 3) = 256; 85 is rounded up to it.
+    assert [layer.feedforward.width for layer in model.layers[:2]] == [256, 256]
+    assert [layer.feedforward.kind for layer in model.layers[2:]] == ["none", "none"]
+    assert [layer.additions for layer in model.layers] == [2, 1, 1, 0]
+    assert build(model).weight_bytes > 0
+    blocks[0]["ffn"]["replace_with_linear"] = True
+    with pytest.raises(InputError) as error:
+        read(model_type="nemotron-nas", block_configs=blocks, **sizes)
+    assert error.value.field.endswith("ffn.replace_with_linear")
+
+
 def test_single_layers_may_have_sizes_of_their_own():
     single = {"01": {"head_dim": 32}, "3": {"intermediate_size": 256}}
     model = read(model_type="llama", per_layer_config=single)

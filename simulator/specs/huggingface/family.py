@@ -155,7 +155,7 @@ def families_like(model_type: str) -> str:
     return "describe its family in a few lines, or write its layers: see CONTRIBUTING"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def family_called(model_type: str) -> Family | None:
     """The family of that ``model_type``; the decoder ``x_text`` of a family ``x`` is of it."""
     for name in (model_type, model_type.removesuffix("_text")):
@@ -197,8 +197,9 @@ def family_of_architecture(architecture: str) -> str | None:
     for name in known_families():
         if _plain(name) == sought:
             return name
-    for name, path in names(FOLDER).items():
-        if architecture in (read_mapping(path).get("architectures") or ()):
+    for name in known_families():
+        family = family_called(name)
+        if family is not None and architecture in family.architectures:
             return name
     return None
 

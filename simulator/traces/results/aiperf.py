@@ -1,4 +1,4 @@
-"""AIPerf's and genai-perf's summaries and records, and perf analyzer's profile.
+"""AIPerf's and genai-perf's summaries, and AIPerf's records of single requests.
 
 Their inter-token latency is over the tokens after the first: TPOT. Times come with their unit.
 """

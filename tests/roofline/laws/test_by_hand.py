@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.graph.routing import expert_loads, selection_probability
 from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
@@ -139,7 +140,7 @@ def test_products(name, m, n, k, groups, bits):
 
 
 def test_loads_of_products_hold_whole_lines_of_the_reduction():
-    for family in FAMILIES.values():
+    for family in nonempty(FAMILIES.values()):
         for bits in (4.0, 8.0, 16.0):
             assert k_block(family, bits) * bits / 8 == family.block_bytes
         # Scales that stand beside the values do not lengthen a block.
@@ -287,7 +288,7 @@ def test_prefill_attention(name, batch, new, past, heads, group, dim, kv_bytes, 
 
 
 def test_kernels_of_attention_cut_work_as_matrix_units_do():
-    for kernel in KERNELS.values():
+    for kernel in nonempty(KERNELS.values()):
         for tile in (kernel.tile_rows, kernel.wide_tile_rows, kernel.tile_keys):
             assert tile == 1 or math.log2(tile).is_integer()
         assert math.log2(kernel.head_dim_granule).is_integer()
@@ -360,7 +361,7 @@ def test_mixtures_of_experts(name, tokens, routed, hidden, inter, bits, cache):
 
 
 def test_menus_of_experts_are_of_whole_instructions():
-    for family in KERNEL_FAMILIES.values():
+    for family in nonempty(KERNEL_FAMILIES.values()):
         for rows, columns in (*family.tiles, family.walked_tile or (128, 128)):
             assert rows == 1 or rows % 8 == 0
             assert columns % 16 == 0
