@@ -4,7 +4,6 @@ Every check is a small function from a device to findings. An ``error`` is a num
 source that no honest file has; a ``warning`` deserves a second look, or a note in the file.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -268,7 +267,7 @@ def greedy_engines(hardware: Hardware) -> list[Finding]:
 
 
 def implausible_links(hardware: Hardware) -> list[Finding]:
-    """Links to one peer above the total, tori that do not multiply up, both directions counted."""
+    """Links to one peer above the total of all peers, or with both directions counted."""
     findings = []
     main = hardware.memory.main.bandwidth
     for name in ("host", "scale_up", "scale_out"):
@@ -279,29 +278,12 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
         if link.per_peer is not None and link.per_peer.value > link.bandwidth.value:
             problem, remedy = "is above the total of the device", "bandwidth is the sum over peers"
             findings.append(Finding(hardware.name, f"{field}.per_peer", problem, remedy, "error"))
-        if link.dimensions is not None and link.domain is not None:
-            devices = math.prod(link.dimensions)
-            if devices != link.domain.value:
-                problem = f"multiply to {devices}, not to the domain of {link.domain.value:g}"
-                remedy = "the product of the sides is the domain"
-                field_of = f"{field}.dimensions"
-                findings.append(Finding(hardware.name, field_of, problem, remedy, "error"))
         if main is not None and link.bandwidth.value > main.value:
             problem = "is above the bandwidth of the main memory"
             remedy = "links are one direction; check for bits or both directions"
             findings.append(
                 Finding(hardware.name, f"{field}.bandwidth", problem, remedy, "warning")
             )
-    return findings
-
-
-def implausible_power(hardware: Hardware) -> list[Finding]:
-    """Idle power above the limit."""
-    power = hardware.power
-    findings = []
-    if power.idle is not None and power.idle.value >= power.limit.value:
-        problem, remedy = "is not below the limit", "check which of the two is meant"
-        findings.append(Finding(hardware.name, "power.idle", problem, remedy, "error"))
     return findings
 
 
@@ -318,6 +300,5 @@ CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     implausible_cache,
     greedy_engines,
     implausible_links,
-    implausible_power,
 )
 """Every check that needs nothing but the file, in the order in which findings are told."""

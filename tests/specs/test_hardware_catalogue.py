@@ -7,6 +7,7 @@ import pytest
 from nonempty import nonempty
 from specs.toy_device import device, fields
 
+from simulator.errors import InputError
 from simulator.specs import consistency
 from simulator.specs.catalogue import all_hardware, hardware
 from simulator.specs.consistency import check
@@ -241,11 +242,14 @@ def test_links_must_add_up():
         "bandwidth": {"value": "100 GB/s", **known},
         "per_peer": {"value": "200 GB/s", **known},
         "domain": {"value": 8, **known},
-        "dimensions": [2, 3],
+        "dimensions": [2, 4],
     }
     found = check(device(links__scale_up=link))
-    assert fields(found) == ["links.scale_up.per_peer", "links.scale_up.dimensions"]
+    assert fields(found) == ["links.scale_up.per_peer"]
+    with pytest.raises(InputError, match="multiply to 6, not to the domain of 8"):
+        device(links__scale_up={**link, "dimensions": [2, 3]})
 
 
 def test_idle_power_stays_below_the_limit():
-    assert fields(check(device(power__idle="700 W"))) == ["power.idle"]
+    with pytest.raises(InputError, match=r"idle \(700 W\) is not below the limit"):
+        device(power__idle="700 W")
