@@ -35,6 +35,7 @@ def attention(model):
 def test_a_family_is_whole(name):
     family = families.family_called(name)
     assert family is not None
+    assert family.source
     words = words_of(family)
     used = {
         word
@@ -123,9 +124,9 @@ def test_an_unknown_family_is_refused_with_its_relatives_only(model_type, said):
 @pytest.mark.parametrize(
     ("family", "field"),
     [
-        ({"source": "me", "like": "lama"}, "family.like"),
-        ({"source": "me", "gated_mpl": True}, "family.gated_mpl"),
-        ({"like": "gpt2", "source": "me", "norms": 3}, None),
+        ({"like": "lama"}, "family.like"),
+        ({"gated_mpl": True}, "family.gated_mpl"),
+        ({"like": "gpt2", "norms": 3}, None),
     ],
 )
 def test_a_model_file_may_describe_its_family(tmp_path, family, field):
@@ -246,6 +247,9 @@ def test_an_encoder_that_is_not_understood_is_left_out_and_told():
     model = read(model_type="llama", vision_config={"num_hidden_layers": 2, "hidden_size": 32})
     assert model.vision is None
     assert any("vision encoder is left out" in said for said in model.assumptions)
+    assert not read(model_type="llama", vision_config={}).assumptions[1:]
+    heard = read(model_type="llama", audio_config={"hidden_size": 8})
+    assert "what audio_config describes is left out" in heard.assumptions
     seen = read(
         model_type="llama",
         vision_config={

@@ -106,7 +106,7 @@ class Family(Spec):
             config names; elsewhere the length counts it already.
     """
 
-    source: str
+    source: str = ""
     architectures: tuple[str, ...] = ()
     names: dict[str, str] = {}
     defaults: dict[str, Any] = {}

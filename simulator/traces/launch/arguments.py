@@ -116,6 +116,9 @@ def _pairs(known: Known, words: Sequence[str]) -> Iterator[tuple[str, Given]]:
             )
             continue
         spelled, equals, value = word.partition("=")
+        glued = re.fullmatch(r"(-[A-Za-z])(\d+)", spelled)
+        if glued is not None and not equals and known.find(glued[1]) is not None:
+            spelled, equals, value = glued[1], "=", glued[2]
         name, is_on, member = _named(known, spelled)
         takes = "value" if member else known.takes[name]
         if takes == "nothing":
