@@ -62,7 +62,8 @@ def read_config(
     max_context, said = context_of(config, family)
     vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
-    return Model(
+    return config.built(
+        Model,
         name=name,
         title=title,
         hidden_size=hidden,

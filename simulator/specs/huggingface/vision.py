@@ -66,7 +66,8 @@ def vision_of(
 
 def _encoder(config: Config, said: Conventions, hidden: int, precision: str) -> VisionEncoder:
     width = config.size("hidden_size")
-    return VisionEncoder(
+    return config.built(
+        VisionEncoder,
         layers=config.size("depth", "num_hidden_layers"),
         hidden_size=width,
         heads=config.size("num_heads", "num_attention_heads"),
