@@ -25,6 +25,8 @@ def show_validation(found: Validation) -> None:
     screen.print(f"[dim]{found.split}[/dim]\n")
     if found.theirs:
         _lines(screen, found.samples)
+        for note in found.notes:
+            screen.print(f"[dim]note: {note}[/dim]")
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
     _section(

@@ -148,7 +148,8 @@ def _bench(source: Source, changes: Changes) -> TakenOver:
     if form.runs is None:
         raise InputError(
             f"is read as {form.described}, which measures nothing", file=file,
-            remedy=f"serve its requests: roofsim import trace {file}",
+            remedy=f"serve its requests: roofsim import trace {file} --model llama-3.1-8b"
+            + ("" if form.tells_times else " --rate 5"),
         )  # fmt: skip
     runs = list(form.runs(text, file))
     number = source.run or 1

@@ -250,8 +250,10 @@ class Alias(Spec):
 class ModelFile(Spec):
     """A file in ``models/``: a Hugging Face ``config``, or the project's own ``layers``.
 
-    Exactly one of the two is given. ``layers`` goes with ``hidden_size``, ``vocabulary`` and
-    ``max_context``, and names for each group of layers the kinds of its parts.
+    Exactly one of the two is given. ``family`` describes the conventions of a ``config`` whose
+    family is not known, as a file of ``specs/model_families`` does. ``layers`` goes with
+    ``hidden_size``, ``vocabulary`` and ``max_context``, and names for each group of layers the
+    kinds of its parts.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
@@ -262,6 +264,7 @@ class ModelFile(Spec):
     hypothetical: bool = False
     notes: str | None = None
     config: dict[str, Any] | None = None
+    family: dict[str, Any] | None = None
     hidden_size: Size | None = None
     vocabulary: Size | None = None
     max_context: Size | None = None
@@ -283,6 +286,8 @@ class ModelFile(Spec):
     def _one_form(self) -> "ModelFile":
         if (self.config is None) == (self.layers is None):
             raise ValueError("give either config (Hugging Face) or layers (the project's own)")
+        if self.family is not None and self.config is None:
+            raise ValueError("family says how to read a config: give config, not layers")
         if self.layers is not None and None in (
             self.hidden_size,
             self.vocabulary,

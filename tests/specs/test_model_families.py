@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from simulator.errors import InputError
 from simulator.graph.build import build
@@ -34,6 +35,7 @@ def attention(model):
 def test_a_family_is_whole(name):
     family = families.family_called(name)
     assert family is not None
+    assert family.source
     words = words_of(family)
     used = {
         word
@@ -117,6 +119,27 @@ def test_an_unknown_family_is_refused_with_its_relatives_only(model_type, said):
     assert error.value.field == "model_type"
     assert said in error.value.remedy
     assert "lfm2" not in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("family", "field"),
+    [
+        ({"like": "lama"}, "family.like"),
+        ({"gated_mpl": True}, "family.gated_mpl"),
+        ({"like": "gpt2", "norms": 3}, None),
+    ],
+)
+def test_a_model_file_may_describe_its_family(tmp_path, family, field):
+    entry = {"name": "mine", "title": "Mine", "source": "me", "config": SMALL, "family": family}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(entry), encoding="utf-8")
+    if field is None:
+        assert catalogue.model(str(path)).layers[0].norms == 3
+        return
+    with pytest.raises(InputError) as error:
+        catalogue.model(str(path))
+    assert error.value.field == field
+    assert error.value.file == str(path)
 
 
 def test_layers_are_told_by_letters_words_cycles_and_lists():

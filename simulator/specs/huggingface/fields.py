@@ -71,8 +71,12 @@ class Config:
 
     def text(self, name: str, default: str = "") -> str:
         """The text under ``name``."""
-        value = self.fields.get(name, default)
-        return default if value is None else str(value)
+        value = self.fields.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self.error(name, f"expected a text, found {shown(value)}")
+        return value
 
     def numbers(self, name: str) -> list[int] | None:
         """The list of whole numbers under ``name``; None where there is none."""

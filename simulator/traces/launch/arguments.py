@@ -239,5 +239,8 @@ def _of_mapping(
             name, is_on = found
             if isinstance(value, bool) and not is_on:
                 value = not value
-            listed = isinstance(value, list) or value is None or isinstance(value, dict | bool)
-            yield name, Given(f"{file}: {path}", value if listed else str(value))
+            if value is None and known.takes[name] != "object":
+                # What is null in a file is as if it did not stand there.
+                continue
+            kept = value is None or isinstance(value, list | dict | bool)
+            yield name, Given(f"{file}: {path}", value if kept else str(value))

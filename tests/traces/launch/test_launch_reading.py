@@ -186,3 +186,13 @@ def test_sglangs_own_arguments_are_all_known():
     args.ServerArgs.add_cli_args(parser)
     spelled = {s for action in parser._actions for s in action.option_strings} - {"-h", "--help"}
     assert {s for s in spelled if known("sglang").find(s) is None} == set()
+
+
+def test_switches_that_a_file_turns_off_are_off(tmp_path):
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "tp-size: 4\ndp-size: 2\nenable_dp_attention: false\nenable-mixed-chunk: false\n"
+        "disable-radix-cache: false\ncontext-length: null\n"
+    )
+    found = fields(f"sglang serve M --config {file}")
+    assert found == {"tp": 4, "replicas": 2, "prefix_caching": True}
