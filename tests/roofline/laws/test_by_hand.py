@@ -161,8 +161,9 @@ def test_menus_serve_every_number_of_rows_with_tiles_that_units_can_hold(name):
         held = family.tiles_per_unit(tile) * tile.m * tile.n
         assert held <= max(family.accumulators, tile.m * tile.n)
         assert tile.m * tile.n <= family.accumulators
-    edges = {t.above_rows for t in family.tiles} - {0.0}
-    assert edges <= {t.up_to_rows for t in family.tiles}
+        # Ranges of rows begin where a tile is full, and end where another is.
+        assert tile.above_rows == 0 or math.log2(tile.above_rows).is_integer()
+        assert tile.up_to_rows == math.inf or math.log2(tile.up_to_rows).is_integer()
     for number in (family.block_bytes, family.accumulators, *family.splits):
         assert number & (number - 1) == 0
     assert family.splits[0] == 1
