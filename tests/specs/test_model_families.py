@@ -247,6 +247,9 @@ def test_an_encoder_that_is_not_understood_is_left_out_and_told():
     model = read(model_type="llama", vision_config={"num_hidden_layers": 2, "hidden_size": 32})
     assert model.vision is None
     assert any("vision encoder is left out" in said for said in model.assumptions)
+    assert not read(model_type="llama", vision_config={}).assumptions[1:]
+    heard = read(model_type="llama", audio_config={"hidden_size": 8})
+    assert "what audio_config describes is left out" in heard.assumptions
     seen = read(
         model_type="llama",
         vision_config={
