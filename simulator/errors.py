@@ -1,5 +1,6 @@
 """The one error a user is meant to see: what is wrong, where, and what to do about it."""
 
+import json
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
@@ -65,7 +66,13 @@ def printable(text: str) -> str:
 
 def shown(value: object) -> str:
     """A value that a user wrote, short enough to stand within a sentence."""
-    text = repr(value)
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | list | dict):
+        # As files spell it, not as Python does.
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    else:
+        text = repr(value)
     return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 1] + "…"
 
 

@@ -1,9 +1,11 @@
-"""The wheel as a user gets it: built, installed into an empty environment, used elsewhere."""
+"""What a user installs: built, installed into an empty environment, used elsewhere."""
 
 import json
+import re
 import subprocess
 import sys
-import venv
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,12 +14,58 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+NAME = re.compile(r"[\w.-]+")
+
+
+def built(kind: str, source: Path, folder: Path) -> Path:
+    """The wheel or the sdist of ``source``."""
+    build = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", folder]
+    subprocess.run([*build, source], check=True, capture_output=True)
+    (found,) = folder.iterdir()
+    return found
+
+
+def environment_with(package: str, folder: Path) -> Path:
+    """An empty environment with ``package`` and what it needs, and nothing else."""
+    uv, home = [sys.executable, "-m", "uv"], folder / "env"
+    for command in (
+        ["venv", "-q", "--python", sys.executable, home],
+        ["pip", "install", "-q", "--python", home / "bin" / "python", package],
+    ):
+        done = subprocess.run([*uv, *command], capture_output=True, text=True)
+        if "Failed to fetch" in done.stderr:
+            pytest.skip("packages cannot be fetched from here")
+        assert done.returncode == 0, done.stderr
+    return home
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
-    subprocess.run([*build, ROOT], check=True, capture_output=True)
-    return next(folder.glob("roofsim-*.whl"))
+def sdist(tmp_path_factory) -> Path:
+    return built("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, tmp_path_factory) -> Path:
+    """Built from the sdist, as an index and those who package it do."""
+    unpacked = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(unpacked, filter="data")
+    (source,) = unpacked.iterdir()
+    return built("wheel", source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_what_the_checkout_does(sdist, wheel, tmp_path):
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = ("pyproject.toml", "README.md", "LICENSE", "noxfile.py", "tests/conftest.py",
+               "docs/README.md", "benchmarks/README.md", "scenarios/quickstart.yaml")  # fmt: skip
+    assert set(tracked) <= names
+    from_checkout = zipfile.ZipFile(built("wheel", ROOT, tmp_path)).namelist()
+    assert sorted(zipfile.ZipFile(wheel).namelist()) == sorted(from_checkout)
 
 
 @pytest.mark.slow
@@ -44,12 +92,8 @@ def test_the_wheel_carries_the_data_and_nothing_else(wheel):
 
 @pytest.mark.slow
 def test_an_empty_environment_runs_the_quick_start_outside_the_checkout(wheel, tmp_path):
-    home = tmp_path / "env"
-    venv.create(home)
+    home = environment_with(str(wheel), tmp_path)
     python = home / "bin" / "python"
-    # Most of what comes along is never imported: Python compiles what is.
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-compile"]
-    subprocess.run([*install, wheel], check=True, capture_output=True)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
@@ -70,3 +114,28 @@ def test_an_empty_environment_runs_the_quick_start_outside_the_checkout(wheel, t
         text=True,
     ).stdout
     assert str(home) in where
+
+
+IMPORT_ALL = """
+import importlib, sys
+from importlib.metadata import distribution, packages_distributions
+import simulator
+wanted = {name.lower() for name in sys.argv[1:]}
+for module, owners in packages_distributions().items():
+    if wanted & {owner.lower() for owner in owners} and module.isidentifier():
+        importlib.import_module(module)
+        wanted -= {owner.lower() for owner in owners}
+for name in wanted:
+    distribution(name)  # typing stubs and tools have nothing to import
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", sorted(PROJECT["optional-dependencies"]))
+def test_an_extra_can_be_installed_and_imported(extra, wheel, tmp_path):
+    python = environment_with(f"roofsim[{extra}] @ {wheel.as_uri()}", tmp_path) / "bin" / "python"
+    needed = [NAME.match(line)[0] for line in PROJECT["optional-dependencies"][extra]]
+    done = subprocess.run(
+        [python, "-c", IMPORT_ALL, *needed], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli import options as opt
+from simulator.cli.told import Launch, Settings, told_by
+
+if TYPE_CHECKING:
+    from simulator.validation.measured.runs import Told
 
 
 def calibrate(
@@ -28,6 +32,8 @@ def calibrate(
         str | None,
         typer.Option("--model", "-m", help="The model of served runs, where a file names none."),
     ] = None,
+    launch: Launch = None,
+    settings: Settings = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -53,8 +59,10 @@ def calibrate(
     from simulator.validation.calibrate.run import own_file, section_and_files
 
     section, files = section_and_files(data)
-    if section == "engine" and _is_of_a_server(files, device, model, out, dry_run, as_json):
-        return
+    if section == "engine":
+        told = told_by(device, model, launch, settings)
+        if _is_of_a_server(files, told, out, dry_run, as_json):
+            return
     if dry_run:
         found = fit(section, files, device, measured_with=measured_with)
     else:
@@ -72,8 +80,7 @@ def calibrate(
 
 def _is_of_a_server(
     files: list[Path],
-    device: str,
-    model: str | None,
+    told: "Told",
     out: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -81,7 +88,7 @@ def _is_of_a_server(
     """Whether the files hold served runs; if so, what their server adds is fitted and told."""
     from simulator.validation.calibrate.server import fit_server, served_points
 
-    points = served_points(files, device, model)
+    points = served_points(files, told)
     if not points:
         return False
     with opt.progress_bar("simulations", quiet=as_json) as progress:

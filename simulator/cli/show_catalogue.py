@@ -81,6 +81,8 @@ def hardware(found: Hardware, facts: Sequence[Fact]) -> None:
     screen = console()
     hypothetical = " [yellow](hypothetical)[/yellow]" if found.hypothetical else ""
     screen.print(f"[bold]{found.title}[/bold]{hypothetical}  {found.vendor}, {found.device_class}")
+    if found.notes is not None:
+        screen.print(found.notes)
     cited = list(dict.fromkeys(fact.source for fact in facts if fact.source))
     lines = [
         (

@@ -25,6 +25,8 @@ def show_validation(found: Validation) -> None:
     screen.print(f"[dim]{found.split}[/dim]\n")
     if found.theirs:
         _lines(screen, found.samples)
+        for note in found.notes:
+            screen.print(f"[dim]note: {note}[/dim]")
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
     _section(
@@ -126,6 +128,11 @@ def show_server(found: FittedServer) -> None:
         screen.print(
             f"{new.quantity}: mean error {percent(old.mean_error)} before, "
             f"{percent(new.mean_error)} on runs that were left out"
+        )
+    if not found.helps:
+        screen.print(
+            "[yellow]no overhead explains these errors: unseen runs err no less than before, so "
+            "keep the engine's own profile[/yellow]"
         )
     for run, reason in found.refused[:_MOST_REFUSED]:
         screen.print(f"[dim]not used: {run}: {reason}[/dim]")

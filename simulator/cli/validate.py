@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli import options as opt
+from simulator.cli.told import Launch, Settings, told_by
 
 
 def validate(
@@ -24,6 +25,8 @@ def validate(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="The model, where a file names none.")
     ] = None,
+    launch: Launch = None,
+    settings: Settings = None,
     out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -32,8 +35,9 @@ def validate(
     from simulator.validation.validate import validate as score
 
     with opt.report_folder(out, (VALIDATION,)):
+        told = told_by(hardware, model, launch, settings)
         with opt.progress_bar("serving points", quiet=as_json) as progress:
-            found = score(data or (), hardware=hardware, model=model, progress=progress)
+            found = score(data or (), told=told, progress=progress)
         if out is not None:
             write_validation(found, out)
     if as_json:

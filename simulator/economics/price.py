@@ -64,9 +64,9 @@ class DevicePrice:
 
     @property
     def dates(self) -> str:
-        """The days of the oldest and the newest offer."""
-        days = sorted({str(offer.earliest) for offer in self.offers})
-        return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+        """The dates of the oldest and the newest offer, as they are known."""
+        ranked = sorted(self.offers, key=lambda offer: offer.earliest)
+        return " to ".join(dict.fromkeys(str(offer.as_of) for offer in (*ranked[:1], *ranked[-1:])))
 
     @property
     def is_estimate(self) -> bool:
@@ -87,12 +87,9 @@ class DevicePrice:
             return str(self.basis)
         count = len(self.offers)
         kind = "estimate" if self.is_estimate else "offer"
-        what = f"{count} {kind}{'s' if count > 1 else ''}"
-        parts = [f"{self.basis}: {what} by {', '.join(self.providers)}"]
-        parts += [", ".join(self.regions)] if self.regions else []
-        parts += [self.dates] + ([f"({self.mark})"] if self.mark == "one provider" else [])
-        text = ", ".join(parts[:-1] if parts[-1].startswith("(") else parts)
-        text += f" {parts[-1]}" if parts[-1].startswith("(") else ""
+        what = f"{count} {kind}{'s' if count > 1 else ''} by {', '.join(self.providers)}"
+        marked = f"{self.dates} ({self.mark})" if self.mark else self.dates
+        text = ", ".join((f"{self.basis}: {what}", *self.regions, marked))
         return f"{text}; {self.note}" if self.note else text
 
 

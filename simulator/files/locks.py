@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simulator.errors import InputError
+from simulator.files.followed import followed
 from simulator.files.stream import is_stream
 from simulator.files.told import told_as_input_error
 
@@ -24,7 +25,7 @@ def reserved(target: Path) -> Iterator[None]:
         InputError: another run of this user on this machine is writing there.
     """
     with told_as_input_error(target):
-        file = None if is_stream(target) else _lock_file(os.path.realpath(target))
+        file = None if is_stream(target) else _lock_file(followed(target))
     if file is None:
         yield
         return
@@ -68,7 +69,7 @@ def is_still(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _lock_file(path: str) -> Path | None:
+def _lock_file(path: Path) -> Path | None:
     """Where the lock of a path stands; None where the user can have no temporary files."""
     if sys.platform == "win32":
         return None

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from simulator.files.followed import followed
 from simulator.files.locks import is_still, try_lock
 from simulator.files.stream import is_stream, opened_stream, text_file
 from simulator.files.told import told_as_input_error
@@ -30,7 +31,7 @@ def whole_file(path: Path, field: str | None = None) -> Iterator[TextIO]:
             with opened_stream(path) as file:
                 yield file
         else:
-            with _replacing(Path(os.path.realpath(path))) as file:
+            with _replacing(followed(path)) as file:
                 yield file
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from simulator.files.followed import followed
 from simulator.files.locks import is_still, try_lock
 from simulator.files.told import told_as_input_error
 from simulator.files.whole_file import HIDDEN, may_write, unused_name
@@ -22,12 +23,12 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
         InputError: they cannot; names the folder and the reason.
     """
     with told_as_input_error(folder):
-        nearest = folder
-        while not nearest.exists() and nearest != nearest.parent:
+        nearest = target = followed(folder)
+        while not nearest.exists():
             nearest = nearest.parent
         if not nearest.is_dir():
             raise NotADirectoryError(20, f"{nearest} is a file")
-        _check_replaceable(folder, names)
+        _check_replaceable(target, names)
         staging, lock = _staging(nearest)
         os.close(lock)
         staging.rmdir()
@@ -45,7 +46,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         InputError: the folder cannot be written.
     """
     with told_as_input_error(folder):
-        target = Path(os.path.realpath(folder))
+        target = followed(folder)
         if target.exists() and not target.is_dir():
             raise NotADirectoryError(20, "it is a file")
         home = target if target.is_dir() and not _may_be_exchanged(target) else target.parent

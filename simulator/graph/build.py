@@ -211,7 +211,7 @@ def stored_as(model: Model, weights: str | None) -> Model:
 def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> BlockContext:
     """What all layers share; ``stored`` is that of the model's ends."""
     chosen = precision(weights)
-    linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
+    linear = chosen.dense
     ends = resolved(model.stored)
     return BlockContext(
         model.hidden_size, linear, chosen, cache, count=1, spread=expert_spread(layout),

@@ -22,6 +22,7 @@ from simulator.specs.kept import Reader
 from simulator.specs.model import Model
 from simulator.specs.price_files import shared_sources
 from simulator.specs.price_rules import check_prices
+from simulator.specs.provenance import check_provenance, slower_than_base
 from simulator.specs.question import read_scenario
 from simulator.units import humane
 
@@ -195,7 +196,16 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     """
     chosen = list(names)
     devices = [catalogue.hardware(name) for name in chosen] or list(catalogue.all_hardware())
-    found = [f for hardware in devices for f in (*check(hardware), *check_laws(hardware))]
+    found = [
+        finding
+        for hardware in devices
+        for finding in (
+            *check(hardware),
+            *check_provenance(hardware),
+            *_check_against_base(hardware),
+            *check_laws(hardware),
+        )
+    ]
     if today is not None:
         found += check_prices(devices, today)
     if chosen:
@@ -204,6 +214,13 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
     for model in catalogue.all_models():
         found += check_model(model)
     return found
+
+
+def _check_against_base(hardware: Hardware) -> list[Finding]:
+    """Whether a variant of the catalogue is slower than the older device that it is built on."""
+    if hardware.base is None:
+        return []
+    return slower_than_base(hardware, catalogue.hardware(hardware.base))
 
 
 def check_laws(hardware: Hardware) -> list[Finding]:

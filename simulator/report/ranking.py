@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 from simulator.report.measures import labels
 from simulator.simulate.result import SimulationResult
 
-Verdict = Literal["agrees", "overturns it", "tie", "has no price of it", "no winner here"]
+Verdict = Literal[
+    "agrees", "overturns it", "tie", "has no price of it", "decides the tie", "names another"
+]  # fmt: skip
 
 TIE = 0.02
 """Systems whose costs differ by less than this share of them are equally cheap."""
@@ -52,14 +54,15 @@ class Ranking:
     unpriced: tuple[str, ...]
 
     def verdict(self, other: Standing) -> Verdict:
-        """What another basis says of the declared basis's cheapest."""
+        """What another basis says of the declared basis's cheapest, or of those that tie."""
         first = self.declared.cheapest
+        if other.cheapest is None:
+            return "tie" if first is None or first in other.usd else "has no price of it"
         if first is None:
-            return "no winner here"
+            is_among = other.cheapest in self.declared.leaders
+            return "decides the tie" if is_among else "names another"
         if first not in other.usd:
             return "has no price of it"
-        if other.cheapest is None:
-            return "tie"
         return "agrees" if other.cheapest == first else "overturns it"
 
     @property

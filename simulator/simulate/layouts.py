@@ -12,7 +12,7 @@ from simulator.roofline.device.device import Device
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.model import Model
-from simulator.specs.parallelism import Parallelism
+from simulator.specs.parallelism import MOST_DEVICES, Parallelism
 from simulator.units import humane
 
 _SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
@@ -98,7 +98,7 @@ def advice(
 
 def _candidates(model: Model, most: int) -> Iterator[Layout]:
     """Layouts that the model's shapes allow, fewest devices first: tp, then ep, then pp."""
-    sizes = sorted({n for n in (*_SUGGESTED_DEVICES, most) if n <= most})
+    sizes = sorted({n for n in (*_SUGGESTED_DEVICES, most) if n <= min(most, MOST_DEVICES)})
     for devices in sizes:
         shapes = [Layout(tp=devices), Layout(dp=devices, ep=devices)]
         shapes += [Layout(tp=devices // pp, pp=pp) for pp in (2, 4, 8) if devices % pp == 0]

@@ -4,7 +4,6 @@ Every check is a small function from a device to findings. An ``error`` is a num
 source that no honest file has; a ``warning`` deserves a second look, or a note in the file.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -209,6 +208,20 @@ def implausible_memory(hardware: Hardware) -> list[Finding]:
     return findings
 
 
+def decimal_memory(hardware: Hardware) -> list[Finding]:
+    """Main memories in decimal gigabytes: chips of DRAM hold powers of two, and report them so."""
+    main = hardware.memory.main
+    is_decimal = main.capacity.value % 1e9 == 0 and main.capacity.value % 2**20 != 0
+    if memory_family(main.technology or "") not in _BINARY or not is_decimal:
+        return []
+    problem = f"is {main.capacity.value / 1e9:g} decimal GB of {main.technology}"
+    remedy = "write GiB, as the device reports it"
+    return [Finding(hardware.name, "memory.main.capacity", problem, remedy, "warning")]
+
+
+_BINARY = frozenset({"HBM", "GDDR", "LPDDR", "DDR", "MRDIMM"})
+
+
 def unknown_memory(hardware: Hardware) -> list[Finding]:
     """Memories of a technology of which nothing is known: latency and energy would be missing."""
     findings = []
@@ -254,7 +267,7 @@ def greedy_engines(hardware: Hardware) -> list[Finding]:
 
 
 def implausible_links(hardware: Hardware) -> list[Finding]:
-    """Links to one peer above the total, tori that do not multiply up, both directions counted."""
+    """Links to one peer above the total of all peers, or with both directions counted."""
     findings = []
     main = hardware.memory.main.bandwidth
     for name in ("host", "scale_up", "scale_out"):
@@ -265,29 +278,12 @@ def implausible_links(hardware: Hardware) -> list[Finding]:
         if link.per_peer is not None and link.per_peer.value > link.bandwidth.value:
             problem, remedy = "is above the total of the device", "bandwidth is the sum over peers"
             findings.append(Finding(hardware.name, f"{field}.per_peer", problem, remedy, "error"))
-        if link.dimensions is not None and link.domain is not None:
-            devices = math.prod(link.dimensions)
-            if devices != link.domain.value:
-                problem = f"multiply to {devices}, not to the domain of {link.domain.value:g}"
-                remedy = "the product of the sides is the domain"
-                field_of = f"{field}.dimensions"
-                findings.append(Finding(hardware.name, field_of, problem, remedy, "error"))
         if main is not None and link.bandwidth.value > main.value:
             problem = "is above the bandwidth of the main memory"
             remedy = "links are one direction; check for bits or both directions"
             findings.append(
                 Finding(hardware.name, f"{field}.bandwidth", problem, remedy, "warning")
             )
-    return findings
-
-
-def implausible_power(hardware: Hardware) -> list[Finding]:
-    """Idle power above the limit."""
-    power = hardware.power
-    findings = []
-    if power.idle is not None and power.idle.value >= power.limit.value:
-        problem, remedy = "is not below the limit", "check which of the two is meant"
-        findings.append(Finding(hardware.name, "power.idle", problem, remedy, "error"))
     return findings
 
 
@@ -299,10 +295,10 @@ CHECKS: tuple[Callable[[Hardware], list[Finding]], ...] = (
     unusual_fp8,
     mixed_sparsity,
     implausible_memory,
+    decimal_memory,
     unknown_memory,
     implausible_cache,
     greedy_engines,
     implausible_links,
-    implausible_power,
 )
 """Every check that needs nothing but the file, in the order in which findings are told."""

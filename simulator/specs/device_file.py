@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import InputError, nearest
+from simulator.errors import InputError, nearest, shown
 from simulator.specs.calibration import Calibration, DeviceCalibration, EngineCalibration
 from simulator.specs.folders import data_folder, names
 from simulator.specs.hardware import Hardware
@@ -23,6 +23,9 @@ from simulator.specs.price_files import read_prices, shared_sources, with_device
 from simulator.specs.reading import validate
 
 CALIBRATIONS = "calibrations"
+
+_OF_ITS_OWN = frozenset({"aliases", "notes", "prices"})
+"""Fields of a base that a variant does not take over."""
 
 _PARTS = ("engines", "links")
 """Sections of a device's file whose entries can be calibrated."""
@@ -93,7 +96,10 @@ def _described(path: Path, reader: Reader, above: Sequence[Path]) -> _Described:
 
 
 def _base(name: object, path: Path, above: Sequence[Path], reader: Reader) -> Path:
-    found = _device_path(str(name), path, "base", reader)
+    if not isinstance(name, str):
+        problem, remedy = f"must be a device's name, found {shown(name)}", "name another base"
+        raise InputError(problem, file=path, field="base", remedy=remedy)
+    found = _device_path(name, path, "base", reader)
     if found in above:
         raise InputError("is built on itself", file=path, field="base", remedy="name another base")
     return found
@@ -101,18 +107,18 @@ def _base(name: object, path: Path, above: Sequence[Path], reader: Reader) -> Pa
 
 def _device_path(name: str, path: Path, field: str, reader: Reader) -> Path:
     """The file of device ``name`` beside ``path``, or else in the catalogue."""
-    beside = path.with_name(f"{name}.yaml")
-    if beside != path and reader.exists(beside):
+    beside = path.parent / f"{name}.yaml"
+    if beside.parent == path.parent and beside != path and reader.exists(beside):
         return beside
     known = names(data_folder("hardware_specs"))
     if name not in known:
         suggested = nearest(name, {**known, **names(path.parent)})
-        raise InputError(f"unknown device {name!r}", file=path, field=field, remedy=suggested)
+        raise InputError(f"unknown device {shown(name)}", file=path, field=field, remedy=suggested)
     return known[name]
 
 
 def _laid_over_base(base: dict[str, Any], own: dict[str, Any], path: Path) -> dict[str, Any]:
-    under = {name: value for name, value in base.items() if name not in ("aliases", "prices")}
+    under = {name: value for name, value in base.items() if name not in _OF_ITS_OWN}
     over = {name: value for name, value in own.items() if name != "without"}
     lacking = own.get("without", [])
     if not isinstance(lacking, list):

@@ -1,9 +1,11 @@
 """A chip and the system around it: what computes, where bytes live, what links, watts, prices."""
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from simulator.errors import FieldError
 from simulator.specs.calibration import Calibration, Constant
 from simulator.specs.link_class import Between, class_of_technology, known_class
 from simulator.specs.prices import Prices
@@ -15,9 +17,10 @@ from simulator.specs.quantity import (
     Fraction,
     Hertz,
     JoulesPerByte,
+    MaxWatts,
+    Pieces,
     Seconds,
     Spec,
-    Usd,
     Watts,
     Whole,
 )
@@ -38,6 +41,12 @@ Datatype = Literal[
     "ternary",
 ]  # fmt: skip
 
+FOR_READERS = (
+    "engines.*.clock", "engines.*.peak_sparse.*", "system.nodes", "system.host_cpus",
+    "system.nics", "system.power", "area_mm2",
+)  # fmt: skip
+"""Numbers that no prediction reads, by their paths: there for people to look up."""
+
 Topology = Literal["switched", "mesh", "torus", "ring", "wafer"]
 
 
@@ -53,13 +62,13 @@ class ComputeEngine(Spec):
 
     device_class: DeviceClass | None = Field(default=None, alias="class")
     runs_gpu_kernels: bool | None = None
-    units: Count
+    units: Pieces
     clock: Hertz | None = None
     peak: dict[Datatype, FlopPerSecond]
     peak_sparse: dict[Datatype, FlopPerSecond] = {}
     memory_bandwidth: BytesPerSecond | None = None
     cache: Bytes | None = None
-    power_limit: Watts | None = None
+    power_limit: MaxWatts | None = None
     calibration: Calibration | None = None
 
     @model_validator(mode="after")
@@ -79,7 +88,6 @@ class MemoryTier(Spec):
     latency: Seconds | None = None
     granularity: Bytes | None = None
     energy_per_byte: JoulesPerByte | None = None
-    usd_per_gigabyte: Usd | None = None
 
     @model_validator(mode="after")
     def _usable_fits(self) -> "MemoryTier":
@@ -103,6 +111,9 @@ class Memory(Spec):
     storage: MemoryTier | None = None
 
 
+Side = Annotated[Whole, Field(ge=1, le=1_000_000)]
+
+
 class Link(Spec):
     """A link, always in one direction: ``bandwidth`` is a device's total, ``per_peer`` to one peer.
 
@@ -118,12 +129,23 @@ class Link(Spec):
     bandwidth: BytesPerSecond
     per_peer: BytesPerSecond | None = None
     latency: Seconds | None = None
-    domain: Count | None = None
+    domain: Pieces | None = None
     topology: Topology = "switched"
-    dimensions: list[Annotated[Whole, Field(ge=1, le=1_000_000)]] | None = None
+    dimensions: Annotated[list[Side], Field(min_length=1, max_length=8)] | None = None
     in_network_reduction: bool = False
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _sides_make_the_domain(self) -> "Link":
+        if self.dimensions is not None and self.domain is not None:
+            devices = math.prod(self.dimensions)
+            if devices != self.domain.value:
+                raise FieldError(
+                    f"dimensions multiply to {devices}, not to the domain of {self.domain.value:g}",
+                    remedy="the product of the sides is the domain",
+                )
+        return self
 
     @field_validator("stated_class")
     @classmethod
@@ -162,7 +184,16 @@ class Power(Spec):
     """Watts of one device: ``limit`` is its board power, ``idle`` what it draws with no work."""
 
     idle: Watts | None = None
-    limit: Watts
+    limit: MaxWatts
+
+    @model_validator(mode="after")
+    def _idles_below_the_limit(self) -> "Power":
+        if self.idle is not None and self.idle.value >= self.limit.value:
+            raise FieldError(
+                f"idle ({self.idle.value:g} W) is not below the limit ({self.limit.value:g} W)",
+                remedy="check which of the two is meant",
+            )
+        return self
 
 
 class Package(Spec):
@@ -172,14 +203,14 @@ class Package(Spec):
     """
 
     name: str
-    devices: Count
+    devices: Pieces
 
 
 class System(Spec):
     """What the devices are built into."""
 
-    devices_per_node: Count
-    nodes: Count | None = None
+    devices_per_node: Pieces
+    nodes: Pieces | None = None
     host_cpu: str | None = None
     host_cpus: Count | None = None
     nics: Count | None = None
@@ -226,6 +257,19 @@ class Hardware(Spec):
             raise ValueError(
                 f"default_engine {self.default_engine!r} is not one of {', '.join(self.engines)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _engines_may_draw_more_than_idle(self) -> "Hardware":
+        idle = self.power.idle
+        for name, engine in self.engines.items():
+            limit = engine.power_limit
+            if limit is not None and idle is not None and limit.value <= idle.value:
+                raise FieldError(
+                    f"engines.{name}.power_limit ({limit.value:g} W) is not above power.idle "
+                    f"({idle.value:g} W)",
+                    remedy="give the power of the whole device while this engine works",
+                )
         return self
 
     @property

@@ -11,7 +11,6 @@ from simulator.specs.quantity import (
     JoulesPerByte,
     Seconds,
     Spec,
-    Usd,
 )
 from simulator.specs.reading import read_mapping, validate
 
@@ -19,13 +18,12 @@ _FILE = Path(__file__).with_name("memory_classes.yaml")
 
 
 class MemoryClass(Spec):
-    """Typical latency, smallest transfer, energy and price of one technology."""
+    """Typical latency, smallest transfer and energy of one technology."""
 
     latency: Seconds
     granularity: Bytes
     bandwidth: BytesPerSecond | None = None
     energy_per_byte: JoulesPerByte
-    usd_per_gigabyte: Usd | None = None
 
 
 @lru_cache(maxsize=1)

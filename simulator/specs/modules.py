@@ -69,10 +69,9 @@ def modules_of_layer(layer: Layer, hidden: int) -> list[Module]:
 def usual_products(layer: Layer, hidden: int, name: str) -> dict[str, Precision]:
     """Product → how it is stored where only the precision ``name`` of the model is told."""
     chosen = precision(name)
-    linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
     found = {}
     for module in modules_of_layer(layer, hidden):
-        usual = chosen if module.product == EXPERTS else linear
+        usual = chosen if module.product == EXPERTS else chosen.dense
         found[module.product] = BF16 if module.sixteen_bit else usual
     return found
 

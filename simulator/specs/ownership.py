@@ -1,5 +1,6 @@
 """What owning a device costs beside the device, with sources: in a data centre and on a desk."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -18,7 +19,20 @@ _ON_DESKS: tuple[DeviceClass, ...] = ("consumer-gpu", "unified-memory-soc", "cpu
 REFERENCE_W = 700.0
 """Power of the device that the defaults of a data centre are taken from, an H100."""
 
-_GROWS_WITH_POWER = ("server_usd", "network_usd", "server_watts", "staff_usd_per_year")
+REFERENCE_LINK = 50e9
+"""Bytes a second that it has to other servers, one way: one port of 400 Gb/s."""
+
+
+def _factors(hardware: Hardware) -> dict[str, float]:
+    """By how much what surrounds a device differs from what surrounds the reference."""
+    power = float(hardware.power.limit) / REFERENCE_W
+    link = hardware.links.scale_out
+    return {
+        "server_watts": power,
+        "server_usd": min(power, 1.0),
+        "staff_usd_per_year": min(power, 1.0),
+        "network_usd": 0.0 if link is None else float(link.bandwidth) / REFERENCE_LINK,
+    }
 
 
 class Ownership(Spec):
@@ -46,13 +60,14 @@ def setting_of(hardware: Hardware) -> Setting:
 def ownership(hardware: Hardware, economics: Economics) -> Ownership:
     """What owning ``hardware`` costs: what ``economics`` says, and defaults for the rest.
 
-    The defaults of what surrounds a device in a data centre are those of one of ``REFERENCE_W``;
-    others need more or less of it as they draw more or less.
+    The defaults of a data centre are those of an H100: ``REFERENCE_W`` of power and a link of
+    ``REFERENCE_LINK`` to other servers. The power around a device grows with its own, its share of
+    the network with its link; a smaller device takes less of a server and of people's time.
     """
     setting = setting_of(hardware)
     defaults = _settings()[setting]
     if setting == "data-centre":
-        defaults = _scaled(defaults, float(hardware.power.limit) / REFERENCE_W)
+        defaults = _scaled(defaults, _factors(hardware))
     own = {name: getattr(economics, name) for name in Ownership.model_fields}
     given = {
         name: Quantity(value=value, source="the scenario")
@@ -62,21 +77,18 @@ def ownership(hardware: Hardware, economics: Economics) -> Ownership:
     return defaults.model_copy(update=given)
 
 
-def _scaled(known: Ownership, factor: float) -> Ownership:
-    """The same for a device that draws so many times the power."""
-    leaves: dict[str, Quantity] = {name: getattr(known, name) for name in _GROWS_WITH_POWER}
+def _scaled(known: Ownership, factors: Mapping[str, float]) -> Ownership:
+    """The same for a device that needs so many times as much."""
+    leaves: dict[str, Quantity] = {name: getattr(known, name) for name in factors}
     return known.model_copy(
-        update={
-            name: leaf.model_copy(
-                update={
-                    end: None if value is None else value * factor
-                    for end in ("value", "low", "high")
-                    for value in (getattr(leaf, end),)
-                }
-            )
-            for name, leaf in leaves.items()
-        }
+        update={name: _times(leaf, factors[name]) for name, leaf in leaves.items()}
     )
+
+
+def _times(leaf: Quantity, factor: float) -> Quantity:
+    ends = {end: getattr(leaf, end) for end in ("value", "low", "high")}
+    scaled = {end: None if value is None else value * factor for end, value in ends.items()}
+    return leaf.model_copy(update=scaled)
 
 
 class _File(Spec):

@@ -6,7 +6,10 @@ from pydantic import Field
 
 from simulator.specs.quantity import Flag, Number, Spec, Whole
 
-Degree = Annotated[Whole, Field(ge=1, le=1_000_000)]
+MOST_DEVICES = 1_000_000
+"""Devices of anything that one may ask for: more than any fleet that serves one model."""
+
+Degree = Annotated[Whole, Field(ge=1, le=MOST_DEVICES)]
 ExchangeModes = Literal["auto", "all_gather", "normal", "low_latency"]
 
 

@@ -37,6 +37,11 @@ class Precision:
         """Bytes of one weight."""
         return self.weight_bits / 8
 
+    @property
+    def dense(self) -> "Precision":
+        """The precision of all linear layers but the routed experts."""
+        return precision(self.elsewhere) if self.only_experts else self
+
 
 # Scale overheads: fp8_block has one fp32 scale per 128×128 block; nvfp4 one fp8 scale per 16
 # values; mxfp4 and mxfp8 one 8-bit scale per 32; int4/w4a16 one fp16 scale per group of 128; nf4

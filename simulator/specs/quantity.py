@@ -119,10 +119,11 @@ Z_80 = 1.2815515655446004
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """Marks a ``Quantity`` of ``dimension``: more than zero, or zero too."""
+    """Marks a ``Quantity`` of ``dimension``: more than zero, or zero too, or ``whole``."""
 
     dimension: Dimension
     allow_zero: bool = False
+    whole: bool = False
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -140,6 +141,8 @@ class Sourced:
             if number < 0 or (number == 0 and not self.allow_zero and name == "value"):
                 least = "zero or more" if self.allow_zero else "more than zero"
                 raise ValueError(f"{name} must be {least}, found {shown(fields[name])}")
+            if self.whole and name == "value" and not number.is_integer():
+                raise ValueError(f"must be a whole number, found {shown(fields[name])}")
             fields[name] = in_range(number, self.dimension)
         return fields
 
@@ -160,6 +163,7 @@ def _dimension_among(marks: Iterable[object]) -> Dimension | None:
 
 
 Count = Annotated[Quantity, Sourced("count")]
+Pieces = Annotated[Quantity, Sourced("count", whole=True)]
 Fraction = Annotated[Quantity, Sourced("fraction", allow_zero=True)]
 Bytes = Annotated[Quantity, Sourced("bytes")]
 BytesPerSecond = Annotated[Quantity, Sourced("bytes/s")]
@@ -167,6 +171,7 @@ FlopPerSecond = Annotated[Quantity, Sourced("flop/s")]
 Seconds = Annotated[Quantity, Sourced("seconds", allow_zero=True)]
 Hertz = Annotated[Quantity, Sourced("hertz")]
 Watts = Annotated[Quantity, Sourced("watts", allow_zero=True)]
+MaxWatts = Annotated[Quantity, Sourced("watts")]
 JoulesPerByte = Annotated[Quantity, Sourced("joules/byte")]
 Usd = Annotated[Quantity, Sourced("usd", allow_zero=True)]
 UsdPerHour = Annotated[Quantity, Sourced("usd/hour", allow_zero=True)]

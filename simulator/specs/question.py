@@ -147,6 +147,9 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
     return ask(read_mapping(path), from_fields(overrides or {}), path)
 
 
+_FILES = ("workload.file", "economics.prices")
+"""Paths that name files."""
+
 _KINDS = ("workload.kind", "workload.file")
 """Paths that say what kind of workload there is."""
 
@@ -170,11 +173,9 @@ def _put(content: dict[str, Any], change: Change) -> None:
         if becomes != was:
             # Another kind of workload takes the place of this one, whose fields mean nothing to it.
             content.clear()
-        if last == "file" and isinstance(value, str):
-            # A file named on the command line lies where the command runs.
-            value = str(Path(value).absolute())
-    if change.path == "economics.prices" and isinstance(value, str):
-        value = str(Path(value).resolve())
+    if change.path in _FILES and isinstance(value, str) and value:
+        # A file named on the command line lies where the command runs.
+        value = str(Path(value).absolute())
     content[last] = value
 
 

@@ -30,7 +30,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     text = read_text(path, MOST_BYTES.get(path.suffix, _MOST_YAML_BYTES))
     content = _parse_json(text, path) if path.suffix == ".json" else parse_yaml(text, path)
     if not isinstance(content, dict):
-        raise InputError(f"expected a mapping of fields, found {type(content).__name__}", file=path)
+        raise InputError(f"must be a mapping of fields, found {shown(content)}", file=path)
     return content
 
 
@@ -183,8 +183,8 @@ def _no_such_kind(place: "_Place", problem: ErrorDetails) -> tuple["_Place", str
     if problem["type"] == "union_tag_not_found":
         return place, "missing field", f"add {name}"
     known = re.findall(r"'([^']*)'", context["expected_tags"])
-    tag = str(context["tag"])
-    return place, f"there is no {name} {tag!r}", nearest(tag, known)
+    tag = problem["input"].get(name)
+    return place, f"there is no {name} {shown(tag)}", nearest(str(tag), known)
 
 
 def _no_such_choice(problem: ErrorDetails) -> tuple[str, str]:

@@ -46,6 +46,12 @@ def resolved(stored: Stored) -> Mapping[str, Precision]:
     return {one.product: one.resolved for one in stored}
 
 
+def usual_ends(name: str) -> dict[str, Precision]:
+    """How embedding and head are stored where only the precision ``name`` is told."""
+    dense = precision(name).dense
+    return {HEAD: precision(dense.head), EMBEDDING: precision(dense.embedding)}
+
+
 def together(parts: Iterable[tuple[float, Precision]]) -> Precision:
     """What a product is stored as whose parts, each with its weights, differ.
 

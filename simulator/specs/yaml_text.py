@@ -24,6 +24,9 @@ class _Loader(CSafeLoader):
     """The safe loader with the scalars of YAML 1.2 and without silent duplicates."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _cannot_be(key, "a key must be a text")
         if any(key.tag == _MERGE for key, _ in node.value):
             self.flatten_mapping(node)
             return CSafeLoader.construct_mapping(self, node, deep=deep)
@@ -83,7 +86,7 @@ def _day(loader: CSafeLoader, node: yaml.ScalarNode) -> object:
         raise _cannot_be(node, f"{node.value} is no day of the calendar") from None
 
 
-def _cannot_be(node: yaml.ScalarNode, problem: str) -> yaml.constructor.ConstructorError:
+def _cannot_be(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 

@@ -139,7 +139,12 @@ def _lines(text: str, columns: int, path: Path) -> Iterator[tuple[int, list[str]
     next(lines, None)
     for line, fields in lines:
         if len(fields) != columns:
-            raise bad_row(path, line, f"expected {columns} columns, found {len(fields)}")
+            raise bad_row(
+                path,
+                line,
+                f"expected {columns} columns, found {len(fields)}",
+                "is the line whole? take it out if not",
+            )
         yield line, fields
 
 

@@ -121,7 +121,9 @@ def _calls(requests: list[Any]) -> Iterator[Any]:
 def _need(fields: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -> None:
     for name in names:
         if name not in fields:
-            raise bad_row(path, line, f"field {name!r} is missing")
+            raise bad_row(
+                path, line, f"field {name!r} is missing", "is the line whole? take it out if not"
+            )
 
 
 JSON_FORMATS = {

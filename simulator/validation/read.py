@@ -17,7 +17,7 @@ from simulator.validation.measured import (
     splitwise,
 )
 from simulator.validation.measured.point import Point
-from simulator.validation.measured.runs import MOST_BYTES, run_points
+from simulator.validation.measured.runs import MOST_BYTES, Told, run_points
 
 PUBLISHED = Path(__file__).resolve().parent / "published.csv"
 """The project's own table of published figures, each row with its citation.
@@ -41,24 +41,22 @@ def is_kernel_table(path: Path) -> bool:
     return path.suffix == ".parquet"
 
 
-def read_points(
-    path: Path, hardware: str | None = None, model: str | None = None
-) -> Iterator[Point]:
+def read_points(path: Path, told: Told | None = None) -> Iterator[Point]:
     """The measured figures in ``path`` that the catalogue can answer.
 
-    ``hardware`` and ``model`` are for files that do not say them (results of benchmarks,
-    laboratory JSON). Rows of a table like the project's own that do not stand in it are the
-    user's.
+    ``told`` is for files that do not say it (results of benchmarks, laboratory JSON). Rows of a
+    table like the project's own that do not stand in it are the user's.
 
     Raises:
         InputError: no such file, or nobody taught the project to read it.
     """
     if not is_file(path):
         raise InputError("no such file", file=path, field="data", remedy="check the path")
+    told = told or Told()
     text = read_text(path, MOST_BYTES, "data")
     head = Head(text)
     if head.is_json and laboratory.is_laboratory(head.fields):
-        return laboratory.laboratory_points(head.fields, hardware or "h200-sxm")
+        return laboratory.laboratory_points(head.fields, told.hardware or "h200-sxm")
     columns = list(head.columns)
     for recognises, read in _TABLES:
         if recognises(columns):
@@ -71,7 +69,7 @@ def read_points(
             field="data",
             remedy="columns as in the project's own table: " + ", ".join(published.COLUMNS),
         )
-    return run_points(path, hardware, model)
+    return run_points(path, told)
 
 
 def _told_apart(points: Iterable[Point], path: Path) -> Iterator[Point]:

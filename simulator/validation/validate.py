@@ -32,6 +32,7 @@ from simulator.validation.calibrate.steps import (
 )
 from simulator.validation.kernels import kernel_samples
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.runs import Told
 from simulator.validation.read import PUBLISHED, is_kernel_table, read_points
 from simulator.validation.score import Group, Sample, group_by, summarise
 
@@ -60,6 +61,7 @@ class Validation:
         refused: rows that could not be predicted, by reason.
         samples: every scored row, for the parity plot.
         theirs: whether any of them are of a user's own file.
+        notes: what was assumed to read them.
     """
 
     files: tuple[str, ...]
@@ -74,6 +76,7 @@ class Validation:
     refused: tuple[tuple[str, int], ...]
     samples: tuple[Sample, ...] = field(repr=False, default=())
     theirs: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain values, the samples as two arrays."""
@@ -83,6 +86,7 @@ class Validation:
         found["refused"] = [{"reason": reason, "rows": rows} for reason, rows in self.refused]
         if self.theirs:
             found["samples"] = [sample.to_dict() for sample in self.samples]
+            found["notes"] = list(self.notes)
         measured, predicted = self.parity()
         return found | {"measured": measured.tolist(), "predicted": predicted.tolist()}
 
@@ -98,25 +102,25 @@ _PLAIN = ("files", "split", "rows", "fitted_rows")
 def validate(
     data: Sequence[Path] = (),
     *,
-    hardware: str | None = None,
-    model: str | None = None,
+    told: Told | None = None,
     leave_out: bool = True,
     progress: Progress | None = None,
 ) -> Validation:
     """Score predictions on ``data``, or on the project's own table of published figures.
 
     ``data`` takes results of benchmarks, tables of points (CSV), laboratory documents (JSON) and
-    kernel tables (Parquet). ``hardware`` and ``model`` name what a file does not. ``leave_out``
+    kernel tables (Parquet). ``told`` says what a file does not. ``leave_out``
     asks the two harder questions of the project's own rows, which takes some seconds.
     ``progress`` is told (rows done, rows in all).
 
     Raises:
         InputError: a file that cannot be read or is not understood.
     """
+    told = told or Told()
     files = tuple(data) or (PUBLISHED,)
     tables = [f for f in files if is_kernel_table(f)]
-    samples = [s for f in tables for s in kernel_samples(f, hardware)]
-    points = _unique(p for f in files if f not in tables for p in read_points(f, hardware, model))
+    samples = [s for f in tables for s in kernel_samples(f, told.hardware)]
+    points = _unique(p for f in files if f not in tables for p in read_points(f, told))
     kept = [p for p in points if p.is_score_row and not p.fitted]
     unasked = Counter(p.unasked for p in kept if p.phase != "serve" and p.unasked)
     scored, refused = batches(p for p in kept if p.phase != "serve" and not p.unasked)
@@ -126,8 +130,8 @@ def validate(
     samples += served
     reasons += unasked + Counter(reason.split("\n")[0] for _, reason in refused)
     if not samples:
-        told = "; ".join(reason for reason, _ in reasons.most_common(3))
-        raise InputError("no row could be scored", field="data", remedy=told or None)
+        reasons_told = "; ".join(reason for reason, _ in reasons.most_common(3))
+        raise InputError("no row could be scored", field="data", remedy=reasons_told or None)
     fittable = (p for p in points if p.phase != "serve" and not p.is_score_row and not p.fitted)
     known = batches(fittable)[0] if leave_out else []
     return Validation(
@@ -143,6 +147,7 @@ def validate(
         refused=tuple(reasons.most_common()),
         samples=tuple(samples),
         theirs=any(p.theirs for p in points),
+        notes=tuple(dict.fromkeys(note for p in kept for note in p.notes)),
     )
 
 

@@ -27,6 +27,8 @@ def folder(tmp_path: Path) -> Path:
         "table.md": files.LLAMA_TABLE,
         "spans.json": json.dumps(files.SPANS),
         "sharegpt.json": json.dumps(files.SHAREGPT),
+        "mooncake.jsonl": '{"timestamp": 0, "input_length": 600, "output_length": 5}\n',
+        "two.json": json.dumps(files.GUIDELLM | {"benchmarks": 2 * files.GUIDELLM["benchmarks"]}),
         "one.prom": files.scrape(100),
         "two.prom": files.scrape(300),
         "idle.prom": files.scrape(100, running=0),
@@ -155,7 +157,12 @@ TRACE = ("run", "quickstart", "--trace")
         ((*TRACE, "table.md"), "roofsim validate --data table.md"),
         ((*TRACE, "agg.json"), "roofsim import bench agg.json"),
         (("import", "bench", "table.md", "--run", "3"), "roofsim validate --data table.md"),
-        (("import", "bench", "sharegpt.json"), "roofsim import trace sharegpt.json"),
+        (("import", "bench", "sharegpt.json"),
+         "roofsim import trace sharegpt.json --model llama-3.1-8b --rate 5"),
+        (("import", "bench", "failed.csv"),
+         "roofsim import trace failed.csv --model llama-3.1-8b"),
+        (("validate", "--data", "mooncake.jsonl"), "roofsim run quickstart --trace mooncake.jsonl"),
+        ((*TRACE, "two.json"), "roofsim import bench two.json --run 1"),
     ],
 )  # fmt: skip
 def test_a_remedy_works_when_it_is_followed(folder, asked, remedy):
@@ -166,8 +173,8 @@ def test_a_remedy_works_when_it_is_followed(folder, asked, remedy):
     followed = words[1:] if words[0] == "roofsim" else [*asked, *words]
     if followed[0] == "validate" and "--hardware" not in followed:
         followed += ["--hardware", "h200-sxm"]
-    if followed[:2] == ["import", "trace"] and "--model" not in followed:
-        followed += ["--model", "qwen3-8b", "--rate", "2"]
+    if "failed.csv" in followed and "workload.skip_empty=true" not in followed[-1]:
+        followed += ["--set", "workload.skip_empty=true"]
     done = roofsim(*followed, cwd=folder)
     assert done.returncode == 0, done.stderr
 

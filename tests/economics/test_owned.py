@@ -91,13 +91,20 @@ def test_a_chip_of_a_desk_needs_no_rack():
     assert lines["rack and space"] == lines["staff"] == lines["server"] == 0
 
 
-def test_what_surrounds_a_device_grows_with_its_power():
-    big, small = (ownership(catalogue.hardware(n), Economics()) for n in ("b200", "a40"))
-    limits = [float(catalogue.hardware(n).power.limit) for n in ("b200", "a40")]
-    assert big.server_usd.value / small.server_usd.value == pytest.approx(limits[0] / limits[1])
-    assert big.pue == small.pue
-    given = ownership(catalogue.hardware("a40"), Economics(server_usd=1234.0))
-    assert given.server_usd.value == 1234.0
+def test_what_surrounds_a_device_is_of_its_size():
+    def of(name: str, **economics: object) -> Ownership:
+        return ownership(catalogue.hardware(name), Economics.model_validate(economics))
+
+    big, middle, small = of("b200"), of("h100-sxm"), of("a40")
+    assert big.server_usd == middle.server_usd
+    assert big.server_watts.value / middle.server_watts.value == pytest.approx(1000 / 700)
+    assert small.server_usd.value / middle.server_usd.value == pytest.approx(300 / 700)
+    assert small.pue == middle.pue
+    for name in ("tpu-v6e", "h100-sxm"):
+        link = catalogue.hardware(name).links.scale_out
+        share = of(name).network_usd.value / middle.network_usd.value
+        assert share == pytest.approx(float(link.bandwidth) / 50e9)
+    assert of("a40", server_usd=1234.0).server_usd.value == 1234.0
 
 
 def test_defaults_widen_the_interval_and_own_numbers_narrow_it():

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from nonempty import nonempty
 
 from simulator.graph.block import BlockContext
 from simulator.graph.kinds import lower
@@ -41,7 +42,7 @@ REAL = [model for model in catalogue.all_models() if not model.hypothetical]
 
 @pytest.mark.parametrize("model", REAL, ids=lambda m: m.name)
 def test_modules_hold_the_weights_of_their_products(model):
-    for layer, _ in counted(model.layers):
+    for layer, _ in nonempty(counted(model.layers)):
         held = Counter()
         for module in modules_of_layer(layer, model.hidden_size):
             held[module.product] += module.parameters

@@ -81,6 +81,14 @@ def test_a_tie_has_no_headline(result, usd):
     assert "(a tie)" in said(a, b)
 
 
+def test_another_basis_may_decide_a_tie(result):
+    for elsewhere, says in ((0.5, "decides the tie"), (1.5, "names another")):
+        a, b = told(result, "A", 1.0, elsewhere), told(result, "B", 1.0, 1.0)
+        c = told(result, "C", 2.0, 0.8)
+        (row,) = other_bases(ranking([a, b, c]))
+        assert row[3] == says
+
+
 def test_a_mark_stands_beside_the_name(result):
     a = told(result, "A", 1.0, mark="one provider")
     assert "A (one provider)" in ranking([a, told(result, "B", 2.0)]).headline

@@ -31,8 +31,18 @@ SCENARIO = {
         ({"deployment.replicas": 100_000}, "2000"),
         ({"workload.arrivals.rate": 1e-6, "workload.requests": 5000}, "1e"),
         ({"workload.arrivals": {"process": "closed-loop", "users": 1, "think_time": 1e9}}, "1e"),
-        ({"workload.shared_prefix": {"tokens": 10**9}}, "tokens together"),
-        ({"workload.conversations": {"turns": 10**9}, "workload.input_tokens": 10**9}, "together"),
+        (
+            {"workload.shared_prefix": {"tokens": 10**9}, "workload.requests": 1000},
+            "tokens together",
+        ),
+        (
+            {
+                "workload.conversations": {"turns": 10**9},
+                "workload.input_tokens": 10**9,
+                "workload.requests": 1000,
+            },
+            "tokens together",
+        ),
         (
             {"max_batched_tokens": 1, "workload.input_tokens": 120_000, "workload.requests": 50},
             "2,000,000",

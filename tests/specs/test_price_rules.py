@@ -6,6 +6,7 @@ import pytest
 
 from simulator.planning.browse import check_catalogue
 from simulator.specs import catalogue
+from simulator.specs.folders import data_folder, names
 from simulator.specs.hardware import Hardware
 from simulator.specs.price_rules import check_prices
 from simulator.specs.prices import Prices
@@ -70,6 +71,11 @@ def test_the_catalogue_mixes_no_bases_and_prices_almost_every_device():
     assert len(known) >= 80
     priced = [d for d in devices if d.prices.offers]
     assert len({o.provider for d in priced for o in d.prices.offers}) > 30
+
+
+def test_every_file_of_prices_is_of_a_device():
+    folder = data_folder("hardware_specs")
+    assert set(names(folder / "prices")) <= set(names(folder))
 
 
 def test_every_offer_has_a_citation():

@@ -13,7 +13,9 @@ from command import roofsim
 from simulator.errors import InputError
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
+from simulator.validation.calibrate.run import calibrate
 from simulator.validation.calibrate.server import OVERHEADS, fit_server, served_points
+from simulator.validation.measured.runs import Told
 
 PLANTED = {"step_overhead": 1.5e-3, "sequence_overhead": 8e-6, "server_overhead": 60e-3}
 LOADS = [(256, 32, 1), (256, 32, 8), (512, 16, 4), (128, 64, 16)]
@@ -51,12 +53,13 @@ def measured(profile: Path) -> Path:
 
 
 def test_planted_overheads_are_found_and_told_on_runs_left_out(measured: Path) -> None:
-    found = fit_server(served_points([measured], "h200-sxm"))
+    found = fit_server(served_points([measured], Told("h200-sxm")))
     assert found.runs == len(LOADS)
     after = {name: value for name, (_, value) in found.overheads.items()}
     assert after["step_overhead"] == pytest.approx(PLANTED["step_overhead"], rel=0.1)
     assert after["server_overhead"] == pytest.approx(PLANTED["server_overhead"], rel=0.1)
     assert len(found.rows) == 2 * len(LOADS)
+    assert found.helps
     for old, new in zip(found.before, found.after, strict=True):
         assert new.mean_error < 0.05 < old.mean_error
     json.dumps(found.to_dict(), allow_nan=True)
@@ -77,7 +80,7 @@ def test_the_fitted_file_is_an_engine(measured: Path, tmp_path: Path) -> None:
 
 
 def test_too_few_runs_and_several_engines_are_refused(measured: Path) -> None:
-    points = served_points([measured], "h200-sxm")
+    points = served_points([measured], Told("h200-sxm"))
     with pytest.raises(InputError, match="2 runs can be used"):
         fit_server(points[:4])
     from dataclasses import replace
@@ -106,3 +109,32 @@ def test_a_profile_of_ones_own_counts_anew_when_it_is_edited(tmp_path: Path) -> 
 def test_what_is_fitted_are_fields_of_a_profile() -> None:
     profile = catalogue.engine_profile("vllm")
     assert all(float(getattr(profile, name)) >= 0 for name in OVERHEADS)
+
+
+def test_steps_of_ones_own_are_scored_one_by_one(tmp_path: Path) -> None:
+    table = tmp_path / "llama-bench.md"
+    rows = [f"| qwen3 {size}B Q4_0 | {test} | {speed} |" for size, test, speed in (
+        ("0.6", "tg128", 300), ("1.7", "tg128", 150), ("4", "tg128", 70), ("8", "tg128", 40),
+        ("8", "pp512", 600),
+    )]  # fmt: skip
+    table.write_text("\n".join(["| model | test | t/s |", "| --- | --- | --- |", *rows]) + "\n")
+    found = calibrate("engine", [table], "apple-m2-max")
+    assert found.fitted_rows > 0
+    assert sum(group.rows for group in found.before) == len(rows)
+    assert sum(group.rows for group in found.after) == len(rows)
+
+
+def test_what_a_result_does_not_say_is_told_or_asked(measured: Path) -> None:
+    ask = ["validate", "--data", measured, "-w", "h200-sxm", "--json"]
+    plain = json.loads(roofsim(*ask).stdout)
+    assert any("one device" in note for note in plain["notes"])
+    line = "vllm serve Qwen/Qwen3-8B -tp 2 --port 1"
+    for more in (["--launch", line], ["--set", "deployment.tp=2"]):
+        done = roofsim(*ask, *more)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert all("tp=2" in sample["asked"] for sample in told["samples"])
+        assert not any("one device" in note for note in told["notes"])
+    done = roofsim(*ask, "--set", "workload.isl=3")
+    assert done.returncode == 2
+    assert "--set deployment.tp=2" in done.stderr

@@ -10,6 +10,7 @@ from simulator.errors import InputError
 from simulator.specs import folders
 from simulator.validation.calibrate.run import calibrate
 from simulator.validation.measured.published import COLUMNS, published_points
+from simulator.validation.measured.runs import Told
 from simulator.validation.read import PUBLISHED, read_points
 from simulator.validation.validate import validate
 
@@ -124,7 +125,7 @@ def test_result_of_a_server_benchmark_is_read(tmp_path: Path) -> None:
             }
         )
     )  # fmt: skip
-    points = list(read_points(path, "h200-sxm"))
+    points = list(read_points(path, Told("h200-sxm")))
     assert {(p.phase, p.quantity) for p in points} == {
         ("serve", "ttft_s"), ("serve", "tpot_s"), ("decode", "step_time_s"),
     }  # fmt: skip

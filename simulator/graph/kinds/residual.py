@@ -21,6 +21,8 @@ TF32_MIXING = Precision("tf32_mixing", 32, "tf32", 16)
 
 @lower.register
 def _plain(_part: PlainResidual, context: BlockContext) -> list[Operator]:
+    if not context.additions:
+        return []
     # Engines add in the same pass as the next norm, whose own two rows are counted there.
     row = context.hidden * context.activation_bytes
     return [

@@ -1,6 +1,7 @@
 """Which layouts a model can take, and the nearest ones where it cannot take the one asked for."""
 
 from collections.abc import Iterable
+from math import gcd, isqrt
 
 from simulator.errors import InputError
 from simulator.graph.parallel.layout import Layout
@@ -22,9 +23,9 @@ def check_layout(model: Model, layout: Layout) -> None:
 
 def valid_degrees(sizes: Iterable[int]) -> list[int]:
     """Degrees that divide all ``sizes``, ascending."""
-    found = list(sizes)
-    largest = min(found, default=1)
-    return [d for d in range(1, largest + 1) if all(size % d == 0 for size in found)]
+    whole = gcd(*sizes) or 1
+    small = [d for d in range(1, isqrt(whole) + 1) if whole % d == 0]
+    return sorted({*small, *(whole // d for d in small)})
 
 
 def _nearest(degrees: list[int], asked: int, shown: int = 6) -> str:

@@ -1,6 +1,7 @@
 """The links of a device, calibrated over their classes, and an engine's all-reduces on them."""
 
 from collections.abc import Mapping
+from math import prod
 
 from simulator.errors import InputError, nearest
 from simulator.roofline.laws.collective.constants import (
@@ -54,8 +55,10 @@ def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, A
 def _link(owner: str, place: str, link: hardware.Link | None, domain: int) -> Link | None:
     if link is None:
         return None
-    devices = int(float(link.domain)) if link.domain is not None else domain
     dims = tuple(link.dimensions or ())
+    devices = prod(dims) if dims else domain
+    if link.domain is not None:
+        devices = int(float(link.domain))
     if not dims and link.topology in ("torus", "ring", "wafer"):
         dims = (devices,)
     bandwidth = float(link.bandwidth)

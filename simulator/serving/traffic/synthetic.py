@@ -19,7 +19,10 @@ _OWN = 1 << 60
 """Hashes from here on belong to one conversation; those below to a shared prefix."""
 
 
-MOST_UNITS = 100_000_000
+_LONGEST_UNITS = 1 << 19
+"""Hashes of one text, which are those of 16 million tokens; no model takes longer ones."""
+
+MOST_UNITS = 50_000_000
 """Hashes of all prompts together; each takes tens of bytes."""
 
 
@@ -41,7 +44,7 @@ def draw_requests(workload: Synthetic) -> RequestTable:
     shared = workload.shared_prefix
     groups = _groups(shared, count, others)
     whole = own + shared.tokens
-    _check_units(int((whole // UNIT_TOKENS).sum()))
+    _check_units(int(np.minimum(whole // UNIT_TOKENS, _LONGEST_UNITS).sum()))
     prefixes = tuple(
         _hashes(group, shared.tokens, row, length, 0)
         for row, (group, length) in enumerate(zip(groups.tolist(), whole.tolist(), strict=True))
@@ -84,8 +87,8 @@ def _hashes(group: int, shared: int, owner: int, tokens: int, beyond: int) -> tu
 
     ``beyond`` more tokens (an answer) are covered too when they fill whole units.
     """
-    common = min(shared, tokens) // UNIT_TOKENS
-    whole = (tokens + beyond) // UNIT_TOKENS
+    common = min(min(shared, tokens) // UNIT_TOKENS, _LONGEST_UNITS)
+    whole = min((tokens + beyond) // UNIT_TOKENS, _LONGEST_UNITS)
     first = group * (shared // UNIT_TOKENS + 1)
     base = _OWN + (owner << 20)
     return (*range(first, first + common), *range(base + common, base + whole))
@@ -106,7 +109,7 @@ def _conversations(
     shared = workload.shared_prefix
     groups = _groups(shared, count, others).tolist() if shared is not None else [0] * count
     system = 0 if shared is None else shared.tokens
-    inputs, prefixes, sessions, follows = [], [], [], []
+    inputs, sessions, follows = [], [], []
     said, left, session, units = 0, 0, -1, 0
     for row, (new, answer) in enumerate(zip(own.tolist(), answers.tolist(), strict=True)):
         too_long = spec.max_context is not None and said + new + answer > spec.max_context
@@ -119,11 +122,12 @@ def _conversations(
         left -= 1
         said += new
         inputs.append(said)
-        units += (said + answer) // UNIT_TOKENS
-        _check_units(units)
+        units += min((said + answer) // UNIT_TOKENS, _LONGEST_UNITS)
         sessions.append(session)
-        prefixes.append(_hashes(groups[session], system, session, said, answer))
         said += answer
+    _check_units(units)
+    texts = zip(sessions, inputs, answers.tolist(), strict=True)
+    prefixes = tuple(_hashes(groups[s], system, s, text, answer) for s, text, answer in texts)
     heads = [row for row, before in enumerate(follows) if before == NO_ROW]
     arrival_s = np.zeros(count)
     arrival_s[heads] = draw_arrivals(workload.arrivals, len(heads), gaps)
@@ -133,7 +137,7 @@ def _conversations(
         arrival_s,
         np.asarray(inputs, dtype=np.int64),
         answers,
-        tuple(prefixes),
+        prefixes,
         UNIT_TOKENS,
         partial_blocks=False,
         session=np.asarray(sessions, dtype=np.int64),

@@ -13,7 +13,7 @@ from simulator.specs.kinds.grouped_query import SharedKeyAttention
 from simulator.specs.model import Layer, Model, counted, stored_otherwise
 from simulator.specs.modules import Module, modules_of_layer, usual_products
 from simulator.specs.precision import Precision, precision
-from simulator.specs.stored import EMBEDDING, HEAD, Stored, deviating, together
+from simulator.specs.stored import EMBEDDING, HEAD, Stored, deviating, together, usual_ends
 
 _BLOCK = 256
 _FALLBACK = {
@@ -164,8 +164,7 @@ def llama_cpp_mix(model: Model, name: str) -> Model:
 
     hidden = model.hidden_size
     ends = {HEAD: _end(usual.head, hidden), EMBEDDING: _end(usual.embedding, hidden)}
-    usually = {HEAD: precision(usual.head), EMBEDDING: precision(usual.embedding)}
-    return stored_otherwise(model, of_layer, deviating(ends, usually))
+    return stored_otherwise(model, of_layer, deviating(ends, usual_ends(name)))
 
 
 def _format(module: Module, mix: _Mix, name: str, place: _Place) -> str:

@@ -13,7 +13,7 @@ from simulator.specs.kept import Reader
 from simulator.specs.model import Layer, Model, stored_otherwise
 from simulator.specs.modules import modules_of_layer, usual_products
 from simulator.specs.precision import Precision, precision
-from simulator.specs.stored import EMBEDDING, HEAD, Stored, deviating, together
+from simulator.specs.stored import EMBEDDING, HEAD, Stored, deviating, together, usual_ends
 
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
@@ -100,8 +100,6 @@ def _stored(model: Model, tensors: Mapping[str, Tensor], name: str, path: Path) 
         wanted = {product: together(found) for product, found in parts.items()}
         return deviating(wanted, usual_products(layer, model.hidden_size, name))
 
-    chosen = precision(name)
-    linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
     table = tensors.get("token_embd.weight")
     head = tensors.get("output.weight", table)
     ends = {
@@ -109,8 +107,7 @@ def _stored(model: Model, tensors: Mapping[str, Tensor], name: str, path: Path) 
         for end, tensor in ((HEAD, head), (EMBEDDING, table))
         if tensor is not None
     }
-    usual = {HEAD: precision(linear.head), EMBEDDING: precision(linear.embedding)}
-    found = stored_otherwise(model, of_layer, deviating(ends, usual))
+    found = stored_otherwise(model, of_layer, deviating(ends, usual_ends(name)))
     if not seen:
         raise InputError(
             "none of the tensors that the architecture has is in the file",

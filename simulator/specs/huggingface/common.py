@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from simulator.specs.huggingface.family import Family
 from simulator.specs.huggingface.fields import Config
+from simulator.specs.huggingface.searched import layers_of_blocks
 
 ABSENT: Final = object()
 """Stands for a value that is nowhere; null is a value."""
@@ -16,6 +17,8 @@ def in_common_words(config: Config, family: Family) -> Config:
     """
     fields = {**family.defaults, **config.fields}
     fields |= renamed(fields, family.names)
+    if isinstance(fields.get("block_configs"), list):
+        fields |= layers_of_blocks(config, fields["block_configs"])
     for case in family.cases:
         if all(reached(fields, name) == value for name, value in case.given.items()):
             fields |= case.then

@@ -1,6 +1,6 @@
 """Which kind each layer of a config is: a list of words, a cycle, or layers named one by one."""
 
-from simulator.errors import nearest
+from simulator.errors import nearest, shown
 from simulator.specs.huggingface.common import reached
 from simulator.specs.huggingface.family import Cycle, Family, LayerWord, Listed
 from simulator.specs.huggingface.fields import Config
@@ -41,7 +41,10 @@ def _stated(config: Config, family: Family, layers: int) -> list[str]:
     stated = config.fields["layer_types"]
     if isinstance(stated, str):
         config = config.with_fields({"layer_types": list(stated)})
-    words = [str(word) for word in config.pattern("layer_types", layers) or ()]
+    listed = config.pattern("layer_types", layers) or ()
+    if not all(isinstance(word, str | int) for word in listed):
+        raise config.error("layer_types", f"expected a list of words, found {shown(listed)}")
+    words = [str(word) for word in listed]
     known = words_of(family)
     for word in words:
         if word not in known:

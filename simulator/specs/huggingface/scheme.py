@@ -1,13 +1,13 @@
 """What a quantised checkpoint says, as one scheme: which modules are stored how."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.specs.huggingface.patterns import Patterns
 from simulator.specs.model import Layer
 from simulator.specs.modules import Module, modules_of_layer, usual_products
 from simulator.specs.precision import BF16, Precision, precision
-from simulator.specs.stored import EMBEDDING, EXPERTS, HEAD, Stored, deviating, together
+from simulator.specs.stored import EMBEDDING, EXPERTS, HEAD, Stored, deviating, together, usual_ends
 from simulator.units import significant
 
 _HEADS = ("lm_head", "model.lm_head", "language_model.lm_head", "output")
@@ -98,8 +98,6 @@ def stored_model(scheme: Scheme, layers: Sequence[Layer], hidden: int) -> Stored
     }
     ends = {HEAD: _end(scheme, _HEADS), EMBEDDING: _end(scheme, _EMBEDDINGS)}
     chosen = precision(name)
-    linear = precision(chosen.elsewhere) if chosen.only_experts else chosen
-    usual_ends = {HEAD: precision(linear.head), EMBEDDING: precision(linear.embedding)}
     speaks_of_tower = any(rule.modules.mentions(_TOWERS) for rule in scheme.rules)
     return StoredModel(
         name,
@@ -107,7 +105,7 @@ def stored_model(scheme: Scheme, layers: Sequence[Layer], hidden: int) -> Stored
             deviating(_as_preset(found, chosen), usual[id(layer)])
             for layer, found in zip(layers, formats, strict=True)
         ),
-        deviating(ends, usual_ends),
+        deviating(ends, usual_ends(name)),
         BF16.name if speaks_of_tower else scheme.tower.name,
         scheme.cache,
         (*scheme.said, *_shares(weights)),
@@ -150,9 +148,8 @@ def _of_module(scheme: Scheme, module: Module, place: int) -> list[tuple[float, 
             left -= share
         if left <= 0:
             return found
-    is_routed = module.product == EXPERTS and scheme.experts is not None
-    usual = scheme.experts if is_routed and scheme.experts is not None else scheme.otherwise
-    return [*found, (left, usual)]
+    routed = scheme.experts if module.product == EXPERTS else None
+    return [*found, (left, routed or scheme.otherwise)]
 
 
 def _end(scheme: Scheme, names: Sequence[str]) -> Precision:
@@ -168,10 +165,10 @@ def _name(weights: Mapping[tuple[bool, Precision], float]) -> str:
         preset = _PRESETS.get((experts.name, experts.weight_bits, others.name))
         if preset is not None:
             return preset
-    together_: dict[Precision, float] = {}
+    whole: dict[Precision, float] = {}
     for (_, stored), size in weights.items():
-        together_[stored] = together_.get(stored, 0.0) + size
-    most = _most(together_)
+        whole[stored] = whole.get(stored, 0.0) + size
+    most = _most(whole)
     return BF16.name if most is None else most.name
 
 
@@ -195,9 +192,8 @@ def _shares(weights: Mapping[tuple[bool, Precision], float]) -> tuple[str, ...]:
     if len(whole) < 2:
         return ()
     total = sum(whole.values())
-    ordered: Callable[[str], float] = whole.__getitem__
     shares = ", ".join(
-        f"{significant(100 * whole[name] / total)} % {name}"
-        for name in sorted(whole, key=ordered, reverse=True)
+        f"{significant(100 * size / total)} % {name}"
+        for name, size in sorted(whole.items(), key=lambda item: -item[1])
     )
     return (f"weights of the layers as stored: {shares}",)

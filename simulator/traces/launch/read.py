@@ -1,15 +1,16 @@
 """A launch line as settings of a scenario: what it sets, and what of it is not used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import InputError
 from simulator.specs import catalogue
 from simulator.specs.kinds.feedforward import MixtureOfExperts
 from simulator.specs.model import Model
 from simulator.specs.question import Change
-from simulator.traces.launch.arguments import Arguments, read_arguments
+from simulator.traces.launch.arguments import Arguments, Given, read_arguments
 from simulator.traces.launch.dialects import DIALECTS
 from simulator.traces.launch.settled import Question, Settled, plain_changes
 from simulator.traces.launch.shell import LINE, Command, commands
@@ -83,6 +84,25 @@ def read_start(start: Start, folder: Path | None = None) -> Launch:
         (first, *settled.changes),
         tuple(f"{LINE} of {start.engine}: {note}" for note in notes),
     )
+
+
+def settings_of(engine: str, arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Fields of a deployment from a server's own record of its arguments, those of ``names`` alone.
+
+    Raises:
+        InputError: a value that nothing is predicted for.
+    """
+    about = known(engine)
+    found: Arguments = {}
+    for name in names:
+        value, canonical = arguments.get(name), about.find(f"--{name}")
+        if value is not None and canonical is not None:
+            kept = isinstance(value, bool | list | dict)
+            found[canonical[0]] = Given(name, value if kept else str(value))
+    settled = Settled()
+    plain_changes(about, found, settled)
+    DIALECTS[engine].read(found, _question(""), settled)
+    return {c.path.removeprefix("deployment."): c.value for c in settled.changes}
 
 
 def _sets_model(about: Known, name: str) -> bool:

@@ -29,7 +29,7 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
     off = ("--disable-cuda-graph",)
     captured(arguments, off, ("--cuda-graph-max-bs-decode", "--cuda-graph-bs-decode"), settled)
     offloaded(arguments, settled, **_OFFLOAD)
-    tiers, size = arguments.get("--enable-hierarchical-cache"), arguments.get("--hicache-size")
+    tiers, size = _on(arguments, "--enable-hierarchical-cache"), arguments.get("--hicache-size")
     if size is not None and size.number() > 0:
         settled.put("deployment.offload.kv.host", size.number() * _GB, size)
     elif tiers is not None:
@@ -37,25 +37,31 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
     quantised(arguments, question, settled)
 
 
+def _on(arguments: Arguments, name: str) -> Given | None:
+    """A switch that is given, and not as false in a file."""
+    given = arguments.get(name)
+    return given if given is not None and given.value is True else None
+
+
 def _degree(arguments: Arguments, name: str) -> int:
-    return arguments[name].whole() if name in arguments else 1
+    return arguments[name].degree() if name in arguments else 1
 
 
 def _ranks(arguments: Arguments, settled: Settled) -> int:
     """Attention's data- and context-parallel ranks are among those of ``--tp-size``."""
     copies = arguments.get("--dp-size")
     inside = arguments.get("--attn-dp-size")
-    if "--enable-dp-attention" in arguments:
+    spread = _on(arguments, "--enable-dp-attention")
+    if spread is not None:
         if inside is not None:
             raise inside.refused(
                 "contradicts --enable-dp-attention, which takes --dp-size for it",
                 "leave --enable-dp-attention out",
             )
         if copies is None:
-            given = arguments["--enable-dp-attention"]
-            raise given.refused("needs --dp-size", "add --dp-size, as in --dp-size 8")
+            raise spread.refused("needs --dp-size", "add --dp-size, as in --dp-size 8")
         inside, copies = copies, None
-    dp = 1 if inside is None else inside.whole()
+    dp = 1 if inside is None else inside.degree()
     cp = _degree(arguments, "--attn-cp-size")
     whole = _degree(arguments, "--tp-size")
     if whole % (dp * cp):
@@ -71,7 +77,7 @@ def _ranks(arguments: Arguments, settled: Settled) -> int:
     if "--attn-cp-size" in arguments:
         settled.put("deployment.cp", cp, arguments["--attn-cp-size"])
     if copies is not None:
-        settled.put("deployment.replicas", copies.whole(), copies)
+        settled.put("deployment.replicas", copies.degree(), copies)
     _experts(arguments, whole, settled)
     return dp
 
@@ -80,7 +86,7 @@ def _experts(arguments: Arguments, whole: int, settled: Settled) -> None:
     spread = arguments.get("--ep-size")
     backend = arguments.get("--moe-a2a-backend")
     everywhere = next(
-        (arguments[n] for n in ("--enable-ep-moe", "--enable-deepep-moe") if n in arguments), None
+        (on for n in ("--enable-ep-moe", "--enable-deepep-moe") if (on := _on(arguments, n))), None
     )
     if backend is not None and backend.value != "none":
         everywhere = backend
@@ -115,8 +121,9 @@ def _steps(arguments: Arguments, ranks: int, settled: Settled) -> None:
             f"{whole.written} not used: prompts are spread over steps, which "
             "--chunked-prefill-size limits"
         )
-    if "--enable-mixed-chunk" in arguments:
-        settled.put("deployment.scheduling.steps", "mixed", arguments["--enable-mixed-chunk"])
+    mixed = _on(arguments, "--enable-mixed-chunk")
+    if mixed is not None:
+        settled.put("deployment.scheduling.steps", "mixed", mixed)
     held = arguments.get("--max-total-tokens")
     if held is not None:
         blocks = held.whole() // _block_tokens(arguments.get("--page-size"))
@@ -124,7 +131,7 @@ def _steps(arguments: Arguments, ranks: int, settled: Settled) -> None:
 
 
 def _block_tokens(page: Given | None) -> int:
-    return catalogue.engine_profile("sglang").kv_block_tokens if page is None else page.whole()
+    return catalogue.engine_profile("sglang").kv_block_tokens if page is None else page.degree()
 
 
 def _write(deployment: Deployment, question: Question) -> tuple[Written, frozenset[str]]:

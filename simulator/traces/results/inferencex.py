@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError
+from simulator.specs import catalogue
+from simulator.specs.precision import precision as stored
 from simulator.specs.workload import Trace
 from simulator.traces.format import Format
 from simulator.traces.json_text import json_document
@@ -24,9 +26,6 @@ _ENGINES = {
     "dynamo-trt": "trtllm", "dynamo-trtllm": "trtllm", "dynamo-sglang": "sglang",
     "dynamo-vllm": "vllm", "sglang-disagg": "sglang",
 }  # fmt: skip
-_PRECISIONS = {"fp8": "fp8", "bf16": "bf16", "fp16": "fp16"}
-"""Of four-bit checkpoints the format is that of the checkpoint: mxfp4 or nvfp4."""
-
 SPREAD = 0.2
 _NAMES = {"ttft": "ttft", "tpot": "tpot", "e2el": "e2e", "e2e_latency": "e2e"}
 
@@ -50,7 +49,9 @@ def _run(result: Mapping[str, Any], path: Path, place: str) -> MeasuredRun:
     deployment = _pools(result) if two_pools else _layout(result, "")
     name = str(result.get("framework", "")).lower()
     deployment["engine"] = _ENGINES.get(name, name or "vllm")
-    if (precision := _PRECISIONS.get(str(result.get("precision", "")).lower())) is not None:
+    asked = str(result.get("precision", "")).lower()
+    precision = _precision(asked, str(result.get("model", "")), str(result.get("hw", "")))
+    if precision:
         deployment["precision"] = precision
     drafted = str(result.get("spec_decoding", "none")) not in ("none", "", "None")
     hardware = str(result.get("hw", "")).lower().split("-")[0].split()
@@ -63,9 +64,30 @@ def _run(result: Mapping[str, Any], path: Path, place: str) -> MeasuredRun:
         model=str(result.get("model", "")),
         hardware=_HARDWARE.get(device, device),
         source=f"InferenceX, {result.get('image', '')}".rstrip(", "),
-        notes=("lengths are drawn evenly from 0.8 of isl and osl upwards, as its client does",),
+        notes=("lengths are drawn evenly from 0.8 of isl and osl upwards, as its client does",)
+        + ((f"fp4 is taken as {precision}",) if precision and asked == "fp4" else ()),
         unasked="its answers were drafted (speculation)" if drafted else "",
     )
+
+
+_FOUR_BITS = 0.75
+"""Bytes of a weight, its scales among them, that a four-bit format stays below."""
+
+
+def _precision(asked: str, model: str, hardware: str) -> str | None:
+    """How weights are stored; None where the checkpoint is so by itself."""
+    try:
+        own = catalogue.model(model).weight_precision if model else ""
+    except InputError:
+        # Whoever predicts it says that the model is not known.
+        own = ""
+    if asked == "fp4":
+        if own and stored(own).weight_bytes < _FOUR_BITS:
+            return None
+        return "mxfp4" if hardware.lower().startswith("mi") else "nvfp4"
+    if not asked or (asked == "fp8" and own.startswith("fp8")):
+        return None
+    return asked
 
 
 def _figures(result: Mapping[str, Any], devices: tuple[float, float]) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from simulator.errors import InputError
 from simulator.specs.workload import Trace
 from simulator.traces.format import Format, Head
 from simulator.traces.json_text import json_object, json_objects
+from simulator.traces.launch.read import settings_of
 from simulator.traces.results.measured_run import (
     MeasuredRun,
     load_of,
@@ -71,7 +72,7 @@ def _run(result: Mapping[str, Any], path: Path, place: str) -> MeasuredRun:
     )
     backend = str(result.get("backend", ""))
     server = result.get("server_info")
-    deployment = {"engine": _ENGINES.get(backend, "vllm"), **_served(server)}
+    deployment = {"engine": _ENGINES.get(backend, "vllm"), **_served(server, path, place)}
     deployment |= {name: result[name] for name in sorted(_OWN & result.keys()) if result[name]}
     return MeasuredRun(
         place=place,
@@ -99,21 +100,27 @@ def _first(result: Mapping[str, Any], names: tuple[str, ...], unit: float) -> fl
     return None if found is None else found * unit
 
 
-def _served(server: object) -> dict[str, Any]:
-    """The layout in ``server_info``, as SGLang's own arguments count it."""
+_ARGUMENTS = (
+    "tp_size", "pp_size", "dp_size", "ep_size", "enable_dp_attention", "attn_dp_size",
+    "attn_cp_size", "moe_a2a_backend", "kv_cache_dtype", "mem_fraction_static",
+    "chunked_prefill_size", "max_running_requests", "page_size", "disable_radix_cache",
+    "enable_mixed_chunk",
+)  # fmt: skip
+"""What ``server_info`` holds of SGLang's own arguments that a prediction asks for."""
+
+
+def _served(server: object, path: Path, place: str) -> dict[str, Any]:
+    """The deployment in ``server_info``, as SGLang's own arguments say it."""
     if not isinstance(server, dict):
         return {}
-    size = int(number(server.get("tp_size")) or 1)
-    spread = bool(server.get("enable_dp_attention"))
-    dp = int(number(server.get("dp_size")) or 1)
-    found = {"tp": size // dp if spread else size}
-    if dp > 1:
-        found["dp" if spread else "replicas"] = dp
-    for name in ("pp", "ep"):
-        degree = int(number(server.get(f"{name}_size")) or 1)
-        if degree > 1:
-            found[name] = degree
-    return found
+    try:
+        return settings_of("sglang", server, _ARGUMENTS)
+    except InputError as error:
+        where = f"{place}: server_info".removeprefix(": ")
+        name = (error.file or "").rpartition(": ")[2]
+        raise InputError(
+            f"{name}: {error.problem}", file=path, field=where, remedy=error.remedy
+        ) from None
 
 
 def _model_of(server: object) -> str:

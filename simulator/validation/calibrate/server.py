@@ -27,6 +27,7 @@ from simulator.simulate.traffic import cluster_settings, requests_of
 from simulator.specs import catalogue
 from simulator.specs.scenario import Scenario
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.runs import Told
 from simulator.validation.read import read_points
 from simulator.validation.score import Group, Sample, group_by
 
@@ -91,9 +92,19 @@ class FittedServer:
     after: tuple[Group, ...]
     refused: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
+    @property
+    def helps(self) -> bool:
+        """Whether unseen runs err less than with the engine's own profile, all figures together."""
+        before, after = (
+            [abs(value / row.measured - 1) for row, value in zip(self.rows, values, strict=True)]
+            for values in ([r.before for r in self.rows], [r.left_out for r in self.rows])
+        )
+        return float(np.mean(after)) < float(np.mean(before))
+
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values."""
         return {
+            "helps": self.helps,
             "engine": self.engine,
             "hardware": self.hardware,
             "file": str(self.file),
@@ -124,19 +135,19 @@ class _Run:
         return question(point.hardware, point.model, fields)
 
 
-def served_points(data: Sequence[Path], device: str, model: str | None = None) -> list[Point]:
-    """Latencies of served runs on ``device`` in ``data``, a folder's files among them.
+def served_points(data: Sequence[Path], told: Told) -> list[Point]:
+    """Latencies of served runs in ``data``, a folder's files among them, on the device ``told``.
 
     Raises:
         InputError: a file that is not understood.
     """
-    hardware = catalogue.hardware(device.partition(":")[0]).name
+    hardware = catalogue.hardware(str(told.hardware).partition(":")[0]).name
     files = [
         file
         for path in data
         for file in (sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path])
     ]
-    points = (p for file in files for p in read_points(file, device, model))
+    points = (p for file in files for p in read_points(file, told))
     return [
         p
         for p in points

@@ -23,6 +23,7 @@ class Point:
         settings: more arguments: how the run was set up. They are not part of what was measured,
             so that learning of one leaves the split into fitted and scored rows as it was.
         unasked: why no question to ``predict`` would be that of the run; empty where one is.
+        notes: what was assumed to read it.
         theirs: a row of a user's own file, to which no calibration of the package was fitted.
     """
 
@@ -36,6 +37,7 @@ class Point:
     fitted: bool | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     unasked: str = ""
+    notes: tuple[str, ...] = ()
     theirs: bool = False
 
     @property

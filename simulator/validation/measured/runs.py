@@ -1,6 +1,7 @@
 """Users' own files as points: results, records, spans and scrapes, as ``traces`` reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,26 @@ from simulator.validation.measured.point import Point
 MOST_BYTES = 500_000_000
 
 
-def run_points(
-    path: Path, hardware: str | None = None, model: str | None = None
-) -> Iterator[Point]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a user says of files that do not say it themselves.
+
+    Args:
+        hardware, model: where a file names none, or none that is known.
+        deployment: fields of the deployment by their paths below it; they overrule the file's.
+        notes: what of it is not used.
+    """
+
+    hardware: str | None = None
+    model: str | None = None
+    deployment: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def run_points(path: Path, told: Told) -> Iterator[Point]:
     """Every figure of every run in a file.
 
-    ``hardware`` and ``model`` are for files that name none, or none that is known. A run of one
-    request at a time is also a decode step of batch 1, which calibrations can use.
+    A run of one request at a time is also a decode step of batch 1, which calibrations can use.
 
     Raises:
         InputError: a file that is not understood, or that measures nothing.
@@ -33,16 +47,14 @@ def run_points(
             f"is read as {form.described}, which measures nothing",
             file=path,
             field="data",
-            remedy=f"serve its requests: roofsim run SCENARIO --trace {path}",
+            remedy=f"serve its requests: roofsim run quickstart --trace {path}",
         )
     for run in form.runs(text, path):
-        yield from _points_of(run, path, hardware, model)
+        yield from _points_of(run, path, told)
 
 
-def _points_of(
-    run: MeasuredRun, path: Path, hardware: str | None, model: str | None
-) -> Iterator[Point]:
-    device = device_named(run.hardware) or hardware
+def _points_of(run: MeasuredRun, path: Path, told: Told) -> Iterator[Point]:
+    device = device_named(run.hardware) or told.hardware
     if not device:
         found = f"names the device {run.hardware!r}" if run.hardware else "names no device"
         raise InputError(
@@ -51,7 +63,7 @@ def _points_of(
             field=run.place or "data",
             remedy="say which it is: --hardware h100-sxm",
         )
-    name = _model(run, model)
+    name = _model(run, told.model)
     if not name:
         raise InputError(
             "it names no model",
@@ -61,20 +73,35 @@ def _points_of(
         )
     load = dict(run.load)
     settings: dict[str, Any] = {n: load.pop(n) for n in ("requests",) if n in load}
-    asked = {**run.deployment, **load}
+    deployment = {**run.deployment, **told.deployment}
+    asked = {**deployment, **load}
     source = ", ".join(part for part in (run.source, path.name, run.place) if part)
     unasked = run.unasked
+    notes = (*run.notes, *told.notes, *_left_open(deployment, path))
     for quantity, value in run.figures.items():
         yield Point(
             device, name, run.phase, quantity, value, asked, source,
-            settings=settings, unasked=unasked, theirs=True,
+            settings=settings, unasked=unasked, notes=notes, theirs=True,
         )  # fmt: skip
     if run.phase == "serve" and load.get("concurrency") == 1 and "tpot_s" in run.figures:
         step = {"batch": 1, "context": load["isl"] + load["osl"] // 2}
         yield Point(
             device, name, "decode", "step_time_s", run.figures["tpot_s"],
-            {**run.deployment, **step}, source, unasked=unasked, theirs=True,
+            {**deployment, **step}, source, unasked=unasked, notes=notes, theirs=True,
         )  # fmt: skip
+
+
+def _left_open(deployment: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """What the answer hangs on and nobody has said."""
+    open_fields = [name for name in ("engine", "tp") if name not in deployment]
+    if {"tp", "dp", "prefill", "devices"} & deployment.keys() or "llamacpp" in deployment.values():
+        open_fields = [name for name in open_fields if name != "tp"]
+    defaults = {"engine": "vllm as the engine", "tp": "one device"}
+    if open_fields:
+        yield (
+            f"{path.name} is asked with {' and '.join(defaults[n] for n in open_fields)}, as it "
+            "does not say; say it by --launch, or by --set deployment.tp=2"
+        )
 
 
 def _model(run: MeasuredRun, otherwise: str | None) -> str:

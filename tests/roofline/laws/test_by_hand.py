@@ -9,8 +9,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.graph.routing import expert_loads, selection_probability
 from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
@@ -114,8 +115,9 @@ def product_s(m, n, k, groups, family, activation_bits, weight_bits):
     return MATMUL.start_s + best_s
 
 
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(FAMILIES)),
     st.integers(1, 400),
     st.integers(1, 3000),
     st.integers(1, 9000),
@@ -139,7 +141,7 @@ def test_products(name, m, n, k, groups, bits):
 
 
 def test_loads_of_products_hold_whole_lines_of_the_reduction():
-    for family in FAMILIES.values():
+    for family in nonempty(FAMILIES.values()):
         for bits in (4.0, 8.0, 16.0):
             assert k_block(family, bits) * bits / 8 == family.block_bytes
         # Scales that stand beside the values do not lengthen a block.
@@ -159,8 +161,9 @@ def test_menus_serve_every_number_of_rows_with_tiles_that_units_can_hold(name):
         held = family.tiles_per_unit(tile) * tile.m * tile.n
         assert held <= max(family.accumulators, tile.m * tile.n)
         assert tile.m * tile.n <= family.accumulators
-    edges = {t.above_rows for t in family.tiles} - {0.0}
-    assert edges <= {t.up_to_rows for t in family.tiles}
+        # Ranges of rows begin where a tile is full, and end where another is.
+        assert tile.above_rows == 0 or math.log2(tile.above_rows).is_integer()
+        assert tile.up_to_rows == math.inf or math.log2(tile.up_to_rows).is_integer()
     for number in (family.block_bytes, family.accumulators, *family.splits):
         assert number & (number - 1) == 0
     assert family.splits[0] == 1
@@ -205,8 +208,9 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
     return DECODE.latency_s + batch * DECODE.sequence_s + best_s
 
 
+@pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNELS)),
     st.integers(1, 200),
     st.integers(1, 30_000),
     st.sampled_from([1, 2, 8, 32]),
@@ -262,8 +266,9 @@ def attention_prefill_s(kernel, batch, new, past, heads, group, dim, kv_bytes, w
     return PREFILL.latency_s + busy_s + waits_s + move_s + stored_s
 
 
+@pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNELS)),
     st.integers(1, 20),
     st.integers(1, 5000),
     st.sampled_from([0, 100, 20_000]),
@@ -287,7 +292,7 @@ def test_prefill_attention(name, batch, new, past, heads, group, dim, kv_bytes, 
 
 
 def test_kernels_of_attention_cut_work_as_matrix_units_do():
-    for kernel in KERNELS.values():
+    for kernel in nonempty(KERNELS.values()):
         for tile in (kernel.tile_rows, kernel.wide_tile_rows, kernel.tile_keys):
             assert tile == 1 or math.log2(tile).is_integer()
         assert math.log2(kernel.head_dim_granule).is_integer()
@@ -337,8 +342,9 @@ def experts_s(family, tokens, experts, top_k, hidden, inter, weight_bits, activa
     return total_s + moved / (BANDWIDTH * EXPERTS.row_fraction)
 
 
+@pytest.mark.parametrize("name", sorted(KERNEL_FAMILIES))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNEL_FAMILIES)),
     st.integers(1, 5000),
     st.sampled_from([(8, 2), (64, 6), (128, 8)]),
     st.sampled_from([1024, 2880, 4096]),
@@ -360,7 +366,7 @@ def test_mixtures_of_experts(name, tokens, routed, hidden, inter, bits, cache):
 
 
 def test_menus_of_experts_are_of_whole_instructions():
-    for family in KERNEL_FAMILIES.values():
+    for family in nonempty(KERNEL_FAMILIES.values()):
         for rows, columns in (*family.tiles, family.walked_tile or (128, 128)):
             assert rows == 1 or rows % 8 == 0
             assert columns % 16 == 0

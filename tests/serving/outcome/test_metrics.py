@@ -1,5 +1,7 @@
 """Figures by their definitions, on records small enough to count by hand."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from closed_form_clock import (
@@ -133,3 +135,78 @@ def test_batch_means_cover_the_mean_of_correlated_series():
 def test_batch_means_of_too_little_have_no_interval():
     assert np.isnan(batch_means(np.array([1.0, 2.0])).half_width)
     assert np.isnan(batch_means(np.array([np.nan])).mean)
+
+
+def queueing(waits, service_s=1.0):
+    """Requests one second apart that wait and are served so long."""
+    arrival_s = np.arange(len(waits), dtype=float)
+    started_s = arrival_s + np.asarray(waits)
+    return records(
+        arrival_s=arrival_s, started_s=started_s, first_token_s=started_s + service_s / 2,
+        finished_s=started_s + service_s,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "service", "rows", "expected"),
+    [
+        (1.0, 3.1, 1.0, 100, True),
+        (1.0, 2.9, 1.0, 100, False),
+        # Waiting for less than being served is no queue to speak of.
+        (1.0, 3.1, 3.2, 100, False),
+        (0.0, 1.1, 1.0, 50, True),
+        (0.0, 1.1, 1.0, 49, False),
+    ],
+)
+def test_an_overload_is_a_queue_three_times_as_long_at_the_end(
+    early, late, service, rows, expected
+):
+    fifth = rows // 5
+    waits = [early] * fifth + [2.0] * (rows - 2 * fifth) + [late] * fifth
+    assert is_overloaded(queueing(waits, service)) is expected
+    # The order of rows does not matter, only that of arrival.
+    turned = queueing(waits, service)
+    turned = Records(**{f.name: getattr(turned, f.name)[::-1] for f in fields(Records)})
+    assert is_overloaded(turned) is expected
+
+
+def test_percentiles_are_those_that_are_told():
+    waits = np.random.default_rng(0).exponential(size=300)
+    found = measure(
+        queueing(waits), (BUSY,), makespan_s=400.0, devices_per_replica=1, idle_w=0.0,
+        kv_blocks=100,
+    ).queue_s  # fmt: skip
+    assert found.mean == pytest.approx(waits.mean())
+    expected = np.percentile(waits, [50, 90, 99])
+    assert (found.p50, found.p90, found.p99) == pytest.approx(tuple(expected))
+
+
+def test_a_run_in_which_nobody_came_lasts_as_long_as_it_did():
+    never = records(
+        arrival_s=[np.inf], started_s=[np.nan], first_token_s=[np.nan], finished_s=[np.nan],
+        status=np.array([REJECTED], np.int8),
+    )  # fmt: skip
+    found = measure(
+        never, (BUSY,), makespan_s=8.0, devices_per_replica=1, idle_w=10.0, kv_blocks=100
+    )
+    assert found.makespan_s == 8.0
+    assert found.energy_j == pytest.approx(2000.0 + 10.0 * 4.0)
+
+
+def test_objectives_are_met_up_to_their_limit():
+    for limits, met in (
+        (Limits(ttft_s=1.0), 2), (Limits(ttft_s=0.99), 0), (Limits(tpot_s=0.5), 1),
+        (Limits(tpot_s=2.0), 2), (Limits(e2e_s=3.0), 1), (Limits(e2e_s=2.9), 0),
+    ):  # fmt: skip
+        assert figures(objectives=limits).goodput_requests_per_s == pytest.approx(met / 10)
+    assert figures(objectives=Limits()).goodput_requests_per_s is None
+
+
+def test_shares_are_of_all_replicas():
+    found = measure(
+        THREE, (BUSY, BUSY), makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=[100, 50]
+    )
+    assert found.busy_fraction == pytest.approx(8 / 20)
+    assert found.prefill_share == pytest.approx(2 / 8)
+    assert found.peak_kv_fraction == pytest.approx(1.0)
+    assert found.steps == 18

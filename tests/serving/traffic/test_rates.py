@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nonempty import nonempty
 from scipy.integrate import quad
 
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths, weibull_shape
@@ -82,7 +83,7 @@ def test_as_many_come_in_turns_as_both_rates_add_up_to(rate, off_rate, on, off, 
 @given(st.floats(0.5, 30.0), st.floats(0.0, 1.0), st.floats(3.0, 90.0), st.integers(0, 99))
 def test_as_many_come_in_a_day_as_its_rate_adds_up_to(rate, swing, period, seed):
     times = drawn(Diurnal(process="diurnal", rate=rate, swing=swing, period=period), seed, 20)
-    for time, number in zip(times[::5], expected(seed, 20)[::5], strict=True):
+    for time, number in nonempty(zip(times[::5], expected(seed, 20)[::5], strict=True)):
         come, _ = quad(
             lambda t: rate * (1 - swing * np.cos(2 * np.pi * t / period)), 0.0, time, limit=200
         )

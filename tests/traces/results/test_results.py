@@ -73,14 +73,17 @@ def test_metadata_of_a_result_describes_the_deployment():
 def test_sglangs_lines_are_runs_with_their_servers_layout():
     first, second = runs(files.lines_of([files.SGLANG, files.SGLANG | {"accept_length": 2.4}]))
     assert first.load == {"isl": 1024, "osl": 128, "rate": 4.0, "requests": 40}
-    assert first.deployment == {"engine": "sglang", "tp": 2, "dp": 2}
+    assert first.deployment == {"engine": "sglang", "tp": 2, "dp": 2, "ep": 1}
     assert first.figures["e2e_s"] == 1.5
     assert first.figures["total_tokens_per_s"] == 4608.0
     assert (first.place, second.place) == ("line 1", "line 2")
     assert "drafted" in second.unasked
 
 
-@pytest.mark.parametrize("text", [TEXTS["aiperf"], json.dumps(files.GENAI_PERF)])
+OLDER = files.GENAI_PERF | {"input_config": {"model": ["Qwen/Qwen3-8B"], "concurrency": [8]}}
+
+
+@pytest.mark.parametrize("text", [TEXTS["aiperf"], json.dumps(files.GENAI_PERF), json.dumps(OLDER)])
 def test_aiperfs_and_genai_perfs_summaries(text):
     (run,) = runs(text)
     assert run.load == {"isl": 550, "osl": 128, "concurrency": 8}
@@ -131,10 +134,26 @@ def test_inferencex_tells_throughput_of_all_devices():
     (run,) = runs(TEXTS["inferencex"])
     assert run.hardware == "h200-sxm"
     assert run.load == {"isl": 1024, "osl": 1024, "concurrency": 64, "length_spread": 0.2}
-    assert run.deployment == {"tp": 8, "engine": "sglang", "precision": "fp8"}
+    # The checkpoint is stored in 8 bits by itself, with a scale a block.
+    assert run.deployment == {"tp": 8, "engine": "sglang"}
     assert run.figures["total_tokens_per_s"] == 8 * 1875.0
     assert run.figures["tpot_p50_s"] == 0.025
     assert run.figures["tpot_s"] == 0.026
+
+
+@pytest.mark.parametrize(
+    ("more", "precision"),
+    [
+        ({"model": "Qwen/Qwen3-8B"}, "fp8"),
+        ({"precision": "bf16"}, "bf16"),
+        ({"precision": "fp4"}, "nvfp4"),
+        ({"precision": "fp4", "hw": "mi355x"}, "mxfp4"),
+        ({"precision": "fp4", "model": "openai/gpt-oss-120b"}, None),
+    ],
+)
+def test_inferencex_precisions_are_those_of_the_checkpoints(more, precision):
+    (run,) = runs(json.dumps(files.INFERENCEX | more))
+    assert run.deployment.get("precision") == precision
 
 
 def test_inferencex_two_pools():
