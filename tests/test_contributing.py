@@ -84,6 +84,12 @@ def test_a_family_of_models_is_a_few_lines(tmp_path, monkeypatch):
     assert [layer.attention.window for layer in model.layers] == [1024, 1024, 1024, None]
     assert model.layers[0].attention.query_key_norm
     assert not model.layers[0].feedforward.gated
+    mine = {"name": "mine", "title": "Mine", "source": "me", "config": config}
+    alone = tmp_path / "mine.yaml"
+    alone.write_text(
+        yaml.safe_dump({**mine, "family": yaml.safe_load(example("family"))}), encoding="utf-8"
+    )
+    assert catalogue.model(str(alone)).layers == model.layers
     del config["model_type"]
     config["architectures"] = ["MyLMForCausalLM"]
     assert read_config(config, name="mine", title="Mine").layers == model.layers

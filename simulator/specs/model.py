@@ -113,6 +113,13 @@ class VisionEncoder(Spec):
     positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     precision: str = "bf16"
 
+    @model_validator(mode="after")
+    def _heads_have_a_size(self) -> "VisionEncoder":
+        width = self.attention_size or self.hidden_size
+        if width < self.heads:
+            raise ValueError(f"{self.heads} heads are more than a width of {width} can have")
+        return self
+
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
         side = self.patch_size * self.merge
@@ -250,8 +257,10 @@ class Alias(Spec):
 class ModelFile(Spec):
     """A file in ``models/``: a Hugging Face ``config``, or the project's own ``layers``.
 
-    Exactly one of the two is given. ``layers`` goes with ``hidden_size``, ``vocabulary`` and
-    ``max_context``, and names for each group of layers the kinds of its parts.
+    Exactly one of the two is given. ``family`` describes the conventions of a ``config`` whose
+    family is not known, as a file of ``specs/model_families`` does. ``layers`` goes with
+    ``hidden_size``, ``vocabulary`` and ``max_context``, and names for each group of layers the
+    kinds of its parts.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
@@ -262,6 +271,7 @@ class ModelFile(Spec):
     hypothetical: bool = False
     notes: str | None = None
     config: dict[str, Any] | None = None
+    family: dict[str, Any] | None = None
     hidden_size: Size | None = None
     vocabulary: Size | None = None
     max_context: Size | None = None
@@ -283,6 +293,8 @@ class ModelFile(Spec):
     def _one_form(self) -> "ModelFile":
         if (self.config is None) == (self.layers is None):
             raise ValueError("give either config (Hugging Face) or layers (the project's own)")
+        if self.family is not None and self.config is None:
+            raise ValueError("family says how to read a config: give config, not layers")
         if self.layers is not None and None in (
             self.hidden_size,
             self.vocabulary,

@@ -11,7 +11,13 @@ def model_of(entry: ModelFile, file: object | None = None) -> Model:
         InputError: its ``config`` is not understood; names the field.
     """
     if entry.config is not None:
-        model = read_config(entry.config, name=entry.name, title=entry.title, file=file)
+        model = read_config(
+            entry.config,
+            name=entry.name,
+            title=entry.title,
+            file=file,
+            own_family=entry.family,
+        )
     else:
         model = _from_layers(entry)
     return model.model_copy(

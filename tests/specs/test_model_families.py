@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from simulator.errors import InputError
 from simulator.graph.build import build
@@ -34,6 +35,7 @@ def attention(model):
 def test_a_family_is_whole(name):
     family = families.family_called(name)
     assert family is not None
+    assert family.source
     words = words_of(family)
     used = {
         word
@@ -119,6 +121,27 @@ def test_an_unknown_family_is_refused_with_its_relatives_only(model_type, said):
     assert "lfm2" not in error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("family", "field"),
+    [
+        ({"like": "lama"}, "family.like"),
+        ({"gated_mpl": True}, "family.gated_mpl"),
+        ({"like": "gpt2", "norms": 3}, None),
+    ],
+)
+def test_a_model_file_may_describe_its_family(tmp_path, family, field):
+    entry = {"name": "mine", "title": "Mine", "source": "me", "config": SMALL, "family": family}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(entry), encoding="utf-8")
+    if field is None:
+        assert catalogue.model(str(path)).layers[0].norms == 3
+        return
+    with pytest.raises(InputError) as error:
+        catalogue.model(str(path))
+    assert error.value.field == field
+    assert error.value.file == str(path)
+
+
 def test_layers_are_told_by_letters_words_cycles_and_lists():
     mamba = {
         "mamba_n_heads": 2, "mamba_d_head": 64, "mamba_d_state": 16, "mamba_n_groups": 1,
@@ -182,6 +205,20 @@ def test_layers_of_one_kind_may_have_their_own_heads():
     assert [kind.query_heads for kind in attention(each)] == [4, 8, 8, 4]
 
 
+def test_which_layers_route_is_told_by_words():
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    words = ["hash_moe", "dense", "sparse", "moe"]
+    model = read(model_type="qwen3_moe", mlp_layer_types=words, **experts)
+    assert [layer.feedforward.kind for layer in model.layers] == ["moe", "dense", "moe", "moe"]
+    assert [getattr(layer.feedforward, "hash_routed", None) for layer in model.layers] == [
+        True, None, False, False,
+    ]  # fmt: skip
+    with pytest.raises(InputError) as error:
+        read(model_type="qwen3_moe", mlp_layer_types=["sparce"] * 4, **experts)
+    assert error.value.field == "mlp_layer_types"
+    assert "sparse" in error.value.remedy
+
+
 def test_layers_that_were_searched_one_by_one():
     def block(group, mult):
         return {
@@ -224,6 +261,9 @@ def test_an_encoder_that_is_not_understood_is_left_out_and_told():
     model = read(model_type="llama", vision_config={"num_hidden_layers": 2, "hidden_size": 32})
     assert model.vision is None
     assert any("vision encoder is left out" in said for said in model.assumptions)
+    assert not read(model_type="llama", vision_config={}).assumptions[1:]
+    heard = read(model_type="llama", audio_config={"hidden_size": 8})
+    assert "what audio_config describes is left out" in heard.assumptions
     seen = read(
         model_type="llama",
         vision_config={

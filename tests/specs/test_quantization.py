@@ -167,6 +167,10 @@ def test_what_is_left_alone_is_that_alone(method, listed):
     )
 
 
+MIXED = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}
+PARTS = ("gate", "up", "down")
+
+
 def test_mixed_precision_names_each_module():
     layers = {f"model.layers.{i}.mlp.{p}_proj": {"quant_algo": "NVFP4", "group_size": 16}
               for i in range(LAYERS) for p in ("gate", "up", "down")}  # fmt: skip
@@ -186,6 +190,19 @@ def test_mixed_precision_names_each_module():
     with pytest.raises(InputError, match="MIXED_PRECISION") as error:
         read({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"})
     assert error.value.field == "quantization_config.quantized_layers"
+
+
+def test_mixed_precision_in_groups():
+    names = [
+        f"model.layers.{i}.mlp.{p}_proj" for i in range(LAYERS) for p in ("gate", "up", "down")
+    ]
+    four = group(4, "float", 16)
+    groups = {
+        "group_0": {"targets": names, "weights": four, "input_activations": four},
+        "group_1": {"targets": ["re:.*self_attn"], "weights": FLOAT8, "input_activations": FLOAT8},
+    }
+    expected = LAYERS * (3 * WIDTH * MLP * 4.5 + ATTENTION * 8)
+    assert bits({**MIXED, "config_groups": groups}) == pytest.approx(expected)
 
 
 def test_groups_of_modules_each_their_own_way():

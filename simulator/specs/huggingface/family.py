@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any, Literal
 
-from simulator.errors import InputError, nearest, related
+from simulator.errors import InputError, nearest, related, shown
 from simulator.specs.folders import SPECS, entry, names
 from simulator.specs.quantity import Spec
 from simulator.specs.reading import read_mapping, validate
@@ -106,7 +106,7 @@ class Family(Spec):
             config names; elsewhere the length counts it already.
     """
 
-    source: str
+    source: str = ""
     architectures: tuple[str, ...] = ()
     names: dict[str, str] = {}
     defaults: dict[str, Any] = {}
@@ -152,7 +152,7 @@ def families_like(model_type: str) -> str:
     relatives = related(model_type, known_families())
     if relatives:
         return nearest(model_type, relatives)
-    return "describe its family in a few lines, or write its layers: see CONTRIBUTING"
+    return "describe its family in a few lines (field family of a model file): see CONTRIBUTING"
 
 
 @lru_cache(maxsize=256)
@@ -161,25 +161,34 @@ def family_called(model_type: str) -> Family | None:
     for name in (model_type, model_type.removesuffix("_text")):
         path = entry(FOLDER, name)
         if path is not None:
-            return validate(Family, _content(name), path)
+            return described_family(read_mapping(path), path)
     return None
 
 
-def _content(name: str) -> dict[str, Any]:
+def described_family(content: dict[str, Any], file: object | None) -> Family:
+    """The family that ``content`` describes, as a file of ``model_families`` does.
+
+    Raises:
+        InputError: a setting that is not understood, or a family to be like that is not there.
+    """
+    return validate(Family, _laid_over(content, file), file)
+
+
+def _laid_over(content: dict[str, Any], file: object | None) -> dict[str, Any]:
     """A family's fields, those of the family that it is ``like`` under its own."""
-    path = FOLDER / f"{name}.yaml"
-    own = read_mapping(path)
-    above = own.pop("like", None)
-    if above is None:
+    own = {key: value for key, value in content.items() if key != "like"}
+    if "like" not in content:
         return own
-    if entry(FOLDER, str(above)) is None:
+    above = entry(FOLDER, str(content["like"]))
+    if above is None:
         raise InputError(
-            f"there is no family {above!r}",
-            file=path,
+            f"there is no family {shown(content['like'])}",
+            file=file,
             field="like",
-            remedy=nearest(str(above), known_families()),
+            remedy=nearest(str(content["like"]), known_families()),
         )
-    under = {key: value for key, value in _content(above).items() if key != "architectures"}
+    below = _laid_over(read_mapping(above), above)
+    under = {key: value for key, value in below.items() if key != "architectures"}
     laid = {
         key: {**under[key], **value}
         for key, value in own.items()

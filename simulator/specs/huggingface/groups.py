@@ -117,6 +117,9 @@ def modelopt(scheme: Config, plain: Precision) -> Scheme:
     if not algorithm:
         said = ("no algorithm for weights is named: they are in 16 bits",)
         return Scheme(plain, rules, cache=cache, said=said)
+    if algorithm == _MIXED and scheme.has("config_groups") and not scheme.has("quantized_layers"):
+        # Newer files have the groups of compressed-tensors.
+        return replace(compressed_tensors(scheme, plain), cache=cache)
     if algorithm == _MIXED:
         return Scheme(plain, (*rules, *_each_module(scheme)), cache=cache)
     stored = _algorithm(scheme, algorithm, field)

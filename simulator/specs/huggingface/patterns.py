@@ -8,6 +8,7 @@ from fnmatch import translate
 from functools import cached_property
 
 from simulator.errors import InputError
+from simulator.specs.model import MOST_LAYERS
 from simulator.specs.modules import Module
 
 _Match = Callable[[str], object]
@@ -15,6 +16,7 @@ _Match = Callable[[str], object]
 _EXPRESSION = "re:"
 _WILD = re.compile(r"[*?\[]")
 _ONE_LAYER = re.compile(r"^(?P<stack>.*?)(?:layers|h|blocks)\.(?P<layer>\d+)(?:\.(?P<path>.+)|)$")
+_LAYERS_BEGINNING = re.compile(r"^(?P<stack>.*?)(?:layers|h|blocks)\.(?P<digits>\d+)\*$")
 _ONE_EXPERT = re.compile(r"(?:^|\.)experts\.(?P<expert>\d+)(?:\.(?P<leaf>\w+))?$")
 
 _STACKS = (
@@ -41,9 +43,10 @@ class _Named:
 
     def has(self, path: str) -> bool:
         """Whether the module at ``path``, or something that holds it, is named."""
-        parts = path.split(".")
-        within = (".".join(parts[:end]) for end in range(len(parts) + 1))
-        return any(name in self.plain for name in within) or any(m(path) for m in self.wild)
+        if path in self.plain or "" in self.plain:
+            return True
+        held = (path.startswith(f"{name}.") for name in self.plain)
+        return any(held) or any(m(path) for m in self.wild)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,12 @@ class Patterns:
             single = (of_layer.experts[leaf] for leaf in ("", *module.leaves))
             if module.experts and (named := set().union(*single)):
                 return len(named) / module.experts
-        return float(self.names(_whole_names(module, layer)))
+        if self._is_numbered:
+            return float(self.names(_whole_names(module, layer)))
+        key = module.containers, module.leaves
+        if key not in self._in_any_layer:
+            self._in_any_layer[key] = self.names(_whole_names(module, layer))
+        return float(self._in_any_layer[key])
 
     def mentions(self, parts: Iterable[str]) -> bool:
         """Whether some text has one of ``parts`` among the words it is made of."""
@@ -92,12 +100,17 @@ class Patterns:
         return layer in by_layer or self._is_numbered
 
     @cached_property
+    def _in_any_layer(self) -> dict[tuple[tuple[str, ...], ...], bool]:
+        """What is known of modules that are treated alike in all layers."""
+        return {}
+
+    @cached_property
     def _is_numbered(self) -> bool:
         return any(
             re.search(r"\d", text)
             for text in self.written
             if self.expressions or text.startswith(_EXPRESSION) or _WILD.search(text)
-            if _ONE_LAYER.match(text) is None
+            if _ONE_LAYER.match(text) is None and _LAYERS_BEGINNING.match(text) is None
         )
 
     @cached_property
@@ -116,6 +129,10 @@ class Patterns:
             one = _ONE_LAYER.match(text)
             if one is not None and one["stack"] in _STACKS:
                 _note(by_layer[int(one["layer"])], one["path"] or "")
+            elif (begun := _LAYERS_BEGINNING.match(text)) and begun["stack"] in _STACKS:
+                for layer in range(MOST_LAYERS):
+                    if str(layer).startswith(begun["digits"]):
+                        by_layer[layer].plain.add("")
             elif _WILD.search(text):
                 compiled += _wildcard(text)
             else:

@@ -16,6 +16,8 @@ _TORCH = {
     "half": "fp16",
     "float32": "fp32",
     "float": "fp32",
+    "float8_e4m3fn": "fp8",
+    "auto": "bf16",
     # DeepSeek's own inference configs; their FP8 is scaled in blocks.
     "fp8": "fp8_block",
 }

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from simulator.errors import InputError
 from simulator.specs.huggingface.common import in_common_words, renamed
 from simulator.specs.huggingface.context import context_of
 from simulator.specs.huggingface.engram import complete_engram
 from simulator.specs.huggingface.extras import draft_of
 from simulator.specs.huggingface.family import (
     Family,
+    described_family,
     families_like,
     family_called,
     family_of_architecture,
@@ -15,7 +17,7 @@ from simulator.specs.huggingface.family import (
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.huggingface.layers import layers_of
 from simulator.specs.huggingface.quantization import stored_as
-from simulator.specs.huggingface.vision import vision_of
+from simulator.specs.huggingface.vision import unheard, vision_of
 from simulator.specs.model import Model
 
 _DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -40,10 +42,12 @@ def read_config(
     title: str,
     file: object | None = None,
     quantisation: Config | None = None,
+    own_family: dict[str, Any] | None = None,
 ) -> Model:
     """Build a model from the fields of a ``config.json``.
 
-    ``quantisation`` is how its weights are stored where another file says so.
+    ``quantisation`` is how its weights are stored where another file says so, ``own_family`` the
+    conventions to read it by where they are no known family's.
 
     A multimodal config's decoder stands in an inner mapping (``text_config``, …). The family is
     the one that ``model_type`` names, or ``architectures`` where that is absent; a mapping with
@@ -54,15 +58,20 @@ def read_config(
     """
     outer = Config(content, file)
     written = _decoder(outer)
-    family, written, assumed = _family(written, outer)
+    if own_family is None:
+        family, written, assumed = _family(written, outer)
+    else:
+        family, assumed = _described(own_family, outer), ()
     config = in_common_words(written, family)
     hidden = config.size("hidden_size")
     layers = layers_of(config, family)
     stored = stored_as(outer, written, quantisation, layers, hidden)
     max_context, said = context_of(config, family)
-    vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
+    seeing = _holder_of_vision(outer)
+    vision, unseen = vision_of(seeing, hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
-    return Model(
+    return config.built(
+        Model,
         name=name,
         title=title,
         hidden_size=hidden,
@@ -79,7 +88,7 @@ def read_config(
         cache_precision=stored.cache,
         vision=vision,
         draft=draft_of(config, layers[-1]),
-        assumptions=(*assumed, *said, *stored.said, *unseen),
+        assumptions=(*assumed, *said, *stored.said, *unseen, *unheard(outer, seeing)),
     )
 
 
@@ -119,6 +128,14 @@ def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, .
             "add the model_type of an architecture that computes the same",
         )
     return _of(found), config, (f"family {found}, as architectures says",)
+
+
+def _described(own_family: dict[str, Any], outer: Config) -> Family:
+    try:
+        return described_family(own_family, outer.file)
+    except InputError as error:
+        field = f"family.{error.field}" if error.field else "family"
+        raise InputError(error.problem, file=error.file, field=field, remedy=error.remedy) from None
 
 
 def _of(model_type: str) -> Family:

@@ -9,7 +9,7 @@ from simulator.specs.question import Change
 from simulator.specs.scenario import Scenario
 from simulator.specs.what_if import hardware_of
 from simulator.traces.launch.read import Launch, read_start
-from simulator.traces.launch.shell import commands
+from simulator.traces.launch.shell import command_of
 from simulator.traces.launch.start import Start, start_in
 from simulator.traces.launch.table import engines, known
 from simulator.traces.launch.write import Line, launch_line
@@ -161,19 +161,13 @@ def _servers(
 ) -> Iterator[tuple[Start, Mapping[str, Any]]]:
     for container in _containers(document):
         words = [str(w) for key in ("command", "args") for w in container.get(key) or ()]
-        if words[:2] in (["sh", "-c"], ["bash", "-c"], ["/bin/sh", "-c"], ["/bin/bash", "-c"]):
-            text = words[2] if len(words) > 2 else ""
-        else:
-            import shlex
-
-            text = shlex.join(words)
         image = str(container.get("image", "")).partition("@")[0]
         environment = {
             str(e.get("name")): str(e.get("value", "")) for e in container.get("env") or ()
         }
         bare = image.rpartition(":")[0] or image
         try:
-            start = start_in(commands(text)) if words else None
+            start = start_in([command_of(words)]) if words else None
         except InputError:
             start = None
         if start is None:

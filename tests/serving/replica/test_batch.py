@@ -4,6 +4,7 @@ import pytest
 from closed_form_clock import Line
 from hypothesis import given
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.roofline.step.decoding import steps_for
 from simulator.serving.replica.batch import NEVER, DecodeBatch
@@ -60,7 +61,7 @@ modes = st.sampled_from([(1, 1), (2.3, 4), (3, 3)])
 def test_sums_agree_with_counting(steps, size, how, ahead, blocks):
     mode = Mode(*how)
     batch, counted = DecodeBatch(size, mode), Counted(size, mode)
-    for number, (move, one, other) in enumerate(steps):
+    for number, (move, one, other) in enumerate(nonempty(steps)):
         if move == "join":
             asked = request(number, one, other)
             batch.join(asked, other)
