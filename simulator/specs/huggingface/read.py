@@ -70,7 +70,8 @@ def read_config(
     seeing = _holder_of_vision(outer)
     vision, unseen = vision_of(seeing, hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
-    return Model(
+    return config.built(
+        Model,
         name=name,
         title=title,
         hidden_size=hidden,

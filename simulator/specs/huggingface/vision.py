@@ -75,7 +75,8 @@ _UNHEARD = ("audio_config", "talker_config", "code2wav_config", "token2wav_confi
 
 def _encoder(config: Config, said: Conventions, hidden: int, precision: str) -> VisionEncoder:
     width = config.size("hidden_size")
-    return VisionEncoder(
+    return config.built(
+        VisionEncoder,
         layers=config.size("depth", "num_hidden_layers"),
         hidden_size=width,
         heads=config.size("num_heads", "num_attention_heads"),

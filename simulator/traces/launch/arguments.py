@@ -43,6 +43,17 @@ class Given:
                 f"must be a whole number, found {self.value!r}", "write digits only"
             ) from None
 
+    def degree(self) -> int:
+        """The value as a number of devices, ranks or copies.
+
+        Raises:
+            InputError: it is none, or below one.
+        """
+        found = self.whole()
+        if found < 1:
+            raise self.refused(f"must be at least 1, found {found}", "leave it out, or write 1")
+        return found
+
     def number(self) -> float:
         """The value as a number.
 
