@@ -1,5 +1,6 @@
 """Everyday tasks: ``nox -s check`` runs everything that must pass before a change lands."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,17 @@ def mutate(session: nox.Session) -> None:
     Pass ``-- --seed 2 --mutants 400`` for others.
     """
     session.run(sys.executable, "benchmarks/mutation.py", *session.posargs, external=True)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ten thousand mutated inputs of each kind, where the tests take forty; takes an hour.
+
+    ``ROOFSIM_FUZZ`` is another number of them, ``ROOFSIM_FUZZ_SEED`` where they begin.
+    """
+    budget = {"ROOFSIM_FUZZ": os.environ.get("ROOFSIM_FUZZ", "10000")}
+    command = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "load", "tests/fuzz")
+    session.run(*command, *session.posargs, env=budget, external=True)
 
 
 @nox.session

@@ -14,7 +14,6 @@ from simulator.graph.step_shape import StepShape
 from simulator.specs.scenario import Scenario
 
 settings.register_profile("default", deadline=None, max_examples=50)
-settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 # For many runs of the same tests, as on mutants.
 settings.register_profile("few", deadline=None, max_examples=12)
 settings.load_profile("default")

@@ -13,7 +13,7 @@ from simulator.specs.text_file import is_file, read_text
 from simulator.specs.workload import Trace
 from simulator.traces.device_names import device_named
 from simulator.traces.formats import format_of
-from simulator.traces.launch.asked import content_of
+from simulator.traces.launch.asked import content_of, slug
 from simulator.traces.launch.kubernetes import read_manifest
 from simulator.traces.launch.read import Launch, read_commands
 from simulator.traces.launch.shell import command_of, commands
@@ -165,7 +165,7 @@ def _bench(source: Source, changes: Changes) -> TakenOver:
     if run.unasked:
         notes.append(f"the run itself is not what is asked: {run.unasked}")
     content: dict[str, Any] = {
-        "name": _slug(f"{run.deployment.get('engine', 'run')}-{file.stem}"),
+        "name": slug(f"{run.deployment.get('engine', 'run')}-{file.stem}"),
         "workload": {"kind": run.phase, **run.load},
         "deployment": dict(run.deployment),
     }
@@ -193,7 +193,7 @@ def _scrapes(source: Source, changes: Changes) -> TakenOver:
     found = scrapes[-1] if len(scrapes) == 1 else scrapes[1].since(scrapes[0], files[1])
     load = busy(found, files[-1], source.seconds)
     content = {
-        "name": _slug(f"{load.engine}-{files[-1].stem}"),
+        "name": slug(f"{load.engine}-{files[-1].stem}"),
         "model": load.model,
         "deployment": {"engine": load.engine},
         "workload": workload(load, files[-1], _REQUESTS),
@@ -205,7 +205,7 @@ def _scrapes(source: Source, changes: Changes) -> TakenOver:
 def _trace(source: Source, changes: Changes) -> TakenOver:
     file = _one_file(source)
     content = {
-        "name": _slug(file.stem),
+        "name": slug(file.stem),
         "workload": {"kind": "trace", "file": str(file.resolve())},
     }
     named = {change.path.split(".")[0] for change in changes}
@@ -225,10 +225,6 @@ def trace_of(scenario: Scenario) -> Trace:
     workload = scenario.workload
     assert isinstance(workload, Trace)
     return workload
-
-
-def _slug(text: str) -> str:
-    return "-".join(part for part in text.lower().replace("_", "-").split("-") if part)
 
 
 _MOST_SCRAPES = 2

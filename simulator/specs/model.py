@@ -113,6 +113,13 @@ class VisionEncoder(Spec):
     positions: Whole = Field(default=0, ge=0, le=1_000_000_000)
     precision: str = "bf16"
 
+    @model_validator(mode="after")
+    def _heads_have_a_size(self) -> "VisionEncoder":
+        width = self.attention_size or self.hidden_size
+        if width < self.heads:
+            raise ValueError(f"{self.heads} heads are more than a width of {width} can have")
+        return self
+
     def tokens(self, width_pixels: int, height_pixels: int) -> int:
         """Tokens that an image of this size takes in the decoder's context."""
         side = self.patch_size * self.merge

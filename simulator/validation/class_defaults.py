@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 
 CLASS: DeviceClass = "datacenter-accelerator"
 LIKE = (
-    "gaudi-2", "trainium1", "inferentia2", "ascend-910b", "tpu-v6e", "mi300x",
+    "gaudi-2", "trainium1", "trainium2", "ascend-910b", "tpu-v6e", "mi300x",
 )  # fmt: skip
 """Devices of many designs whose software is not that of NVIDIA's GPUs, and which were measured."""
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from command import roofsim
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.cli.options import folder_for, report_folder
@@ -21,7 +21,8 @@ from simulator.planning.browse import write_template
 from simulator.specs.catalogue import scenario_path
 from simulator.specs.question import read_scenario
 
-IS_LONG = settings().max_examples > 1000
+BUDGET = int(os.environ.get("ROOFSIM_FUZZ", "40"))
+IS_LONG = BUDGET > 1000
 TEXT = "whole\n" * 500
 NAMES = ("report.html", "data.json", "x.partial")
 """What a folder of a report holds here."""
@@ -109,7 +110,7 @@ def changes(before: Tree, after: Tree) -> set[str]:
 
 
 @given(target=TARGETS, fails=st.booleans())
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=BUDGET)
 def test_a_file_is_written_whole_or_nothing_changes(target, fails):
     with fresh_world() as (top, _world, reader):
         if not stays_inside(target, top):
@@ -139,7 +140,7 @@ def test_a_file_is_written_whole_or_nothing_changes(target, fails):
 
 
 @given(target=TARGETS, fails=st.booleans())
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=BUDGET)
 def test_a_folder_is_written_whole_or_nothing_changes(target, fails):
     with fresh_world() as (top, _world, _reader):
         if not stays_inside(target, top):
@@ -168,6 +169,7 @@ def test_a_folder_is_written_whole_or_nothing_changes(target, fails):
 
 
 @given(kind=st.sampled_from(["hardware", "model", "scenario"]), name=TARGETS, folder=EXISTING)
+@settings(max_examples=BUDGET)
 def test_a_new_entry_stays_within_its_folder_and_replaces_nothing(kind, name, folder):
     with fresh_world() as (top, world, _reader):
         before = tree(top)
@@ -186,6 +188,7 @@ QUICK = Path(scenario_path("quickstart"))
 
 
 @given(name=st.one_of(TARGETS, st.text(max_size=300)))
+@settings(max_examples=BUDGET)
 def test_a_scenarios_name_stays_within_the_folder_of_reports(name):
     try:
         wanted = read_scenario(QUICK, {"name": name})

@@ -5,12 +5,14 @@ from typing import Any, TypeVar
 
 from simulator.errors import InputError, shown
 from simulator.specs.kinds.kind import Kind
+from simulator.specs.quantity import Spec
 from simulator.specs.reading import validate
 
 LARGEST = 1_000_000_000
 """No size of a model is nearly as large."""
 
 KindT = TypeVar("KindT", bound=Kind)
+SpecT = TypeVar("SpecT", bound=Spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,20 @@ class Config:
         except InputError as error:
             where = ".".join(name for name in (kind.role, error.field) if name)
             raise self.error(where, error.problem, error.remedy) from None
+
+    def built(self, kind: type[SpecT], /, **fields: object) -> SpecT:
+        """What the config describes, checked by the schema ``kind``.
+
+        Raises:
+            InputError: the fields do not fit together.
+        """
+        try:
+            return validate(kind, fields, self.file)
+        except InputError as error:
+            where = f"{self.prefix}{error.field or ''}".rstrip(".") or None
+            raise InputError(
+                error.problem, file=self.file, field=where, remedy=error.remedy
+            ) from None
 
     def with_fields(self, fields: dict[str, Any]) -> "Config":
         """The same config with ``fields`` in place of those of the same name."""

@@ -17,7 +17,7 @@ from simulator.specs.huggingface.family import (
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.huggingface.layers import layers_of
 from simulator.specs.huggingface.quantization import stored_as
-from simulator.specs.huggingface.vision import vision_of
+from simulator.specs.huggingface.vision import unheard, vision_of
 from simulator.specs.model import Model
 
 _DECODERS = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -67,9 +67,11 @@ def read_config(
     layers = layers_of(config, family)
     stored = stored_as(outer, written, quantisation, layers, hidden)
     max_context, said = context_of(config, family)
-    vision, unseen = vision_of(_holder_of_vision(outer), hidden, stored.tower)
+    seeing = _holder_of_vision(outer)
+    vision, unseen = vision_of(seeing, hidden, stored.tower)
     tying = [c for c in (written, outer, config) if "tie_word_embeddings" in c.fields]
-    return Model(
+    return config.built(
+        Model,
         name=name,
         title=title,
         hidden_size=hidden,
@@ -86,7 +88,7 @@ def read_config(
         cache_precision=stored.cache,
         vision=vision,
         draft=draft_of(config, layers[-1]),
-        assumptions=(*assumed, *said, *stored.said, *unseen),
+        assumptions=(*assumed, *said, *stored.said, *unseen, *unheard(outer, seeing)),
     )
 
 

@@ -51,12 +51,11 @@ def vision_of(
     ``hidden`` is the decoder's width, ``precision`` how the encoder's products are stored. An
     encoder whose config is not understood is left out, and told.
     """
-    if not outer.has("vision_config"):
+    # An empty mapping describes nothing.
+    if not outer.fields.get("vision_config"):
         return None, ()
     conventions = _conventions(outer.inner("vision_config"), outer)
     config = _common(outer.inner("vision_config"), outer, conventions)
-    if not config.optional_size("depth", "num_hidden_layers"):
-        return None, ()
     try:
         return _encoder(config, conventions, hidden, precision), ()
     except InputError as error:
@@ -64,9 +63,20 @@ def vision_of(
         return None, (what,)
 
 
+def unheard(*holders: Config) -> tuple[str, ...]:
+    """What ``holders`` describe beside a decoder and what it sees: that is left out."""
+    named = dict.fromkeys(n for n in _UNHEARD for holder in holders if holder.fields.get(n))
+    return tuple(f"what {name} describes is left out" for name in named)
+
+
+_UNHEARD = ("audio_config", "talker_config", "code2wav_config", "token2wav_config")
+"""Encoders of sound, and decoders that speak."""
+
+
 def _encoder(config: Config, said: Conventions, hidden: int, precision: str) -> VisionEncoder:
     width = config.size("hidden_size")
-    return VisionEncoder(
+    return config.built(
+        VisionEncoder,
         layers=config.size("depth", "num_hidden_layers"),
         hidden_size=width,
         heads=config.size("num_heads", "num_attention_heads"),

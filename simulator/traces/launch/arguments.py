@@ -43,6 +43,17 @@ class Given:
                 f"must be a whole number, found {self.value!r}", "write digits only"
             ) from None
 
+    def degree(self) -> int:
+        """The value as a number of devices, ranks or copies.
+
+        Raises:
+            InputError: it is none, or below one.
+        """
+        found = self.whole()
+        if found < 1:
+            raise self.refused(f"must be at least 1, found {found}", "leave it out, or write 1")
+        return found
+
     def number(self) -> float:
         """The value as a number.
 
@@ -116,6 +127,9 @@ def _pairs(known: Known, words: Sequence[str]) -> Iterator[tuple[str, Given]]:
             )
             continue
         spelled, equals, value = word.partition("=")
+        glued = re.fullmatch(r"(-[A-Za-z])(\d+)", spelled)
+        if glued is not None and not equals and known.find(glued[1]) is not None:
+            spelled, equals, value = glued[1], "=", glued[2]
         name, is_on, member = _named(known, spelled)
         takes = "value" if member else known.takes[name]
         if takes == "nothing":

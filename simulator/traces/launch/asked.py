@@ -1,5 +1,6 @@
 """A launch line as a whole question: what it leaves open is asked, assumed and said."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,8 +20,10 @@ def content_of(
 
     A line tells no load: a serving point stands for it.
     """
-    slug = launch.model.rstrip("/").rpartition("/")[2].lower()
-    content: dict[str, Any] = {"name": f"{launch.engine}-{slug}", "workload": {"kind": "serve"}}
+    content: dict[str, Any] = {
+        "name": slug(f"{launch.engine}-{launch.model.rstrip('/').rpartition('/')[2]}"),
+        "workload": {"kind": "serve"},
+    }
     paths = {change.path for change in changes}
     if paths & _LOADS:
         return content, ()
@@ -29,3 +32,11 @@ def content_of(
         f"the load is assumed: {ASSUMED_USERS} users in a closed loop; say another by "
         "--concurrency, --rate or --trace",
     )
+
+
+def slug(text: str) -> str:
+    """A name for a scenario: lower-case letters, digits, points and single dashes."""
+    return "-".join(re.findall(r"[a-z0-9.]+", text.lower()))[:_LONGEST].strip(".-") or "scenario"
+
+
+_LONGEST = 100

@@ -9,7 +9,7 @@ from simulator.specs.question import Change
 from simulator.specs.scenario import Scenario
 from simulator.specs.what_if import hardware_of
 from simulator.traces.launch.read import Launch, read_start
-from simulator.traces.launch.shell import commands
+from simulator.traces.launch.shell import command_of
 from simulator.traces.launch.start import Start, start_in
 from simulator.traces.launch.table import engines, known
 from simulator.traces.launch.write import Line, launch_line
@@ -50,6 +50,10 @@ def manifest(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
             f"{devices} devices in one pod: spread it over nodes, by LeaderWorkerSet for example"
         )
     resource = _RESOURCES.get(hardware.vendor, _OTHER_RESOURCE)
+    if hardware.vendor not in _RESOURCES:
+        left_out.append(
+            f"what {hardware.vendor}'s devices are asked for by: {_OTHER_RESOURCE} stands for it"
+        )
     documents = list(_documents(scenario, line, hardware.name, {resource: devices}))
     return yaml.safe_dump_all(documents, sort_keys=False, width=100), tuple(left_out)
 
@@ -68,7 +72,11 @@ def _documents(
         "name": "server",
         "image": f"{table.images[0]}:latest",
         "command": list(line.words[:1]),
-        "args": [f"{_FOLDER}/{w}" if w in line.files else w for w in line.words[1:]],
+        "args": [
+            *(f"{_FOLDER}/{w}" if w in line.files else w for w in line.words[1:]),
+            # Engines differ in where they listen by default, some to their own pod alone.
+            *("--host", "0.0.0.0", "--port", str(_PORT)),
+        ],
         "ports": [{"containerPort": _PORT}],
         "resources": {"limits": dict(resources)},
         "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],
@@ -161,19 +169,13 @@ def _servers(
 ) -> Iterator[tuple[Start, Mapping[str, Any]]]:
     for container in _containers(document):
         words = [str(w) for key in ("command", "args") for w in container.get(key) or ()]
-        if words[:2] in (["sh", "-c"], ["bash", "-c"], ["/bin/sh", "-c"], ["/bin/bash", "-c"]):
-            text = words[2] if len(words) > 2 else ""
-        else:
-            import shlex
-
-            text = shlex.join(words)
         image = str(container.get("image", "")).partition("@")[0]
         environment = {
             str(e.get("name")): str(e.get("value", "")) for e in container.get("env") or ()
         }
         bare = image.rpartition(":")[0] or image
         try:
-            start = start_in(commands(text)) if words else None
+            start = start_in([command_of(words)]) if words else None
         except InputError:
             start = None
         if start is None:

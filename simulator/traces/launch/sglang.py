@@ -44,7 +44,7 @@ def _on(arguments: Arguments, name: str) -> Given | None:
 
 
 def _degree(arguments: Arguments, name: str) -> int:
-    return arguments[name].whole() if name in arguments else 1
+    return arguments[name].degree() if name in arguments else 1
 
 
 def _ranks(arguments: Arguments, settled: Settled) -> int:
@@ -61,7 +61,7 @@ def _ranks(arguments: Arguments, settled: Settled) -> int:
         if copies is None:
             raise spread.refused("needs --dp-size", "add --dp-size, as in --dp-size 8")
         inside, copies = copies, None
-    dp = 1 if inside is None else inside.whole()
+    dp = 1 if inside is None else inside.degree()
     cp = _degree(arguments, "--attn-cp-size")
     whole = _degree(arguments, "--tp-size")
     if whole % (dp * cp):
@@ -77,7 +77,7 @@ def _ranks(arguments: Arguments, settled: Settled) -> int:
     if "--attn-cp-size" in arguments:
         settled.put("deployment.cp", cp, arguments["--attn-cp-size"])
     if copies is not None:
-        settled.put("deployment.replicas", copies.whole(), copies)
+        settled.put("deployment.replicas", copies.degree(), copies)
     _experts(arguments, whole, settled)
     return dp
 
@@ -131,7 +131,7 @@ def _steps(arguments: Arguments, ranks: int, settled: Settled) -> None:
 
 
 def _block_tokens(page: Given | None) -> int:
-    return catalogue.engine_profile("sglang").kv_block_tokens if page is None else page.whole()
+    return catalogue.engine_profile("sglang").kv_block_tokens if page is None else page.degree()
 
 
 def _write(deployment: Deployment, question: Question) -> tuple[Written, frozenset[str]]:

@@ -1,11 +1,14 @@
 """Where a server's own arguments begin in a command: after its name, or a container's image."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import PurePosixPath
 
 from simulator.errors import InputError
 from simulator.traces.launch.shell import LINE, Command
+from simulator.traces.launch.shell import commands as commands_in
 from simulator.traces.launch.table import engines, known
 
 
@@ -35,7 +38,10 @@ def start_in(commands: Sequence[Command], engine: str | None = None) -> Start:
         InputError: none does, or several do.
     """
     wanted = engines() if engine is None else (known(engine).table.engine,)
-    found = [start for command in commands for start in _starts(command, wanted)]
+    given = [*commands, *(each for command in commands for each in _within(command))]
+    found = [start for command in given for start in _starts(command, wanted)]
+    if not found:
+        found = [start for command in commands for start in _containers(command, wanted)]
     if len(found) == 1:
         return found[0]
     begins = "; ".join(known(name).table.starts[0] for name in wanted)
@@ -50,11 +56,23 @@ def start_in(commands: Sequence[Command], engine: str | None = None) -> Start:
     )  # fmt: skip
 
 
+def _within(command: Command) -> Iterator[Command]:
+    """Commands that a command gives to a shell: ``bash -c "…"``."""
+    for flag, text in pairwise(command.words):
+        if flag in ("-c", "-lc", "-ec"):
+            for each in commands_in(text):
+                yield replace(
+                    each,
+                    environment={**command.environment, **each.environment},
+                    files={**command.files, **each.files},
+                )
+
+
 def _starts(command: Command, wanted: Sequence[str]) -> Iterator[Start]:
     for engine in wanted:
         table = known(engine).table
         places = (_place_of(start, command.words) for start in table.starts)
-        place = next((found for found in places if found is not None), None)
+        place = max((p for p in places if p is not None), key=itemgetter(1), default=None)
         if place is not None:
             begin, end = place
             yield Start(
@@ -62,15 +80,27 @@ def _starts(command: Command, wanted: Sequence[str]) -> Iterator[Start]:
                 command.words[:begin],
             )  # fmt: skip
             return
-    yield from _containers(command, wanted)
 
 
 def _place_of(start: str, words: Sequence[str]) -> tuple[int, int] | None:
-    """Where the words of ``start`` stand among ``words``, the first by its file name alone."""
+    """Where the words of ``start`` stand among ``words``, the first by its file name alone.
+
+    Of a module it is where ``-m`` names it, whichever Python runs it with whatever flags.
+    """
     sought = start.split()
+    if sought[0] == "python":
+        found = _place_of_words(sought[1:], words)
+        pythons = [i for i, word in enumerate(words) if PurePosixPath(word).name[:6] == "python"]
+        if found is None or not pythons or pythons[0] > found[0]:
+            return None
+        return pythons[0], found[1]
+    return _place_of_words(sought, words)
+
+
+def _place_of_words(sought: Sequence[str], words: Sequence[str]) -> tuple[int, int] | None:
     for i in range(len(words) - len(sought) + 1):
         here = [PurePosixPath(words[i]).name, *words[i + 1 : i + len(sought)]]
-        if here == sought:
+        if here == list(sought):
             return i, i + len(sought)
     return None
 

@@ -24,7 +24,7 @@ def _read(arguments: Arguments, _question: Question, settled: Settled) -> None:
     if held is not None and held.value is not None:
         block = arguments.get("--kv_cache_config.tokens_per_block")
         own = catalogue.engine_profile("trtllm").kv_block_tokens
-        tokens = own if block is None else block.whole()
+        tokens = own if block is None else block.degree()
         settled.put("deployment.kv_blocks", held.whole() // tokens, held)
     graphs = arguments.get("--cuda_graph_config")
     if graphs is not None and graphs.value is None:
@@ -37,7 +37,7 @@ def _ranks(arguments: Arguments, settled: Settled) -> None:
     """``enable_attention_dp`` makes every rank of a stage one with sequences of its own."""
     stage = arguments.get("--tensor_parallel_size")
     spread = arguments.get("--enable_attention_dp")
-    devices = 1 if stage is None else stage.whole()
+    devices = 1 if stage is None else stage.degree()
     if spread is not None and spread.value:
         settled.put("deployment.tp", 1, spread)
         settled.put("deployment.dp", devices, stage or spread)
@@ -48,7 +48,7 @@ def _ranks(arguments: Arguments, settled: Settled) -> None:
         return
     whole = arguments.get("--moe_expert_parallel_size")
     if whole is None:
-        settled.put("deployment.ep", devices // shared.whole(), shared)
+        settled.put("deployment.ep", devices // shared.degree(), shared)
     elif whole.whole() * shared.whole() != devices:
         raise shared.refused(
             f"{shared.whole()} × {whole.whole()} of the experts are not the {devices} devices of a "

@@ -49,13 +49,13 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
 
 
 def _degree(arguments: Arguments, name: str) -> int:
-    return arguments[name].whole() if name in arguments else 1
+    return arguments[name].degree() if name in arguments else 1
 
 
 def _ranks(arguments: Arguments, question: Question, settled: Settled) -> None:
     """Of a dense model data-parallel ranks are copies; they meet in the experts of others."""
     ranks = arguments.get("--data-parallel-size")
-    dp = 1 if ranks is None else ranks.whole()
+    dp = 1 if ranks is None else ranks.degree()
     if ranks is not None and (dp == 1 or question.has_experts()):
         settled.put("deployment.dp", dp, ranks)
     elif ranks is not None:

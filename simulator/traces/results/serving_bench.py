@@ -72,7 +72,7 @@ def _run(result: Mapping[str, Any], path: Path, place: str) -> MeasuredRun:
     )
     backend = str(result.get("backend", ""))
     server = result.get("server_info")
-    deployment = {"engine": _ENGINES.get(backend, "vllm"), **_served(server)}
+    deployment = {"engine": _ENGINES.get(backend, "vllm"), **_served(server, path, place)}
     deployment |= {name: result[name] for name in sorted(_OWN & result.keys()) if result[name]}
     return MeasuredRun(
         place=place,
@@ -109,11 +109,18 @@ _ARGUMENTS = (
 """What ``server_info`` holds of SGLang's own arguments that a prediction asks for."""
 
 
-def _served(server: object) -> dict[str, Any]:
+def _served(server: object, path: Path, place: str) -> dict[str, Any]:
     """The deployment in ``server_info``, as SGLang's own arguments say it."""
     if not isinstance(server, dict):
         return {}
-    return settings_of("sglang", server, _ARGUMENTS)
+    try:
+        return settings_of("sglang", server, _ARGUMENTS)
+    except InputError as error:
+        where = f"{place}: server_info".removeprefix(": ")
+        name = (error.file or "").rpartition(": ")[2]
+        raise InputError(
+            f"{name}: {error.problem}", file=path, field=where, remedy=error.remedy
+        ) from None
 
 
 def _model_of(server: object) -> str:

@@ -34,6 +34,10 @@ def refused(text):
         "docker run -d --gpus all -v ~/m:/m -e A=1 --ipc=host vllm/vllm-openai:v1 --model M -tp 8",
         "export TP=8\nCUDA_VISIBLE_DEVICES=0 nohup vllm serve M -tp ${TP}  # eight of them",
         "vllm serve M --tensor-parallel 8",
+        "python3.12 -u -m vllm.entrypoints.openai.api_server --model M -tp 8",
+        "bash -lc 'cd /x && vllm serve M -tp 8'",
+        "docker run --entrypoint bash vllm/vllm-openai:v1 -c 'vllm serve M -tp 8'",
+        "vllm serve M -tp 8 -O3 --max-seq-len-to-capture 99",
     ],
 )
 def test_one_setting_in_every_spelling(spelled):
@@ -89,6 +93,11 @@ def test_trtllm_reads_the_file_that_a_script_writes():
     assert (found["kv_precision"], found["kv_block_tokens"]) == ("fp8", "64")
     assert found["captured_tokens"] == 0
     assert found["scheduling.output_reserve"] == 0.0
+
+
+def test_trtllms_sub_command_is_no_model():
+    assert read_text("trtllm-serve serve M --tp_size 2").model == "M"
+    assert read_text("trtllm-serve M --tp_size 2").model == "M"
 
 
 def test_objects_come_as_json_and_by_their_members():
