@@ -8,10 +8,9 @@ import typer
 
 from simulator.cli import options as opt
 from simulator.cli.question import Asked, asks
-from simulator.errors import InputError
 
 
-@asks()
+@asks("launch")
 def import_(
     asked: Asked,
     kind: Annotated[
@@ -44,8 +43,6 @@ def import_(
     """Turn a launch line, a manifest, a result, a scrape or a trace into a scenario file."""
     from simulator.planning.taken_over import Source, taken_over
 
-    if asked.launch is not None:
-        raise InputError("is a launch line already", file="--launch", remedy="leave it out")
     found = taken_over(Source(kind, tuple(words or ()), seconds, run), asked.changes)
     for note in found.scenario.notes if out is not None else ():
         print(f"note: {note}", file=sys.stderr)

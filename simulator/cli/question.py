@@ -93,6 +93,8 @@ class Asked:
 def asks(*without: str) -> Callable[[Command], Command]:
     """Give a command a flag for every field that has one, ``without`` some, and ``--set``.
 
+    ``launch`` among those leaves ``--launch`` out.
+
     The command takes what was asked as ``asked: Asked`` beside its own arguments.
     """
 
@@ -108,7 +110,7 @@ def asks(*without: str) -> Callable[[Command], Command]:
             found = None if launch is None else _read_launch(launch)
             command(asked=Asked(tuple(_changes(values)), found), **given)
 
-        parameters = [*own.values(), *added, _LAUNCH]
+        parameters = [*own.values(), *added, *([] if "launch" in without else [_LAUNCH])]
         # Typer reads a command's arguments from its signature; this one is put together here.
         run.__dict__["__signature__"] = inspect.Signature(parameters)
         run.__annotations__ = {p.name: p.annotation for p in parameters}

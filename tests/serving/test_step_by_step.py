@@ -37,9 +37,10 @@ class Sequence:
 class Plain:
     """One replica, first come first served."""
 
-    def __init__(self, requests, composition, block, blocks, budget, most):
+    def __init__(self, requests, composition, block, blocks, budget, most, whole, watermark):
         self.block, self.free, self.budget, self.most = block, blocks, budget, most
-        self.composition = composition
+        self.composition, self.whole = composition, whole
+        self.watermark = int(watermark * blocks)
         self.coming = [
             Sequence(i, *row, target=row[1])
             for i, row in enumerate(
@@ -104,7 +105,9 @@ class Plain:
                 break
             one = self.waiting[0]
             tokens = min(one.target, budget)
-            if self.blocks(tokens) + spare > self.free:
+            kept = spare + (self.watermark if self.prompts or self.decoding else 0)
+            needed = one.target if self.whole else tokens
+            if self.blocks(needed) + kept > self.free:
                 break
             self.waiting.pop(0)
             self.hold(one, tokens)
@@ -174,7 +177,7 @@ requests = st.lists(
 )
 
 
-@effort(max_examples=60)
+@effort(max_examples=40)
 @given(
     requests,
     st.sampled_from(["mixed", "prefill-first"]),
@@ -183,20 +186,23 @@ requests = st.lists(
     st.sampled_from([512, 64, 33]),
     st.sampled_from([64, 3]),
     st.sampled_from([1 << 60, 1]),
+    st.booleans(),
+    st.sampled_from([0.0, 0.1]),
 )
 def test_a_replica_does_what_a_plain_simulator_does(
-    rows, composition, block, blocks, budget, most, steps_per_event
+    rows, composition, block, blocks, budget, most, steps_per_event, whole, watermark
 ):
     # Requests that come at the very same time are taken one by one, which is not the point here.
     gaps, inputs, outputs = zip(*rows, strict=True)
     blocks = blocks * 16 // block
     asked = table(np.cumsum(gaps), inputs, outputs)
-    expected = Plain(asked, composition, block, blocks, budget, most).run()
+    expected = Plain(asked, composition, block, blocks, budget, most, whole, watermark).run()
     outcome = serve(
         asked, CLOCK,
         settings(
             composition=composition, kv_blocks=blocks, kv_block_tokens=block,
             max_batched_tokens=budget, max_sequences=most, steps_per_event=steps_per_event,
+            whole_prompt_fits=whole, watermark=watermark,
         ),
     )  # fmt: skip
     found = outcome.records

@@ -205,6 +205,20 @@ def test_layers_of_one_kind_may_have_their_own_heads():
     assert [kind.query_heads for kind in attention(each)] == [4, 8, 8, 4]
 
 
+def test_which_layers_route_is_told_by_words():
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    words = ["hash_moe", "dense", "sparse", "moe"]
+    model = read(model_type="qwen3_moe", mlp_layer_types=words, **experts)
+    assert [layer.feedforward.kind for layer in model.layers] == ["moe", "dense", "moe", "moe"]
+    assert [getattr(layer.feedforward, "hash_routed", None) for layer in model.layers] == [
+        True, None, False, False,
+    ]  # fmt: skip
+    with pytest.raises(InputError) as error:
+        read(model_type="qwen3_moe", mlp_layer_types=["sparce"] * 4, **experts)
+    assert error.value.field == "mlp_layer_types"
+    assert "sparse" in error.value.remedy
+
+
 def test_layers_that_were_searched_one_by_one():
     def block(group, mult):
         return {

@@ -60,7 +60,7 @@ def cut(step: RankStep, replays: FloatArray, most: int) -> list[Run]:
     rows = step.attending.decode_sequences
     full = np.minimum(rows, float(most))
     rest = _part_of(step, rows - replays * full)
-    return [(filled(rest, most), 1.0), (filled(_part_of(step, full), most), replays)]
+    return [(rest, 1.0), (_part_of(step, full), replays)]
 
 
 def _part_of(step: RankStep, rows: FloatArray) -> RankStep:

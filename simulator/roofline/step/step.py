@@ -143,13 +143,18 @@ class StepModel:
         held to the captured size takes the sequences in turns. How often comes with each run.
         """
         step, most = rank_step(shape, self.graph.layout), self._captured_tokens
-        whole: list[Run] = [(filled(step, most), 1.0)]
+        whole = self._filled([(step, 1.0)])
         replays = replays_of(step, most)
         if self.offload is not None or not np.any(replays):
             return whole
-        parts = cut(step, replays, most)
+        parts = self._filled(cut(step, replays, most))
         is_faster = self._timed_runs(parts)[0] < self._timed_runs(whole)[0]
-        return cut(step, np.where(is_faster, replays, 0.0), most)
+        return self._filled(cut(step, np.where(is_faster, replays, 0.0), most))
+
+    def _filled(self, runs: list[Run]) -> list[Run]:
+        """``runs`` at the sizes of captured graphs, which only GPUs have."""
+        most = self._captured_tokens if self.device.runs_gpu_kernels else 0
+        return [(filled(step, most), times) for step, times in runs]
 
     def remarks(self, shape: StepShape) -> tuple[str, ...]:
         """What a reader of these steps must know, beside the ``notes`` on all of them."""

@@ -3,10 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from simulator.errors import nearest, shown
 from simulator.specs.huggingface.family import Family, LayerWord
 from simulator.specs.huggingface.fields import Config
 from simulator.specs.kinds.feedforward import DenseFeedforward, MixtureOfExperts, NoFeedforward
 from simulator.specs.kinds.kind import FeedforwardKind
+
+_HASHED = "hash_moe"
+_MLP_WORDS = ("dense", "sparse", "moe", _HASHED)
+"""Words of ``mlp_layer_types``; layers whose experts are hashed come first."""
 
 _EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
 
@@ -17,7 +22,8 @@ def feedforward_layers(
     """The feed-forward of each layer, which has its own config and word."""
     config = configs[0]
     routing = _moe_layers(config, len(words))
-    hashed = config.optional_size("num_hash_layers") or 0
+    by_hash = [kind == _HASHED for kind in config.fields.get("mlp_layer_types") or ()]
+    hashed = config.optional_size("num_hash_layers") or sum(by_hash)
     # Gemma 4 E2B widens the layers that read an earlier layer's cache.
     widened = config.optional_size("num_kv_shared_layers") or 0
     narrow = len(words) - widened * config.flag("use_double_wide_mlp")
@@ -96,7 +102,14 @@ def _moe_layers(config: Config, layers: int) -> list[bool]:
         return [False] * layers
     kinds = config.pattern("mlp_layer_types", layers)
     if kinds is not None:
-        return [kind == "sparse" for kind in kinds]
+        for kind in kinds:
+            if kind not in _MLP_WORDS:
+                raise config.error(
+                    "mlp_layer_types",
+                    f"layer kind {shown(kind)} is not understood",
+                    nearest(str(kind), _MLP_WORDS),
+                )
+        return [kind != "dense" for kind in kinds]
     if isinstance(config.fields.get("moe_layer_freq"), list):
         return [bool(routes) for routes in config.pattern("moe_layer_freq", layers) or []]
     listed = _layer_numbers(config, "moe_layers")

@@ -64,7 +64,7 @@ def summary_runs(text: str, path: Path) -> Iterator[MeasuredRun]:
 
 def _time_s(metric: object, statistic: str) -> float | None:
     value, unit = number(within(metric, statistic)), within(metric, "unit")
-    factor = _UNITS_S.get(str(unit))
+    factor = _UNITS_S.get(str(unit or "ms"))
     return None if value is None or factor is None else value * factor
 
 

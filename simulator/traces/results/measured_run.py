@@ -43,7 +43,9 @@ RunReader = Callable[[str, Path], Iterator[MeasuredRun]]
 
 
 def number(found: object) -> float | None:
-    """A finite number; None for anything else, as files have where nothing was measured."""
+    """A finite number, also the only one of a list; None where nothing was measured."""
+    if isinstance(found, list) and len(found) == 1:
+        return number(found[0])
     if isinstance(found, bool) or not isinstance(found, int | float | str):
         return None
     try:

@@ -1,5 +1,7 @@
 """The power law: conservation, the limit, and the clock that a device at its limit had."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,3 +107,31 @@ def test_a_known_idle_power_leaves_a_busy_device_as_it_was() -> None:
     shares = power_calibration(SHARES, 700.0, PEAKS, BANDWIDTH)
     assert known.drawn_j(2.0, 0.0, 0.0, min) == pytest.approx(100.0)
     assert known.drawn_j(1.0, 1.0, 30.0, min) == pytest.approx(shares.drawn_j(1.0, 1.0, 30.0, min))
+
+
+def test_a_power_law_without_meaning_is_refused():
+    sound = PowerCalibration(700.0, 100.0, 20.0, {"bf16": 1e-12}, 3e-11)
+    replace(sound, lowest_clock=1.0, clock_exponent=0.0, active_w=0.0)
+    for changes in (
+        {"lowest_clock": 0.0}, {"lowest_clock": 1.01}, {"clock_exponent": -0.1}, {"idle_w": -1.0},
+        {"limit_w": 100.0}, {"active_w": -1.0}, {"joules_per_hbm_byte": -1e-12},
+        {"joules_per_flop": {"bf16": -1e-12}}, {"joules_per_link_byte": -1e-12},
+        {"joules_per_host_byte": -1e-12},
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
+            replace(sound, **changes)
+    # Power may fall with the clock no further than the lowest one.
+    work_j = 1e5
+    assert held_clock(sound, 1.0, 1.0, work_j) == pytest.approx(sound.lowest_clock, rel=1e-9)
+
+
+@given(st.floats(10.0, 2000.0), st.floats(0.2, 1.0))
+def test_a_clock_that_was_held_draws_the_limit(work_j, busy):
+    sound = PowerCalibration(700.0, 100.0, 200.0, {"bf16": 1e-12}, 3e-11)
+    clock = float(held_clock(sound, 1.0, busy, work_j))
+    # Energy of work falls as the clock to the power of 1.6 where nobody measured it.
+    drawn = 100.0 + (200.0 * clock * busy + work_j) * clock**1.6
+    if clock == 1.0:
+        assert drawn <= 700.0 + 1e-6
+    else:
+        assert drawn == pytest.approx(700.0, rel=1e-6)

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nonempty import nonempty
 
@@ -115,8 +115,9 @@ def product_s(m, n, k, groups, family, activation_bits, weight_bits):
     return MATMUL.start_s + best_s
 
 
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(FAMILIES)),
     st.integers(1, 400),
     st.integers(1, 3000),
     st.integers(1, 9000),
@@ -160,8 +161,9 @@ def test_menus_serve_every_number_of_rows_with_tiles_that_units_can_hold(name):
         held = family.tiles_per_unit(tile) * tile.m * tile.n
         assert held <= max(family.accumulators, tile.m * tile.n)
         assert tile.m * tile.n <= family.accumulators
-    edges = {t.above_rows for t in family.tiles} - {0.0}
-    assert edges <= {t.up_to_rows for t in family.tiles}
+        # Ranges of rows begin where a tile is full, and end where another is.
+        assert tile.above_rows == 0 or math.log2(tile.above_rows).is_integer()
+        assert tile.up_to_rows == math.inf or math.log2(tile.up_to_rows).is_integer()
     for number in (family.block_bytes, family.accumulators, *family.splits):
         assert number & (number - 1) == 0
     assert family.splits[0] == 1
@@ -206,8 +208,9 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
     return DECODE.latency_s + batch * DECODE.sequence_s + best_s
 
 
+@pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNELS)),
     st.integers(1, 200),
     st.integers(1, 30_000),
     st.sampled_from([1, 2, 8, 32]),
@@ -263,8 +266,9 @@ def attention_prefill_s(kernel, batch, new, past, heads, group, dim, kv_bytes, w
     return PREFILL.latency_s + busy_s + waits_s + move_s + stored_s
 
 
+@pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNELS)),
     st.integers(1, 20),
     st.integers(1, 5000),
     st.sampled_from([0, 100, 20_000]),
@@ -338,8 +342,9 @@ def experts_s(family, tokens, experts, top_k, hidden, inter, weight_bits, activa
     return total_s + moved / (BANDWIDTH * EXPERTS.row_fraction)
 
 
+@pytest.mark.parametrize("name", sorted(KERNEL_FAMILIES))
+@settings(max_examples=20)
 @given(
-    st.sampled_from(sorted(KERNEL_FAMILIES)),
     st.integers(1, 5000),
     st.sampled_from([(8, 2), (64, 6), (128, 8)]),
     st.sampled_from([1024, 2880, 4096]),

@@ -80,7 +80,10 @@ def test_sglangs_lines_are_runs_with_their_servers_layout():
     assert "drafted" in second.unasked
 
 
-@pytest.mark.parametrize("text", [TEXTS["aiperf"], json.dumps(files.GENAI_PERF)])
+OLDER = files.GENAI_PERF | {"input_config": {"model": ["Qwen/Qwen3-8B"], "concurrency": [8]}}
+
+
+@pytest.mark.parametrize("text", [TEXTS["aiperf"], json.dumps(files.GENAI_PERF), json.dumps(OLDER)])
 def test_aiperfs_and_genai_perfs_summaries(text):
     (run,) = runs(text)
     assert run.load == {"isl": 550, "osl": 128, "concurrency": 8}

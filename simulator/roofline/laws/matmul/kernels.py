@@ -120,8 +120,15 @@ TRITON = KernelFamily(
 )
 """Triton kernels tuned by configuration: few tiles, no split-k."""
 
-GENERIC = KernelFamily("generic", _LIBRARY_TILES, splits=(1, 2, 4, 8))
-"""A tuned library on any accelerator made of many equal units."""
+_BETWEEN = tuple(Tile(m, n, 64, 256) for m in (80, 96, 112, 160, 224) for n in (64, 128))
+
+GENERIC = KernelFamily("generic", (*_LIBRARY_TILES, *_BETWEEN), splits=(1, 2, 4, 8))
+"""A tuned library on any accelerator made of many equal units.
+
+Nobody measured its menu. Matrix instructions are 16 rows high, and a library that is tuned for few
+rows (AMD's Tensile, say) has tiles of any such height, rather than let one row more than 64 cost a
+tile of 128.
+"""
 
 GGUF = KernelFamily(
     "gguf",
