@@ -50,6 +50,10 @@ def manifest(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
             f"{devices} devices in one pod: spread it over nodes, by LeaderWorkerSet for example"
         )
     resource = _RESOURCES.get(hardware.vendor, _OTHER_RESOURCE)
+    if hardware.vendor not in _RESOURCES:
+        left_out.append(
+            f"what {hardware.vendor}'s devices are asked for by: {_OTHER_RESOURCE} stands for it"
+        )
     documents = list(_documents(scenario, line, hardware.name, {resource: devices}))
     return yaml.safe_dump_all(documents, sort_keys=False, width=100), tuple(left_out)
 
@@ -68,7 +72,11 @@ def _documents(
         "name": "server",
         "image": f"{table.images[0]}:latest",
         "command": list(line.words[:1]),
-        "args": [f"{_FOLDER}/{w}" if w in line.files else w for w in line.words[1:]],
+        "args": [
+            *(f"{_FOLDER}/{w}" if w in line.files else w for w in line.words[1:]),
+            # Engines differ in where they listen by default, some to their own pod alone.
+            *("--host", "0.0.0.0", "--port", str(_PORT)),
+        ],
         "ports": [{"containerPort": _PORT}],
         "resources": {"limits": dict(resources)},
         "volumeMounts": [{"name": "shm", "mountPath": "/dev/shm"}],

@@ -200,6 +200,15 @@ def test_a_manifest_asks_for_the_devices_of_one_replica():
     assert container["resources"]["limits"] == {"nvidia.com/gpu": 4}
     assert container["command"] + container["args"][:2] == ["vllm", "serve", DENSE]
     assert documents["Service"]["spec"]["selector"] == spec["selector"]["matchLabels"]
+    # Whatever an engine's own default is, the Service reaches it.
+    port = str(documents["Service"]["spec"]["ports"][0]["targetPort"])
+    assert container["args"][-4:] == ["--host", "0.0.0.0", "--port", port]
+
+
+def test_devices_that_kubernetes_knows_no_name_of_are_told():
+    asked = scenario_of({}, DENSE).model_copy(update={"hardware": "gaudi-3"})
+    _, left_out = launch_forms()["k8s"](asked)
+    assert any("Intel" in note for note in left_out)
 
 
 def test_manifests_of_other_hands_are_read():
