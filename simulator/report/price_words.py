@@ -7,7 +7,7 @@ from simulator.report.measures import labels
 from simulator.report.ranking import Ranking, Standing
 from simulator.simulate.figures import FIGURE
 from simulator.simulate.result import SimulationResult
-from simulator.units import money
+from simulator.units import between, money
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
     return [
         PriceRow(
             name,
-            FIGURE["usd_per_device_hour"].show(result.usd_per_device_hour),
+            _hour(result),
             _offers(result),
             result.price_providers or "",
             result.price_regions or "",
@@ -57,6 +57,14 @@ def _remark(result: SimulationResult) -> str:
         )
     notes = [price.note for price in result.prices if price is not None and price.note]
     return "; ".join(dict.fromkeys(filter(None, (result.price_mark, *notes))))
+
+
+def _hour(result: SimulationResult) -> str:
+    shown = FIGURE["usd_per_device_hour"].show(result.usd_per_device_hour)
+    low, high = result.intervals.get("usd_per_device_hour", (None, None))
+    if result.usd_per_device_hour is None or low is None or not low < high:
+        return shown
+    return f"{shown} ({between(money(low), money(high))})"
 
 
 def _offers(result: SimulationResult) -> str:

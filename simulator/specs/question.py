@@ -121,6 +121,7 @@ def ask(
     """
     # What kind of workload it is comes first, so that the order of fields tells nothing.
     changes = sorted(changes, key=lambda change: change.path not in _KINDS)
+    checked_plain(content, file)
     for change in changes:
         checked_plain(change.value, change.written)
     changed = deepcopy(dict(content))

@@ -132,7 +132,8 @@ def _explain(
         problem = f"{should}{said[0].lower()}{said[1:]}, found {shown(first['input'])}"
     others = len({place.path} ^ {_Place.of(kind, content, p).path for p in problems})
     if others:
-        more = f"{others} more problem{'s' if others > 1 else ''} beside it"
+        least = "at least " if error.error_count() > _MOST_PROBLEMS else ""
+        more = f"{least}{others} more problem{'s' if others > 1 else ''} beside it"
         remedy = f"{remedy} ({more})" if remedy else more
     return InputError(problem, file=file, field=place.path or None, remedy=remedy)
 

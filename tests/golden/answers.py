@@ -20,7 +20,7 @@ TOLERANCE = 1e-9
 
 Figures = dict[str, Any]
 
-_UNRECORDED = ("notes", "sources")
+_UNRECORDED = ("notes", "sources", "price_origin", "price_nearest")
 _OF_OPERATOR = ("count", "time_s", "bound", "speed_of_light_s", "flops", "memory_bytes", "energy_j")
 
 

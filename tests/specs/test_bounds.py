@@ -168,3 +168,14 @@ def test_paths_hold_what_people_wrote_and_nothing_else(content, field):
     assert refused.value.field == field
     for jargon in ("pydantic", "Input should", "validation", "union", "valid string", "[key]"):
         assert jargon not in str(refused.value)
+
+
+def test_a_question_of_endless_depth_is_refused_before_it_is_copied():
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    for content in ({"deployment": deep}, {"hardware": {"base": "h100-sxm", "memory": deep}}):
+        with pytest.raises(InputError, match="levels deep"):
+            ask({**STEP, **PREDICT, **content})
+        with pytest.raises(InputError, match="levels deep"):
+            ask({**STEP, **PREDICT}, from_fields(content))

@@ -130,11 +130,10 @@ def _of_layer(scheme: Scheme, layer: Layer, place: int, hidden: int) -> Mapping[
     for module in modules_of_layer(layer, hidden):
         if module.sixteen_bit and not scheme.joined_up_projections:
             continue
-        of_product = parts.setdefault(module.product, [])
-        of_product += [
+        parts.setdefault(module.product, []).extend(
             (share * module.parameters, stored)
             for share, stored in _of_module(scheme, module, place)
-        ]
+        )
     return {product: together(found) for product, found in parts.items()}
 
 
