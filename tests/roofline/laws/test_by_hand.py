@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nonempty import nonempty
 
@@ -210,6 +210,9 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 @settings(max_examples=20)
+@example(3, 500, 8, 2, 128, 2.0, math.inf)
+@example(2, 500, 2, 4, 128, 2.0, math.inf)
+@example(1, 5000, 8, 4, 128, 1.0, 4096.0)
 @given(
     st.integers(1, 200),
     st.integers(1, 30_000),
@@ -268,6 +271,8 @@ def attention_prefill_s(kernel, batch, new, past, heads, group, dim, kv_bytes, w
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 @settings(max_examples=20)
+@example(3, 500, 100, 8, 4, 129, 2.0, math.inf, True)
+@example(3, 500, 100, 8, 4, 128, 2.0, 128.0, True)
 @given(
     st.integers(1, 20),
     st.integers(1, 5000),
