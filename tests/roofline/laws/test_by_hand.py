@@ -17,6 +17,8 @@ from simulator.graph.routing import expert_loads, selection_probability
 from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.formula import (
     decode_attention_time_s,
+    mla_decode_time_s,
+    mla_prefill_time_s,
     prefill_attention_time_s,
 )
 from simulator.roofline.laws.attention.kernels import KERNELS
@@ -482,3 +484,19 @@ def test_a_device_that_is_slower_in_everything_takes_so_much_longer(factor, rows
 
     for law in (product, attention):
         assert law(factor) == pytest.approx(float(law(1.0)) * factor, rel=1e-9)
+
+
+def test_latent_attention_is_that_of_deepseek_where_nothing_else_is_said():
+    """192 values of a key, 128 of a value, 576 of them kept (arXiv:2405.04434)."""
+    rates, kernel = DeviceRates(UNITS, PEAK, BANDWIDTH), KERNELS["flash-3-prefill"]
+    found = mla_prefill_time_s(rates, kernel, PREFILL, 3, 700, 100, 16)
+    expected = prefill_attention_time_s(
+        rates, kernel, PREFILL, 3, 700, 100, 16, 16, 192, value_dim=128, stored_dims=576
+    )
+    assert found == expected
+    decoded = mla_decode_time_s(rates, KERNELS["flash-mla-decode"], DECODE, 9, 5000, 128)
+    expected = decode_attention_time_s(
+        rates, KERNELS["flash-mla-decode"], DECODE, 9, 5000, 128, 1, 576, value_dim=512,
+        values_within_keys=True,
+    )  # fmt: skip
+    assert decoded == expected
