@@ -4,10 +4,11 @@
 
 A class holds three numbers that decode steps can tell (see ``calibrate.steps``). They are fitted to
 the decode steps of all devices that are like it but one, every device weighing the same, and that
-one is predicted. The interval is theirs too: how far the others scatter about their common fit.
-The last row is the fit to all, which is what the file of the class holds.
+one is predicted. The interval is theirs too: how far one more device may be from so few, after how
+far they scatter about their common fit. The last row is the fit to all, for the file of the class.
 """
 
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from simulator.roofline.device.device import Device, resolve
 from simulator.specs.catalogue import engine_profile
@@ -50,7 +52,7 @@ class LeftOut:
     Args:
         device: its name; empty where none was left out.
         rates: fitted to the others.
-        sigma: how far the others scatter (standard deviation of log time).
+        sigma: of log time; its 80 % interval is that of one more device, told by so few.
         errors: log of predicted over measured time of every row of the device.
     """
 
@@ -133,9 +135,17 @@ def _fit(
     weight = np.concatenate([*weights, priors]) * _ROW_SIGMA**2
     fit = fit_log_time(predict, np.ones_like(weight), free, weight, 1e-4)
     errors = [_log_errors(s, with_rates(bare[n], fit.values)) for n, s in of_device.items()]
-    # Devices are few: their scatter is about a middle that was fitted to them.
-    scatter = np.mean([np.mean(e**2) for e in errors]) * len(errors) / max(1, len(errors) - 1)
-    return dict(fit.values), float(np.sqrt(scatter))
+    return dict(fit.values), _of_one_more(float(np.mean([np.mean(e**2) for e in errors])), len(few))
+
+
+def _of_one_more(scatter: float, devices: int) -> float:
+    """The sigma of one more device, of a mean square about a middle fitted to ``devices``.
+
+    Both the middle and the scatter of few devices are uncertain: Student's t tells by how much.
+    """
+    freedom = max(1, devices - 1)
+    wider = float(stdtrit(freedom, 0.9)) / Z_80 * math.sqrt(1.0 + 1.0 / devices)
+    return math.sqrt(scatter * devices / freedom) * wider
 
 
 def _thinned(steps: Sequence[Batch]) -> list[Batch]:

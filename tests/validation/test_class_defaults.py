@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.validation.class_defaults import decode_points, leave_one_out, table
+from simulator.specs.quantity import Z_80
+from simulator.validation.class_defaults import (
+    _of_one_more,
+    decode_points,
+    leave_one_out,
+    table,
+)
 from simulator.validation.measured.point import Point
 from simulator.validation.read import PUBLISHED, read_points
 
@@ -39,3 +45,15 @@ def test_old_software_and_prompts_are_left_out() -> None:
     new = replace(old, question={**asked, "engine": "vllm"})
     prompt = replace(new, phase="prefill", quantity="ttft_s")
     assert decode_points([old, new, prompt]) == [new]
+
+
+def test_the_interval_is_that_of_one_more_device() -> None:
+    # Draw so many devices and one more: four of five are to be inside, however few were drawn.
+    draws = np.random.default_rng(1).normal(size=(20_000, 6))
+    for known in (3, 5):
+        few, more = draws[:, :known], draws[:, known]
+        middle = few.mean(axis=1)
+        scatter = few.var(axis=1)
+        sigma = np.array([_of_one_more(float(s), known) for s in scatter])
+        inside = np.mean(np.abs(more - middle) <= Z_80 * sigma)
+        assert inside == pytest.approx(0.8, abs=0.01)
