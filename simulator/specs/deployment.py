@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
-from simulator.specs.parallelism import Degree, Parallelism
+from simulator.specs.parallelism import MOST_DEVICES, Degree, Parallelism
 from simulator.specs.quantity import Flag, Number, Whole
 from simulator.specs.scheduling import Scheduling
 
@@ -116,6 +116,11 @@ class Deployment(ReplicaSpec):
 
     @model_validator(mode="after")
     def _devices_match_layout(self) -> Self:
+        if self.devices_per_replica * self.replicas > MOST_DEVICES:
+            raise ValueError(
+                f"tp × pp × dp × cp × replicas is {self.devices_per_replica * self.replicas:,} "
+                f"devices; the limit is {MOST_DEVICES:,}"
+            )
         if (self.prefill is None) != (self.decode is None):
             raise ValueError("prefill and decode are two pools: give both or neither")
         if self.pools:
