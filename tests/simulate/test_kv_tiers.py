@@ -146,7 +146,8 @@ def test_mooncake_comes_near_its_ideal_with_a_host_tier(shared_data):
     workload = {"kind": "trace", "file": str(file), "limit": 3000}
     ideal = 0.3197  # of the first 3,000 prompts' tokens, were nothing ever forgotten
     options = {
-        "workload": workload, "kv_blocks": None, "precision": "fp8", "replicas": 4,
+        "workload": workload, "kv_blocks": None, "precision": "fp8", "kv_precision": "bf16",
+        "replicas": 4,
         "scheduling": {"router": "prefix-aware"},
     }  # fmt: skip
     kv = {"host": "3.9 TB", "reload": "always"}
