@@ -326,7 +326,7 @@ class _Columns:
     """The table as plain lists, which are faster to read one by one, and its requests."""
 
     def __init__(self, table: RequestTable, block_tokens: int) -> None:
-        self._arrivals = table.arrival_s.tolist()
+        self._arrivals: list[float] = table.arrival_s.tolist()
         self._inputs = table.input_tokens.tolist()
         self._outputs = table.output_tokens.tolist()
         self._prefixes = table.prefix_blocks

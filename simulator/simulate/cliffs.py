@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from simulator.simulate.cluster import Cluster
-from simulator.specs.workload import ServingPoint, Synthetic, Workload, users_of
+from simulator.specs.workload import ClosedLoop, Fixed, Synthetic, Workload, users_of
 
 
 def cliffs(workload: Workload, cluster: Cluster, held: int) -> Iterator[str]:
@@ -38,17 +38,11 @@ def cliffs(workload: Workload, cluster: Cluster, held: int) -> Iterator[str]:
 
 
 def _start_of(workload: Workload) -> str:
-    if isinstance(workload, ServingPoint):
-        spread, start = workload.length_spread, workload.start
-        lengths = "all lengths alike (length_spread 0)"
-        if spread:
-            lengths = f"lengths drawn from {1 - spread:.0%} of them upwards (length_spread)"
-    else:
-        assert isinstance(workload, Synthetic)
-        start = getattr(workload.arrivals, "start", "together")
-        lengths = "lengths as drawn"
+    assert isinstance(workload, Synthetic) and isinstance(workload.arrivals, ClosedLoop)
     first = {
         "phased": "first answers cut at random, as if caught on the way",
         "together": "first answers as long as any",
-    }[start]
-    return f"users begin at once, {first} (start {start}); {lengths}"
+    }[workload.arrivals.start]
+    alike = isinstance(workload.input_tokens, Fixed) and isinstance(workload.output_tokens, Fixed)
+    lengths = "all lengths are alike (length_spread 0)" if alike else "lengths differ, as drawn"
+    return f"users begin at once, {first} (start {workload.arrivals.start}); {lengths}"

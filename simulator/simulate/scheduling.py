@@ -62,7 +62,8 @@ def limits_of(
         deployment,
         options,
         front_end=_front_end(deployment, profile),
-        request_overhead_s=float(profile.request_overhead) + _server_overhead_s(deployment, profile),
+        request_overhead_s=float(profile.request_overhead)
+        + _server_overhead_s(deployment, profile),
         swap_s_per_block=_swap_s(options, hardware, block_bytes),
         admission=admission_of(options, deployment.dp),
     )

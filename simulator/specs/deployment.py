@@ -5,10 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
-from simulator.specs.parallelism import Degree, Parallelism
-from simulator.specs.quantity import Flag, Number, Unit, Whole
 from simulator.specs.parallelism import MOST_DEVICES, Degree, Parallelism
-from simulator.specs.quantity import Flag, Number, Whole
+from simulator.specs.quantity import Flag, Number, Unit, Whole
 from simulator.specs.scheduling import Scheduling
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]

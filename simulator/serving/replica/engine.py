@@ -45,8 +45,8 @@ class Engine:
         "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end", "_energy_j", "_lower",
         "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prefill_s",
         "_prompt_ends", "_prompt_tokens", "_rest", "_run", "_schedule_ahead", "_step_blocks",
-        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "arriving", "clock", "counters", "env",
-        "failures", "limits", "scheduler", "up",
+        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "arriving", "clock",
+        "counters", "env", "failures", "limits", "scheduler", "up",
     )  # fmt: skip
 
     def __init__(
