@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simulator.errors import InputError
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.representative import Sample, sample_of
 from simulator.specs.reading import validate
@@ -10,6 +11,8 @@ from simulator.specs.workload import ServingPoint, Synthetic
 
 REQUESTS_PER_USER = 10
 """How many requests each user of a closed loop sends, as public benchmarks do."""
+MOST_BY_DEFAULT = 200_000
+"""Requests that are simulated without being asked for by number; they take tens of seconds."""
 FEWEST_REQUESTS = 20
 OPEN_REQUESTS = 1000
 """Requests of Poisson arrivals, enough for a queue to settle."""
@@ -48,6 +51,12 @@ def requests_of_point(point: ServingPoint, sample: Sample) -> Synthetic:
         count = OPEN_REQUESTS
     if point.requests is not None:
         count = sample.requests(point.requests)
+    elif count > MOST_BY_DEFAULT:
+        raise InputError(
+            f"{count:,} requests would be simulated, {REQUESTS_PER_USER} for each user",
+            field="workload.requests",
+            remedy=f"say how many are enough, {MOST_BY_DEFAULT} say; or ask for fewer users",
+        )
     return validate(
         Synthetic,
         {

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.specs.offload import Offload
-from simulator.specs.parallelism import Degree, Parallelism
+from simulator.specs.parallelism import MOST_DEVICES, Degree, Parallelism
 from simulator.specs.quantity import Flag, Number, Whole
 from simulator.specs.scheduling import Scheduling
 
@@ -18,8 +18,8 @@ class ReplicaSpec(Parallelism):
     What is absent takes the engine's default.
 
     Args:
-        engine: the serving engine: vllm, sglang, trtllm, llamacpp, …; or a YAML file of its
-            profile, as roofsim calibrate engine writes it.
+        engine: the serving engine: vllm, sglang, trtllm, llamacpp, …; or the YAML file that
+            calibrate engine wrote of one's own.
         precision: datatype of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the
             checkpoint's own.
         kv_precision: datatype of the cache: bf16, fp8, int8, …; absent, as the model keeps it.
@@ -116,6 +116,11 @@ class Deployment(ReplicaSpec):
 
     @model_validator(mode="after")
     def _devices_match_layout(self) -> Self:
+        if self.devices_per_replica * self.replicas > MOST_DEVICES:
+            raise ValueError(
+                f"tp × pp × dp × cp × replicas is {self.devices_per_replica * self.replicas:,} "
+                f"devices; the limit is {MOST_DEVICES:,}"
+            )
         if (self.prefill is None) != (self.decode is None):
             raise ValueError("prefill and decode are two pools: give both or neither")
         if self.pools:

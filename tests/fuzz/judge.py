@@ -36,22 +36,22 @@ class TooLongError(BaseException):
     """The time of one input is up; no handler of the program's may take it for its own."""
 
 
-def fault_of(run: Callable[[], Mapping[str, Any] | None]) -> Fault | None:
-    """What is wrong with what ``run`` does: a traceback, too long, nonsense, or an error that says
-    nothing."""
+def fault_of(run: Callable[[], Mapping[str, Any] | None], questions: int = 1) -> Fault | None:
+    """What is wrong with what ``run`` does: a traceback, too long for so many ``questions``,
+    nonsense, or an error that says nothing."""
     began = time.process_time()
     try:
-        with _limited(3 * LONGEST_S), warnings.catch_warnings():
+        with _limited(3 * LONGEST_S * questions), warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)
             found = run()
     except InputError as error:
-        return _slow(began) or _fault_of_error(error)
+        return _slow(began, questions) or _fault_of_error(error)
     except TooLongError as late:
         return Fault(f"hang in {_place(late)}", f"longer than {LONGEST_S} s")
     except Exception as failure:
         return Fault(f"{type(failure).__name__} in {_place(failure)}", repr(failure)[:300])
     nonsense = next(_nonsense(found or {}), None)
-    return _slow(began) or (None if nonsense is None else Fault("nonsense", nonsense))
+    return _slow(began, questions) or (None if nonsense is None else Fault("nonsense", nonsense))
 
 
 def fault_of_answer(answer: Mapping[str, Any] | Exception) -> Fault | None:
@@ -75,9 +75,9 @@ def judged(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _slow(began: float) -> Fault | None:
+def _slow(began: float, questions: int) -> Fault | None:
     took = time.process_time() - began
-    return Fault("slow", f"{took:.1f} s") if took > LONGEST_S else None
+    return Fault("slow", f"{took:.1f} s") if took > LONGEST_S * questions else None
 
 
 def _fault_of_error(error: InputError) -> Fault | None:

@@ -71,7 +71,7 @@ def try_case(random: Random, folder: Path) -> Tried:
             assert bool(row["error"]) == isinstance(found, Exception)
 
     try:
-        return content, fault_of(run)
+        return content, fault_of(run, questions=len(rows) - 1)
     except RowFaultError as row:
         return content, row.fault
 

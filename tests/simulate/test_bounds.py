@@ -99,3 +99,10 @@ def test_chunks_evaluated_together_cost_what_each_of_them_does(budget, sizes):
         assert found["step_time_s"][row] == pytest.approx(seconds, rel=1e-9)
         assert found["power_w"][row] == pytest.approx(joules / seconds, rel=1e-9)
         assert found["bound"][row] == step.bound
+
+
+def test_users_beyond_count_are_refused_unless_their_requests_are_stated():
+    many = {"phase": "serve", "concurrency": 1_000_000, "isl": 10, "osl": 2}
+    with pytest.raises(InputError, match=r"workload\.requests: 10,000,000 requests"):
+        predict("h100-sxm", "llama-3.1-8b", **many)
+    assert predict("h100-sxm", "llama-3.1-8b", requests=50, **many).tpot_s > 0

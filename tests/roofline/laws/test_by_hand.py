@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nonempty import nonempty
 
@@ -17,6 +17,8 @@ from simulator.graph.routing import expert_loads, selection_probability
 from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.formula import (
     decode_attention_time_s,
+    mla_decode_time_s,
+    mla_prefill_time_s,
     prefill_attention_time_s,
 )
 from simulator.roofline.laws.attention.kernels import KERNELS
@@ -210,6 +212,9 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 @settings(max_examples=20)
+@example(3, 500, 8, 2, 128, 2.0, math.inf)
+@example(2, 500, 2, 4, 128, 2.0, math.inf)
+@example(1, 5000, 8, 4, 128, 1.0, 4096.0)
 @given(
     st.integers(1, 200),
     st.integers(1, 30_000),
@@ -268,6 +273,8 @@ def attention_prefill_s(kernel, batch, new, past, heads, group, dim, kv_bytes, w
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 @settings(max_examples=20)
+@example(3, 500, 100, 8, 4, 129, 2.0, math.inf, True)
+@example(3, 500, 100, 8, 4, 128, 2.0, 128.0, True)
 @given(
     st.integers(1, 20),
     st.integers(1, 5000),
@@ -477,3 +484,19 @@ def test_a_device_that_is_slower_in_everything_takes_so_much_longer(factor, rows
 
     for law in (product, attention):
         assert law(factor) == pytest.approx(float(law(1.0)) * factor, rel=1e-9)
+
+
+def test_latent_attention_is_that_of_deepseek_where_nothing_else_is_said():
+    """192 values of a key, 128 of a value, 576 of them kept (arXiv:2405.04434)."""
+    rates, kernel = DeviceRates(UNITS, PEAK, BANDWIDTH), KERNELS["flash-3-prefill"]
+    found = mla_prefill_time_s(rates, kernel, PREFILL, 3, 700, 100, 16)
+    expected = prefill_attention_time_s(
+        rates, kernel, PREFILL, 3, 700, 100, 16, 16, 192, value_dim=128, stored_dims=576
+    )
+    assert found == expected
+    decoded = mla_decode_time_s(rates, KERNELS["flash-mla-decode"], DECODE, 9, 5000, 128)
+    expected = decode_attention_time_s(
+        rates, KERNELS["flash-mla-decode"], DECODE, 9, 5000, 128, 1, 576, value_dim=512,
+        values_within_keys=True,
+    )  # fmt: skip
+    assert decoded == expected

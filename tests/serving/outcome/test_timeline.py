@@ -101,3 +101,11 @@ def test_gaps_beyond_the_bins_count_in_the_outermost():
     timeline.add_gap(1e7, 1)
     assert timeline.gap_percentile(50) == pytest.approx(1e4, rel=0.011)
     assert np.isnan(Timeline(1).gap_percentile(50))
+
+
+def test_an_event_that_ends_with_the_last_bin_makes_bins_wider():
+    timeline = filled([(0, 0.0, 512 * 0.25, 1, 1, 1, 0, 8.0, 1, 0, 1)])
+    series = timeline.series()
+    assert timeline.bin_s == 0.5
+    assert series["busy_s"].sum() == pytest.approx(128.0)
+    assert series["energy_j"].sum() == pytest.approx(8.0)
