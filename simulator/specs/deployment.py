@@ -18,8 +18,8 @@ class ReplicaSpec(Parallelism):
     What is absent takes the engine's default.
 
     Args:
-        engine: the serving engine: vllm, sglang, trtllm, llamacpp, …; or a YAML file of its
-            profile, as roofsim calibrate engine writes it.
+        engine: the serving engine: vllm, sglang, trtllm, llamacpp, …; or the YAML file that
+            calibrate engine wrote of one's own.
         precision: datatype of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the
             checkpoint's own.
         kv_precision: datatype of the cache: bf16, fp8, int8, …; absent, as the model keeps it.

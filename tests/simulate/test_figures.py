@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.cli.show import write_csv
+from simulator.cli.show import table_file, write_csv
 from simulator.errors import InputError
 from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
@@ -78,7 +78,8 @@ def test_notes_are_a_list_in_json_and_a_text_in_csv(name, request, tmp_path):
     one = request.getfixturevalue(name)
     written = json.loads(json.dumps(one.to_dict(), allow_nan=False))
     assert written["notes"] == list(one.notes)
-    write_csv(["notes"], iter([{"notes": ["one", "two"]}]), tmp_path / "out.csv")
+    with table_file(tmp_path / "out.csv") as file:
+        write_csv(["notes"], iter([{"notes": ["one", "two"]}]), file)
     assert (tmp_path / "out.csv").read_text() == "notes\none; two\n"
 
 
@@ -95,7 +96,7 @@ def test_answers_are_short_on_a_screen_and_survive_pickling(name, request):
 
 def test_html_escapes_what_a_scenario_says():
     sly = read_scenario(
-        scenario_path("quickstart"), {"workload.requests": 5, "name": "<script>x</script>"}
+        scenario_path("quickstart"), {"workload.requests": 5, "title": "<script>x</script>"}
     )
     assert "<script>" not in simulate(sly)._repr_html_()
 

@@ -39,7 +39,7 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
     wanted = Scenario(name="x", model="llama-3.1-8b", hardware="h100-sxm", workload=workload)
     cluster = resolve(wanted)
     setup = cluster.answers
-    table = requests_of(workload)
+    table = requests_of(workload, cluster)
     outcome = serve(table, cluster_settings(wanted, cluster))
     counters = outcome.counters[0]
     records = outcome.records
@@ -66,7 +66,9 @@ def test_tokens_and_joules_are_conserved(rate, seed, longest):
 @given(
     which=st.sampled_from(["quickstart", "pools"]),
     fails=st.lists(
-        st.tuples(st.integers(0, 1), st.floats(0, 4), st.none() | st.floats(0.01, 3)),
+        st.tuples(
+            st.integers(0, 1), st.just(0.0) | st.floats(1e-6, 4), st.none() | st.floats(0.01, 3)
+        ),
         min_size=1,
         max_size=3,
     ),

@@ -95,14 +95,15 @@ def test_the_ends_are_what_slower_and_faster_steps_give():
     asked = loop(8, **{"workload.requests": 60})
     setup = replica_of(asked.hardware, asked.model, asked.deployment)
     result = simulate(asked)
-    settings = cluster_settings(asked, resolve(asked))
+    cluster = resolve(asked)
+    table, settings = requests_of(asked.workload, cluster), cluster_settings(asked, cluster)
     own = float(setup.profile.serving["tpot"])
     sigmas = [np.hypot(step.relative_sigma, own) for step in (result.decode, result.prefill)]
     ends = []
     for z in (-Z_80, Z_80):
         clock = SlowedClock(setup.step_table, *(float(np.exp(z * s)) for s in sigmas))
         pools = tuple(replace(pool, clock=clock) for pool in settings.pools)
-        records = serve(requests_of(asked.workload), replace(settings, pools=pools)).records
+        records = serve(table, replace(settings, pools=pools)).records
         ends.append(float(np.mean(records.tpot_s)))
     assert result.intervals["tpot_s"] == pytest.approx(sorted(ends))
 
@@ -121,7 +122,8 @@ def test_a_slowed_clock_keeps_its_power():
 @pytest.mark.parametrize(("requests", "users"), [(900, 1), (5000, 1), (40_000, 1), (40_000, 4000)])
 def test_a_bounded_share_of_a_long_run_is_served_again(requests, users):
     asked = loop(users, **{"workload.requests": requests})
-    table, settings = requests_of(asked.workload), cluster_settings(asked, resolve(asked))
+    cluster = resolve(asked)
+    table, settings = requests_of(asked.workload, cluster), cluster_settings(asked, cluster)
     sample = first_requests(table, settings, warm_up=0)
     if requests <= 2 * FEWEST_REQUESTS:
         assert sample is table
@@ -135,8 +137,9 @@ def test_turns_of_conversations_stay_with_what_they_follow():
         "workload.conversations": {"turns": 5, "think_time": 1},
         "workload.requests": 3000, "workload.input_tokens": 100, "workload.output_tokens": 10,
     })  # fmt: skip
-    settings = cluster_settings(asked, resolve(asked))
-    sample = first_requests(requests_of(asked.workload), settings, warm_up=0)
+    cluster = resolve(asked)
+    settings = cluster_settings(asked, cluster)
+    sample = first_requests(requests_of(asked.workload, cluster), settings, warm_up=0)
     assert sample.follows is not None
     assert (sample.follows < np.arange(len(sample))).all()
 
