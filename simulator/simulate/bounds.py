@@ -7,7 +7,7 @@ from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.cluster import Cluster
 from simulator.specs.workload import ClosedLoop, Synthetic, Workload
 
-MOST_REPLICAS = 2000
+MOST_REPLICAS = 500
 """Replicas that are simulated one by one: each request looks at all of them."""
 
 MOST_PROMPT_STEPS = 2_000_000

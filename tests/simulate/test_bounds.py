@@ -28,7 +28,7 @@ SCENARIO = {
 @pytest.mark.parametrize(
     ("changes", "limit"),
     [
-        ({"deployment.replicas": 100_000}, "2000"),
+        ({"deployment.replicas": 100_000}, "500"),
         ({"workload.arrivals.rate": 1e-6, "workload.requests": 5000}, "1e"),
         ({"workload.arrivals": {"process": "closed-loop", "users": 1, "think_time": 1e9}}, "1e"),
         (

@@ -101,6 +101,15 @@ class Config:
             )  # fmt: skip
         return value
 
+    def listed(self, name: str) -> list[Any]:
+        """The list under ``name``; empty where there is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.error(name, f"expected a list, found {shown(value)}")
+        return value
+
     def pattern(self, name: str, length: int) -> list[Any] | None:
         """A per-layer list under ``name``; at least ``length`` long, cut to it."""
         value = self.fields.get(name)

@@ -117,7 +117,7 @@ def _family(config: Config, outer: Config) -> tuple[Family, Config, tuple[str, .
                 families_like(model_type),
             )
         return family, config, ()
-    named = [str(a) for c in (config, outer) for a in c.fields.get("architectures") or ()]
+    named = [str(name) for c in (config, outer) for name in c.listed("architectures")]
     if not named:
         return _by_fields(config)
     found = family_of_architecture(named[0])

@@ -52,6 +52,8 @@ def test_any_words_are_read_or_refused(engine, data):
     try:
         launch = read_commands([command_of(line)])
         content = {"name": "any", "hardware": "h200-sxm", "workload": {"kind": "decode"}}
-        ask(content, launch.changes)
+        asked = ask(content, launch.changes)
     except InputError as error:
         assert error.problem
+    else:
+        assert asked.name == "any"
