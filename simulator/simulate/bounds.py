@@ -10,10 +10,10 @@ from simulator.specs.workload import ClosedLoop, Synthetic, Workload
 MOST_REPLICAS = 500
 """Replicas that are simulated one by one: each request looks at all of them."""
 
-MOST_PROMPT_STEPS = 2_000_000
-"""Steps that prompts may take in all, which is minutes of work; more where requests are many."""
+MOST_PROMPT_STEPS = 200_000
+"""Steps that prompts may take in all, which is seconds of work; more where requests are many."""
 
-_STEPS_PER_PROMPT = 100
+_STEPS_PER_PROMPT = 2000
 
 LATEST_S = 1e9
 """Where a simulation may end at the latest: its clock then still tells microseconds apart."""

@@ -92,7 +92,7 @@ def _scaled(random: Random, value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return -value if abs(value) > 10**300 else int(value * factor)
+        return -value if abs(value) > 10**200 else int(value * factor)
     if isinstance(value, float):
         return value * factor
     number = re.match(r"[0-9.]+", value) if isinstance(value, str) else None

@@ -45,7 +45,7 @@ SCENARIO = {
         ),
         (
             {"max_batched_tokens": 1, "workload.input_tokens": 120_000, "workload.requests": 50},
-            "2,000,000",
+            "200,000",
         ),
         ({"workload.requests": 10**12}, "10,000,000"),
     ],
