@@ -4,7 +4,7 @@ from math import ceil
 
 from simulator.errors import InputError
 from simulator.serving.replica.limits import EngineLimits, admission_of
-from simulator.serving.traffic.front_end import FrontEndTime
+from simulator.serving.traffic.front_end_time import FrontEndTime
 from simulator.specs.deployment import Deployment
 from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware

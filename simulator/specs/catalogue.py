@@ -258,6 +258,10 @@ def engine_names() -> tuple[str, ...]:
     return tuple(names(SPECS / "engine_profiles"))
 
 
+_LONGEST_PATH = 300
+"""A path is told whole up to so many characters: its end says more than its beginning."""
+
+
 def scenario_path(name: str) -> Path:
     """A scenario by path, or by name from the catalogue when no such file is here."""
     path = Path(name)
@@ -268,7 +272,11 @@ def scenario_path(name: str) -> Path:
     if slug in known:
         return known[slug]
     raise InputError(
-        f"no such scenario file {shown(name)}", field="scenario", remedy=nearest(name, known)
+        f"no such scenario file {name!r}"
+        if len(name) <= _LONGEST_PATH
+        else "no such scenario file",
+        field="scenario",
+        remedy=nearest(name, known),
     )
 
 

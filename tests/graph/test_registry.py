@@ -1,7 +1,7 @@
 """A kind of one's own is one class: found by its kind, checked when the model is read."""
 
 from importlib.metadata import EntryPoint
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
@@ -9,6 +9,8 @@ import yaml
 
 from simulator import extensions
 from simulator.errors import InputError
+from pydantic import Field
+
 from simulator.graph.block import AttentionBlock
 from simulator.graph.build import build
 from simulator.graph.operator import Matmul
@@ -17,13 +19,14 @@ from simulator.graph.parameters import count_parameters
 from simulator.specs import catalogue
 from simulator.specs.kinds.kind import AttentionKind, FeedforwardKind, Kind
 from simulator.specs.model import Layer
+from simulator.specs.quantity import Whole
 
 
 class LookBack(AttentionBlock):
     """A made-up kind: every token reads the one before it."""
 
     kind: Literal["look-back"] = "look-back"
-    width: int
+    width: Annotated[Whole, Field(ge=1, le=1_000_000)]
 
     def operators(self, context):
         return [
@@ -105,7 +108,7 @@ def installed(monkeypatch, value, name="sometimes"):
 
 def test_a_kind_of_an_installed_package_is_found(read, monkeypatch, tmp_path):
     (tmp_path / "roofsim_sometimes.py").write_text(
-        "from typing import Literal\n"
+        "from typing import Annotated, Literal\n"
         "from simulator.graph.block import AttentionBlock\n\n\n"
         "class Sometimes(AttentionBlock):\n"
         "    kind: Literal['sometimes'] = 'sometimes'\n"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.serving.traffic.front_end import FrontEndTime
+from simulator.serving.traffic.front_end_time import FrontEndTime
 from simulator.specs.deployment import ReplicaSpec
 from simulator.specs.scheduling import Scheduling
 

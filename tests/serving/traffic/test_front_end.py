@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.serving.traffic.alarm import Alarm
-from simulator.serving.traffic.front_end import FrontEnd, FrontEndTime
+from simulator.serving.traffic.front_end import FrontEnd
+from simulator.serving.traffic.front_end_time import FrontEndTime
 from simulator.serving.traffic.request import Request, RequestTable
 
 gaps = st.lists(st.floats(0, 2), min_size=1, max_size=30)
