@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 import numpy as np
 import pytest
 import yaml
+from pydantic import Field
 
 from simulator import extensions
 from simulator.errors import InputError
-from pydantic import Field
-
 from simulator.graph.block import AttentionBlock
 from simulator.graph.build import build
 from simulator.graph.operator import Matmul
