@@ -101,6 +101,14 @@ def test_nothing_finished_still_draws(result):
     style.svg(timeline(failed))
 
 
+def test_names_of_any_length_stay_within_the_chart(results):
+    long = replace(results[1], hardware_title="A device with a name of many words, one of its dies")
+    figure = comparison([results[0], long])
+    figure.draw_without_rendering()
+    texts = [text for axes in figure.axes for text in axes.texts] + figure.texts
+    assert min(text.get_window_extent().x0 for text in texts) >= 0
+
+
 def test_comparison_shows_values_and_factors(results):
     text = style.svg(comparison(results))
     assert "Apple M4 Max" in text

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def comparison(results: Sequence[SimulationResult]) -> "Figure":
     """Bars for each system and measure, with the factor relative to the first system."""
     names = labels(results)
-    label_in = min(3.2, 0.35 + 0.078 * max(len(n) for n in names))
+    beside = ["\n".join(wrap(name, _LABEL_CHARACTERS)) for name in names]
+    longest = max(len(line) for label in beside for line in label.splitlines())
+    label_in = 0.35 + 0.083 * longest
     width_in = 11.4
     notes = footnotes(results)
     below_in = 0.3 + _NOTE_IN * len(notes)
@@ -39,9 +41,9 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
         axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
         _panel(axes, measure, [r.figures.get(measure.key) for r in results])
         if i == 0:
-            for row, name in enumerate(names):
+            for row, label in enumerate(beside):
                 axes.annotate(
-                    name,
+                    label,
                     (0, row),
                     (-9, 0),
                     xycoords=("axes fraction", "data"),
@@ -57,6 +59,9 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
         figure.text(0.26 / width_in, at, note, fontsize=7.5, color=style.MUTED, va="bottom")
     return figure
 
+
+_LABEL_CHARACTERS = 36
+"""Longer names take a second line."""
 
 _NOTE_IN, _NOTE_CHARACTERS = 0.15, 185
 """Height of a line of footnotes, and what stands on it."""
