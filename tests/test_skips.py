@@ -21,7 +21,7 @@ def test_elsewhere():
 def test_skips_are_counted_by_their_reason(pytester):
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
     pytester.makepyfile(SOME_SKIP)
-    found = pytester.runpytest_inprocess("-q")
+    found = pytester.runpytest_inprocess()
     found.assert_outcomes(passed=2, skipped=4)
     found.stdout.fnmatch_lines(
         ["*4 tests were skipped*", "    3  the measured data is not here", "    1  another machine"]
@@ -31,4 +31,4 @@ def test_skips_are_counted_by_their_reason(pytester):
 def test_nothing_is_said_where_nothing_was_skipped(pytester):
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
     pytester.makepyfile("def test_it(): pass")
-    assert "skipped" not in pytester.runpytest_inprocess("-q").stdout.str()
+    assert "skipped" not in pytester.runpytest_inprocess().stdout.str()
