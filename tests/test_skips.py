@@ -31,4 +31,4 @@ def test_skips_are_counted_by_their_reason(pytester):
 def test_nothing_is_said_where_nothing_was_skipped(pytester):
     pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
     pytester.makepyfile("def test_it(): pass")
-    assert "skipped" not in pytester.runpytest_inprocess().stdout.str()
+    assert "were skipped" not in pytester.runpytest_inprocess().stdout.str()
