@@ -12,9 +12,8 @@ def test_of_data(number):
     if number > 1:
         pytest.skip("the measured data is not here")
 
-@pytest.mark.skip(reason="another machine")
 def test_elsewhere():
-    pass
+    pytest.skip("another machine")
 """
 
 

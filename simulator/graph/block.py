@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from simulator.errors import InputError
-from simulator.graph.operator import Elementwise, Operator
+from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.specs.kinds.kind import AttentionKind, Kind
 from simulator.specs.kinds.residual import PARTS
 from simulator.specs.precision import BF16, CacheFormat, Precision
@@ -123,3 +123,8 @@ def quantise(name: str, width: int, context: BlockContext) -> list[Operator]:
             name=f"{name}.quantise", role="quantise", bytes_per_row=moved, count=context.count
         )
     ]
+
+
+def product(name: str, n: int, k: int, context: BlockContext) -> Matmul:
+    """A product of ``k`` activations a row with ``n`` columns of weights, stored as ``name`` is."""
+    return Matmul(name=name, n=n, k=k, precision=context.product(name), count=context.count)

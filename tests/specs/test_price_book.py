@@ -21,8 +21,13 @@ b200,Ours,,purchase,,,,30000,host+network,2026-10-01,contract 18,
 YAML = """
 sources: {contract: contract 17}
 offers:
-  - {device: h100-sxm, provider: Ours, term: reserved-3y, usd_per_hour: 2, as_of: 2026-10-01, source: contract}
-"""  # noqa: E501
+  - device: h100-sxm
+    provider: Ours
+    term: reserved-3y
+    usd_per_hour: 2
+    as_of: 2026-10-01
+    source: contract
+"""
 
 
 def price(device: str, **fields: object):

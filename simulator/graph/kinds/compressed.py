@@ -1,6 +1,6 @@
 """Compressed attention of DeepSeek-V4: the window, the compressor, the indexer, both cores."""
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.operator import AttentionCore, Elementwise, Indexer, Matmul, Operator
 from simulator.graph.span import Span
 from simulator.specs.kinds.compressed import CompressedAttention
@@ -18,13 +18,7 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
     in_group = query // part.output_groups
     return [
         *quantise("attention.down", context.hidden, context),
-        Matmul(
-            name="attention.down",
-            n=down,
-            k=context.hidden,
-            precision=context.product("attention.down"),
-            count=count,
-        ),
+        product("attention.down", down, context.hidden, context),
         Elementwise(
             name="attention.latent_norm",
             role="norm",
@@ -33,13 +27,7 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
             count=count,
         ),
         *quantise("attention.query_up", part.query_rank, context),
-        Matmul(
-            name="attention.query_up",
-            n=query,
-            k=part.query_rank,
-            precision=context.product("attention.query_up"),
-            count=count,
-        ),
+        product("attention.query_up", query, part.query_rank, context),
         Elementwise(
             name="attention.rope",
             role="rope",
@@ -69,13 +57,7 @@ def _compressed(part: CompressedAttention, context: BlockContext) -> list[Operat
             groups=part.output_groups,
         ),
         *quantise("attention.out", ranks, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=ranks,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, ranks, context),
     ]
 
 
@@ -108,20 +90,8 @@ def _indexer(part: CompressedAttention, context: BlockContext) -> list[Operator]
     columns = 2 * part.overlap * width
     written = columns * size + part.index_key_bytes / (part.compression or 1)
     return [
-        Matmul(
-            name="attention.index_query",
-            n=heads * width,
-            k=part.query_rank,
-            precision=context.product("attention.index_query"),
-            count=count,
-        ),
-        Matmul(
-            name="attention.index_key",
-            n=columns,
-            k=context.hidden,
-            precision=context.product("attention.index_key"),
-            count=count,
-        ),
+        product("attention.index_query", heads * width, part.query_rank, context),
+        product("attention.index_key", columns, context.hidden, context),
         Matmul(
             name="attention.index_weights",
             n=heads,

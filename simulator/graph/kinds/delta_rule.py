@@ -6,7 +6,7 @@ in chunks of 64 tokens as matrix products (arXiv:2406.06484), which adds the pro
 chunk.
 """
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.operator import Decay, Elementwise, Matmul, Operator, Recurrence
 from simulator.specs.kinds.recurrent import STATE_BYTES, GatedDeltaNet, KimiDeltaAttention
 from simulator.specs.precision import BF16
@@ -21,13 +21,7 @@ def _gated_delta_net(part: GatedDeltaNet, context: BlockContext) -> list[Operato
     count, size = context.count, context.activation_bytes
     return [
         *quantise("attention.in", context.hidden, context),
-        Matmul(
-            name="attention.in",
-            n=2 * key + 2 * value,
-            k=context.hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", 2 * key + 2 * value, context.hidden, context),
         Matmul(
             name="attention.decay",
             n=2 * part.value_heads,
@@ -56,13 +50,7 @@ def _gated_delta_net(part: GatedDeltaNet, context: BlockContext) -> list[Operato
             count=count,
         ),
         *quantise("attention.out", value, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=value,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, value, context),
     ]
 
 
@@ -74,13 +62,7 @@ def _kimi_delta(part: KimiDeltaAttention, context: BlockContext) -> list[Operato
     gate = width if part.full_gate else 0
     return [
         *quantise("attention.in", hidden, context),
-        Matmul(
-            name="attention.in",
-            n=3 * width + gate,
-            k=hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", 3 * width + gate, hidden, context),
         Matmul(
             name="attention.low_rank_down",
             n=ranks + part.heads,
@@ -111,13 +93,7 @@ def _kimi_delta(part: KimiDeltaAttention, context: BlockContext) -> list[Operato
             count=count,
         ),
         *quantise("attention.out", width, context),
-        Matmul(
-            name="attention.out",
-            n=hidden,
-            k=width,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", hidden, width, context),
     ]
 
 

@@ -1,7 +1,7 @@
 """Softmax attention with shared KV heads: projections, rope, cache write, core, projection back."""
 
-from simulator.graph.block import BlockContext, lower, quantise
-from simulator.graph.operator import AttentionCore, Elementwise, Matmul, Operator
+from simulator.graph.block import BlockContext, lower, product, quantise
+from simulator.graph.operator import AttentionCore, Elementwise, Operator
 from simulator.graph.span import Span
 from simulator.specs.kinds.grouped_query import GroupedQueryAttention, SharedKeyAttention
 
@@ -39,13 +39,7 @@ def shared_key(
     projected = sum(part.projected) + gates + further_columns
     return [
         *quantise("attention.qkv", context.hidden, context),
-        Matmul(
-            name="attention.qkv",
-            n=projected,
-            k=context.hidden,
-            precision=context.product("attention.qkv"),
-            count=count,
-        ),
+        product("attention.qkv", projected, context.hidden, context),
         Elementwise(
             name="attention.rope",
             role="rope",
@@ -57,13 +51,7 @@ def shared_key(
         *attending,
         *_behind_core(part, context),
         *quantise("attention.out", attended, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=attended,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, attended, context),
     ]
 
 

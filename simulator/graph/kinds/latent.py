@@ -1,6 +1,6 @@
 """Multi-head latent attention with absorbed decode."""
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.operator import Elementwise, LatentCore, Matmul, Operator
 from simulator.graph.span import EVERYTHING, Span
 from simulator.specs.kinds.latent import LatentAttention, SharedLatentAttention
@@ -50,13 +50,7 @@ def shared_latent(
     if part.query_rank:
         up = [
             *quantise("attention.query_up", part.query_rank, context),
-            Matmul(
-                name="attention.query_up",
-                n=query,
-                k=part.query_rank,
-                precision=context.product("attention.query_up"),
-                count=count,
-            ),
+            product("attention.query_up", query, part.query_rank, context),
         ]
     gate: list[Operator] = []
     if part.gated:
@@ -71,13 +65,7 @@ def shared_latent(
     heads = part.query_heads
     return [
         *quantise("attention.down", context.hidden, context),
-        Matmul(
-            name="attention.down",
-            n=down + (attended if part.gated else 0),
-            k=context.hidden,
-            precision=context.product("attention.down"),
-            count=count,
-        ),
+        product("attention.down", down + (attended if part.gated else 0), context.hidden, context),
         Elementwise(
             name="attention.latent_norm",
             role="norm",
@@ -114,11 +102,5 @@ def shared_latent(
         ),
         *gate,
         *quantise("attention.out", attended, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=attended,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, attended, context),
     ]

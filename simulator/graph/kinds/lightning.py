@@ -1,7 +1,7 @@
 """Lightning attention: queries, keys, values and gate, recurrence, gated norm, projection back."""
 
-from simulator.graph.block import BlockContext, lower, quantise
-from simulator.graph.operator import Elementwise, Matmul, Operator, Recurrence
+from simulator.graph.block import BlockContext, lower, product, quantise
+from simulator.graph.operator import Elementwise, Operator, Recurrence
 from simulator.specs.kinds.lightning import LightningAttention
 
 CHUNK = 256
@@ -16,13 +16,7 @@ def _lightning(part: LightningAttention, context: BlockContext) -> list[Operator
     inside = 4 * CHUNK * width
     return [
         *quantise("attention.in", context.hidden, context),
-        Matmul(
-            name="attention.in",
-            n=4 * width,
-            k=context.hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", 4 * width, context.hidden, context),
         Recurrence(
             name="attention.recurrence",
             decay="scalar",
@@ -39,11 +33,5 @@ def _lightning(part: LightningAttention, context: BlockContext) -> list[Operator
             count=count,
         ),
         *quantise("attention.out", width, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=width,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, width, context),
     ]

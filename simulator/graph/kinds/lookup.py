@@ -1,7 +1,7 @@
 """Tables that tokens address directly: n-gram memories, per-layer embeddings."""
 
-from simulator.graph.block import BlockContext, lower, quantise
-from simulator.graph.operator import Elementwise, Lookup, Matmul, Operator
+from simulator.graph.block import BlockContext, lower, product, quantise
+from simulator.graph.operator import Elementwise, Lookup, Operator
 from simulator.specs.kinds.lookup import Engram, PerLayerEmbedding
 
 TABLE_BYTES = 2.0
@@ -25,13 +25,7 @@ def _engram(part: Engram, context: BlockContext) -> list[Operator]:
             count=count,
         ),
         *quantise("engram.project", part.width, context),
-        Matmul(
-            name="engram.project",
-            n=projections,
-            k=part.width,
-            precision=context.product("engram.project"),
-            count=count,
-        ),
+        product("engram.project", projections, part.width, context),
         Elementwise(
             name="engram.gate",
             role="activation",
@@ -56,27 +50,9 @@ def _per_layer_embedding(part: PerLayerEmbedding, context: BlockContext) -> list
             earlier_layers=part.layer,
             count=count,
         ),
-        Matmul(
-            name="embedding.model_project",
-            n=width,
-            k=hidden,
-            precision=context.product("embedding.model_project"),
-            count=count,
-        ),
-        Matmul(
-            name="embedding.gate",
-            n=width,
-            k=hidden,
-            precision=context.product("embedding.gate"),
-            count=count,
-        ),
-        Matmul(
-            name="embedding.project",
-            n=hidden,
-            k=width,
-            precision=context.product("embedding.project"),
-            count=count,
-        ),
+        product("embedding.model_project", width, hidden, context),
+        product("embedding.gate", width, hidden, context),
+        product("embedding.project", hidden, width, context),
         Elementwise(
             name="embedding.add",
             role="residual",

@@ -1,7 +1,7 @@
 """Short convolution: project to two gates and an input, convolve over few tokens, project back."""
 
-from simulator.graph.block import BlockContext, lower, quantise
-from simulator.graph.operator import Elementwise, Matmul, Operator
+from simulator.graph.block import BlockContext, lower, product, quantise
+from simulator.graph.operator import Elementwise, Operator
 from simulator.specs.kinds.recurrent import ShortConvolution
 
 
@@ -11,13 +11,7 @@ def _short_convolution(part: ShortConvolution, context: BlockContext) -> list[Op
     moved = 4 * width * context.activation_bytes
     return [
         *quantise("attention.in", context.hidden, context),
-        Matmul(
-            name="attention.in",
-            n=3 * width,
-            k=context.hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", 3 * width, context.hidden, context),
         Elementwise(
             name="attention.convolution",
             role="mixing",
@@ -26,11 +20,5 @@ def _short_convolution(part: ShortConvolution, context: BlockContext) -> list[Op
             count=count,
         ),
         *quantise("attention.out", width, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=width,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, width, context),
     ]

@@ -1,6 +1,6 @@
 """DeepSeek sparse attention: latent attention over the entries that an indexer picks."""
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.kinds.latent import latent_core, shared_latent
 from simulator.graph.operator import Elementwise, Indexer, Matmul, Operator
 from simulator.graph.span import Span
@@ -20,21 +20,9 @@ def _indexer(part: SparseLatentAttention, context: BlockContext) -> list[Operato
     count, size = context.count, context.activation_bytes
     query = part.index_heads * part.index_size
     return [
-        Matmul(
-            name="attention.index_query",
-            n=query,
-            k=part.query_rank or context.hidden,
-            precision=context.product("attention.index_query"),
-            count=count,
-        ),
+        product("attention.index_query", query, part.query_rank or context.hidden, context),
         *quantise("attention.index_key", context.hidden, context),
-        Matmul(
-            name="attention.index_key",
-            n=part.index_size,
-            k=context.hidden,
-            precision=context.product("attention.index_key"),
-            count=count,
-        ),
+        product("attention.index_key", part.index_size, context.hidden, context),
         Matmul(
             name="attention.index_weights",
             n=part.index_heads,

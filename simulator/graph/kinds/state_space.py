@@ -1,6 +1,6 @@
 """Mamba: input projection, short convolution, recurrence, gate or norm, output projection."""
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.operator import Elementwise, Matmul, Operator, Recurrence
 from simulator.specs.kinds.recurrent import Mamba1, Mamba2
 from simulator.specs.precision import BF16
@@ -18,13 +18,7 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
     inside = 2 * CHUNK * (part.groups * part.state_size + inner)
     return [
         *quantise("attention.in", context.hidden, context),
-        Matmul(
-            name="attention.in",
-            n=columns,
-            k=context.hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", columns, context.hidden, context),
         Elementwise(
             name="attention.convolution",
             role="mixing",
@@ -47,13 +41,7 @@ def _mamba_2(part: Mamba2, context: BlockContext) -> list[Operator]:
             count=count,
         ),
         *quantise("attention.out", inner, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=inner,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, inner, context),
     ]
 
 
@@ -63,13 +51,7 @@ def _mamba_1(part: Mamba1, context: BlockContext) -> list[Operator]:
     state = width * part.state_size
     return [
         *quantise("attention.in", context.hidden, context),
-        Matmul(
-            name="attention.in",
-            n=2 * width,
-            k=context.hidden,
-            precision=context.product("attention.in"),
-            count=count,
-        ),
+        product("attention.in", 2 * width, context.hidden, context),
         Elementwise(
             name="attention.convolution",
             role="mixing",
@@ -90,11 +72,5 @@ def _mamba_1(part: Mamba1, context: BlockContext) -> list[Operator]:
             count=count,
         ),
         *quantise("attention.out", width, context),
-        Matmul(
-            name="attention.out",
-            n=context.hidden,
-            k=width,
-            precision=context.product("attention.out"),
-            count=count,
-        ),
+        product("attention.out", context.hidden, width, context),
     ]
