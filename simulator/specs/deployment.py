@@ -22,7 +22,8 @@ class ReplicaSpec(Parallelism):
             calibrate engine wrote of one's own.
         precision: datatype of the weights: bf16, fp8, w4a16, nvfp4, …; absent, the
             checkpoint's own.
-        kv_precision: datatype of the cache: bf16, fp8, int8, …; absent, as the model keeps it.
+        kv_precision: datatype of the cache: bf16, fp8, int8, …; absent, as the checkpoint names
+            it, or those that people serve in the precision asked for.
         max_sequences: sequences that run at once on one data-parallel rank.
         max_batched_tokens: tokens of one step on one data-parallel rank.
         max_context: longest sequence; absent, what the model supports.

@@ -1,6 +1,6 @@
 """Feed-forward kinds: a dense MLP, a mixture of experts with shared ones, or nothing."""
 
-from simulator.graph.block import BlockContext, lower, quantise
+from simulator.graph.block import BlockContext, lower, product, quantise
 from simulator.graph.operator import Elementwise, Experts, Matmul, Operator, ProductRole
 from simulator.specs.kinds.feedforward import DenseFeedforward, MixtureOfExperts, NoFeedforward
 from simulator.specs.precision import BF16
@@ -76,10 +76,7 @@ def _projection(
     """Into or out of the width in which the experts work, where they have one of their own."""
     if part.latent is None:
         return []
-    return [
-        *quantise(name, k, context),
-        Matmul(name=name, n=n, k=k, precision=context.product(name), count=context.count),
-    ]
+    return [*quantise(name, k, context), product(name, n, k, context)]
 
 
 def mlp(

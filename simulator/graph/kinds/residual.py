@@ -4,7 +4,7 @@ They mostly move bytes, so what counts is how often a stream of the model's widt
 written around each of a layer's two parts.
 """
 
-from simulator.graph.block import BlockContext, lower
+from simulator.graph.block import BlockContext, lower, product
 from simulator.graph.operator import Elementwise, Matmul, Operator
 from simulator.specs.kinds.residual import (
     PARTS,
@@ -127,7 +127,7 @@ def _altup(part: AltUp, context: BlockContext) -> list[Operator]:
     return [
         Matmul(name="residual.router", n=part.streams, k=hidden, precision=BF16, count=count),
         *(
-            Matmul(name=name, n=n, k=k, precision=context.product(name), count=count)
+            product(name, n, k, context)
             for name, n, k in (
                 ("residual.laurel_down", part.laurel_rank, hidden),
                 ("residual.laurel_up", hidden, part.laurel_rank),

@@ -31,6 +31,30 @@ class ConvolvingKind(AttentionKind):
         return kept * self.convolved * INPUT_BYTES
 
 
+class SquareStateKind(AttentionKind):
+    """A kind each of whose heads keeps keys times values, ``head_size`` of each."""
+
+    heads: Size
+    head_size: Size
+
+    @property
+    def width(self) -> int:
+        """Values of all heads together."""
+        return self.heads * self.head_size
+
+    def divisible(self) -> tuple[int, ...]:
+        """See ``Kind``."""
+        return (self.heads,)
+
+    def sharded(self, tp: int) -> Self:
+        """See ``Kind``."""
+        return self.model_copy(update={"heads": self.heads // tp})
+
+    def state_bytes(self) -> float:
+        """See ``AttentionKind``."""
+        return float(STATE_BYTES * self.heads * self.head_size**2)
+
+
 class GatedDeltaNet(ConvolvingKind):
     """Gated DeltaNet (Yang et al., arXiv:2412.06464) as in Qwen3-Next and Qwen3.5.
 
@@ -78,7 +102,7 @@ class GatedDeltaNet(ConvolvingKind):
         return float(STATE_BYTES * self.value_heads * self.key_size * self.value_size)
 
 
-class KimiDeltaAttention(ConvolvingKind):
+class KimiDeltaAttention(SquareStateKind, ConvolvingKind):
     """The delta rule with a decay for each key channel (Kimi Linear, arXiv:2510.26692; Kimi K3).
 
     Queries, keys and values each pass a short convolution. The decay comes from a low-rank
@@ -86,16 +110,9 @@ class KimiDeltaAttention(ConvolvingKind):
     """
 
     kind: Literal["kda"] = "kda"
-    heads: Size
-    head_size: Size
     kernel: Size = 4
     decay_rank: Size
     full_gate: bool = False
-
-    @property
-    def width(self) -> int:
-        """Values of all heads together."""
-        return self.heads * self.head_size
 
     @property
     def convolved(self) -> int:
@@ -105,18 +122,6 @@ class KimiDeltaAttention(ConvolvingKind):
     def extra_parameters(self, hidden: int) -> int:
         """See ``Kind``: three convolutions, decay and its bias, and the output norm."""
         return self.kernel * self.convolved + self.heads + self.width + self.head_size
-
-    def divisible(self) -> tuple[int, ...]:
-        """See ``Kind``."""
-        return (self.heads,)
-
-    def sharded(self, tp: int) -> Self:
-        """See ``Kind``."""
-        return self.model_copy(update={"heads": self.heads // tp})
-
-    def state_bytes(self) -> float:
-        """See ``AttentionKind``."""
-        return float(STATE_BYTES * self.heads * self.head_size**2)
 
 
 class Mamba1(ConvolvingKind):

@@ -177,6 +177,21 @@ def captured(
         settled.put("deployment.captured_tokens", largest(sized), sized)
 
 
+def captured_arguments(
+    deployment: Deployment, size: str, off: Written
+) -> tuple[Written, frozenset[str]]:
+    """The argument of the largest captured step, or those that capture none."""
+    if deployment.captured_tokens is None:
+        return {}, frozenset()
+    tokens = deployment.captured_tokens
+    return {size: tokens} if tokens else off, frozenset({"captured_tokens"})
+
+
+def degree(arguments: Arguments, name: str) -> int:
+    """Ranks that an argument asks for; one where it is not given."""
+    return arguments[name].degree() if name in arguments else 1
+
+
 def quantised(arguments: Arguments, question: Question, settled: Settled) -> None:
     """``--quantization``: fp8 as a checkpoint loads; other names say how it is stored."""
     given = arguments.get("--quantization")
@@ -189,6 +204,15 @@ def quantised(arguments: Arguments, question: Question, settled: Settled) -> Non
         settled.notes.append(
             f"{given.written} {given.value}: the checkpoint says how it is stored ({stored})"
         )
+
+
+def quantised_arguments(
+    deployment: Deployment, question: Question
+) -> tuple[Written, frozenset[str]]:
+    """``--quantization fp8`` of a checkpoint that is stored otherwise."""
+    if deployment.precision != "fp8" or question.stored_as().startswith("fp8"):
+        return {}, frozenset()
+    return {"--quantization": "fp8"}, frozenset({"precision"})
 
 
 def offloaded(

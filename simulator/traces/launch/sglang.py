@@ -9,9 +9,12 @@ from simulator.traces.launch.settled import (
     Settled,
     Written,
     captured,
+    captured_arguments,
+    degree,
     offload_arguments,
     offloaded,
     quantised,
+    quantised_arguments,
 )
 
 _OFFLOAD = {
@@ -43,10 +46,6 @@ def _on(arguments: Arguments, name: str) -> Given | None:
     return given if given is not None and given.value is True else None
 
 
-def _degree(arguments: Arguments, name: str) -> int:
-    return arguments[name].degree() if name in arguments else 1
-
-
 def _ranks(arguments: Arguments, settled: Settled) -> int:
     """Attention's data- and context-parallel ranks are among those of ``--tp-size``."""
     copies = arguments.get("--dp-size")
@@ -62,8 +61,8 @@ def _ranks(arguments: Arguments, settled: Settled) -> int:
             raise spread.refused("needs --dp-size", "add --dp-size, as in --dp-size 8")
         inside, copies = copies, None
     dp = 1 if inside is None else inside.degree()
-    cp = _degree(arguments, "--attn-cp-size")
-    whole = _degree(arguments, "--tp-size")
+    cp = degree(arguments, "--attn-cp-size")
+    whole = degree(arguments, "--tp-size")
     if whole % (dp * cp):
         given = inside or arguments["--attn-cp-size"]
         raise given.refused(
@@ -169,21 +168,16 @@ def _write(deployment: Deployment, question: Question) -> tuple[Written, frozens
         block = d.kv_block_tokens or catalogue.engine_profile("sglang").kv_block_tokens
         written["--max-total-tokens"] = d.kv_blocks * block
         spoken.add("kv_blocks")
-    if d.captured_tokens is not None:
-        spoken.add("captured_tokens")
-        if d.captured_tokens:
-            written["--cuda-graph-max-bs-decode"] = d.captured_tokens
-        else:
-            written["--disable-cuda-graph"] = True
+    graphs, of_graphs = captured_arguments(
+        d, "--cuda-graph-max-bs-decode", {"--disable-cuda-graph": True}
+    )
     weights, paths = offload_arguments(d, **_OFFLOAD)
     cache = None if d.offload is None else d.offload.kv
     if cache is not None and cache.host:
         written |= {"--enable-hierarchical-cache": True, "--hicache-size": cache.host / _GB}
         spoken.add("offload.kv.host")
-    if d.precision == "fp8" and not question.stored_as().startswith("fp8"):
-        written["--quantization"] = "fp8"
-        spoken.add("precision")
-    return written | weights, frozenset(spoken | paths)
+    stored, of_stored = quantised_arguments(d, question)
+    return written | graphs | weights | stored, frozenset(spoken | of_graphs | paths | of_stored)
 
 
 DIALECT = Dialect(_read, _write)

@@ -3,7 +3,14 @@
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.traces.launch.arguments import Arguments
-from simulator.traces.launch.settled import Dialect, Question, Settled, Written, captured
+from simulator.traces.launch.settled import (
+    Dialect,
+    Question,
+    Settled,
+    Written,
+    captured,
+    captured_arguments,
+)
 
 _BALANCE = "--attention_dp_config.enable_balance"
 _TIMEOUT = "--attention_dp_config.timeout_iters"
@@ -75,13 +82,10 @@ def _write(deployment: Deployment, _question: Question) -> tuple[Written, frozen
         block = d.kv_block_tokens or catalogue.engine_profile("trtllm").kv_block_tokens
         written["--kv_cache_config.max_tokens"] = d.kv_blocks * block
         spoken.add("kv_blocks")
-    if d.captured_tokens is not None:
-        spoken.add("captured_tokens")
-        if d.captured_tokens:
-            written["--cuda_graph_config.max_batch_size"] = d.captured_tokens
-        else:
-            written["--cuda_graph_config"] = None
-    return written, frozenset(spoken)
+    graphs, of_graphs = captured_arguments(
+        d, "--cuda_graph_config.max_batch_size", {"--cuda_graph_config": None}
+    )
+    return written | graphs, frozenset(spoken | of_graphs)
 
 
 DIALECT = Dialect(_read, _write)

@@ -9,9 +9,12 @@ from simulator.traces.launch.settled import (
     Settled,
     Written,
     captured,
+    captured_arguments,
+    degree,
     offload_arguments,
     offloaded,
     quantised,
+    quantised_arguments,
 )
 
 _OFFLOAD = {
@@ -40,16 +43,12 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
     host = arguments.get("--kv-offloading-size")
     if host is not None and host.number() > 0:
         # The size is that of all tensor-parallel ranks together; a scenario says it for a device.
-        each = host.number() * GIB / _degree(arguments, "--tensor-parallel-size")
+        each = host.number() * GIB / degree(arguments, "--tensor-parallel-size")
         settled.put("deployment.offload.kv.host", each, host)
     active = arguments.get("--max-num-active-seqs")
     if active is not None:
         settled.put("deployment.max_sequences", active.whole(), active)
     quantised(arguments, question, settled)
-
-
-def _degree(arguments: Arguments, name: str) -> int:
-    return arguments[name].degree() if name in arguments else 1
 
 
 def _ranks(arguments: Arguments, question: Question, settled: Settled) -> None:
@@ -67,7 +66,7 @@ def _ranks(arguments: Arguments, question: Question, settled: Settled) -> None:
         settled.notes.append(f"{spread.written}: the model has no experts to spread")
         return
     beside = "--tensor-parallel-size", "--prefill-context-parallel-size"
-    devices = dp * _degree(arguments, beside[0]) * _degree(arguments, beside[1])
+    devices = dp * degree(arguments, beside[0]) * degree(arguments, beside[1])
     settled.put("deployment.ep", devices, spread)
 
 
@@ -104,21 +103,16 @@ def _write(deployment: Deployment, question: Question) -> tuple[Written, frozens
     if deployment.ep == deployment.stage_devices > 1:
         written["--enable-expert-parallel"] = True
         spoken.add("ep")
-    if deployment.captured_tokens is not None:
-        spoken.add("captured_tokens")
-        if deployment.captured_tokens:
-            written["--max-cudagraph-capture-size"] = deployment.captured_tokens
-        else:
-            written["--enforce-eager"] = True
+    graphs, of_graphs = captured_arguments(
+        deployment, "--max-cudagraph-capture-size", {"--enforce-eager": True}
+    )
     weights, paths = offload_arguments(deployment, **_OFFLOAD)
     cache = None if deployment.offload is None else deployment.offload.kv
     if cache is not None and cache.host:
         written["--kv-offloading-size"] = cache.host * deployment.tp / GIB
         spoken.add("offload.kv.host")
-    if deployment.precision == "fp8" and not question.stored_as().startswith("fp8"):
-        written["--quantization"] = "fp8"
-        spoken.add("precision")
-    return written | weights, frozenset(spoken | paths)
+    stored, of_stored = quantised_arguments(deployment, question)
+    return written | graphs | weights | stored, frozenset(spoken | of_graphs | paths | of_stored)
 
 
 DIALECT = Dialect(_read, _write)
