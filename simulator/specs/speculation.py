@@ -1,6 +1,7 @@
 """Tokens guessed ahead and verified together: by what method, how many, and how many are right."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from itertools import pairwise
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,7 +72,7 @@ class Speculation(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _in_short(cls, raw: Any) -> Any:
+    def _in_short(cls, raw: object) -> object:
         if isinstance(raw, str):
             raw = {"method": raw}
         if not isinstance(raw, dict) or not isinstance(raw.get("method"), str):
@@ -81,7 +82,7 @@ class Speculation(Spec):
             raise FieldError(
                 f"speculation: no method is called {shown(method)}", remedy=nearest(method, METHODS)
             )
-        found: dict[str, Any] = {"method": method}
+        found: dict[str, object] = {"method": method}
         for part in rest:
             if part.isdecimal():
                 found["depth"] = int(part)
@@ -93,7 +94,9 @@ class Speculation(Spec):
 
     @field_validator("acceptance", mode="before")
     @classmethod
-    def _shares(cls, raw: Any) -> Any:
+    def _shares(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            raw = _numbers_in(raw)
         numbers = raw if isinstance(raw, list | tuple) else [raw]
         for number in numbers:
             if isinstance(number, int | float) and not 0 <= number <= 1:
@@ -122,9 +125,7 @@ class Speculation(Spec):
                     remedy=f"leave it out; it is of {', '.join(methods)}",
                 )
         if self.method == "draft" and self.model is None:
-            raise FieldError(
-                "draft names no model", remedy="name it, as in draft:llama-3.2-1b:5"
-            )
+            raise FieldError("draft names no model", remedy="name it, as in draft:llama-3.2-1b:5")
         if self.depth is None and self.method != "mtp":
             raise FieldError(
                 f"{self.method} does not say how many tokens it drafts",
@@ -152,7 +153,7 @@ class Speculation(Spec):
         shares = self.acceptance
         if not isinstance(shares, tuple):
             return self
-        for first, then in zip(shares, shares[1:], strict=False):
+        for first, then in pairwise(shares):
             if then > first:
                 raise FieldError(
                     f"acceptance rises from {first:g} to {then:g}, but a token counts only if all "
@@ -175,3 +176,13 @@ class Speculation(Spec):
                 remedy="give one for each",
             )
         return self
+
+
+def _numbers_in(text: str) -> object:
+    """``0.8`` or ``0.8, 0.6, 0.4`` as numbers; anything else is the name of a task."""
+    parts = text.strip().strip("[]").split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers

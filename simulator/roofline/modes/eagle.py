@@ -11,6 +11,7 @@ from dataclasses import replace
 from simulator.graph.drafting import Beside, beside
 from simulator.roofline.modes.drafting import Asked, Drafting, one_after_another, verified_of
 from simulator.specs.kinds.feedforward import DenseFeedforward
+from simulator.specs.kinds.grouped_query import SharedKeyAttention
 from simulator.specs.kinds.residual import PlainResidual
 from simulator.specs.model import Layer
 
@@ -37,8 +38,7 @@ def eagle3(asked: Asked) -> Drafting:
     what = Beside(layers, 0, sees_embedding=True, vocabulary=min(named, DRAFT_VOCABULARY))
     joining = replace(what, joined=JOINED_DEPTHS)
     first, then = (
-        beside(asked.model, part, asked.layout, asked.weights, asked.kv)
-        for part in (joining, what)
+        beside(asked.model, part, asked.layout, asked.weights, asked.kv) for part in (joining, what)
     )
     runs = one_after_another(asked, first, then)
     return Drafting(runs, verified_of(asked), first, reads_hidden=True, notes=notes)
@@ -48,21 +48,20 @@ def _layers(asked: Asked) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     """Those of the head that is named; else one like the model's, with an MLP that is dense."""
     if asked.other is not None:
         return asked.other.layers, ()
-    last = asked.model.layers[-1]
     dense = [
         layer.feedforward
         for layer in asked.model.layers
         if isinstance(layer.feedforward, DenseFeedforward)
     ]
     width = dense[-1].width if dense else DENSE_WIDTHS * asked.model.hidden_size
-    attending = next(
-        (
-            layer.attention
-            for layer in reversed(asked.model.layers)
-            if layer.attention.cache_entries_grow
-        ),
-        last.attention,
-    )
+    far = [
+        layer.attention
+        for layer in asked.model.layers
+        if isinstance(layer.attention, SharedKeyAttention)
+        and layer.attention.window is None
+        and layer.attention.chunk is None
+    ]
+    attending = far[-1] if far else asked.model.layers[-1].attention
     own = Layer(
         attention=attending,
         feedforward=DenseFeedforward(width=width),

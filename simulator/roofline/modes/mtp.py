@@ -35,8 +35,9 @@ def mtp(asked: Asked) -> Drafting:
     graph = beside(asked.model, Beside((own.layer,), joined), asked.layout, asked.weights, asked.kv)
     if depth <= modules:
         # Each has a cache of its own, and so goes over all tokens.
-        runs = (Run(graph, Pass(width=depth + 1, times=depth)),)
-        return Drafting(runs, depth, graph, depth, reads_hidden=True)
+        each = Run(graph, Pass(width=depth + 1, times=depth))
+        return Drafting((each,), depth, graph, depth, reads_hidden=True)
     runs = one_after_another(asked, graph, graph)
-    note = f"{modules} of its layers drafts {depth} tokens, run again and again"
+    layers = "its one layer" if modules == 1 else f"the last of its {modules} layers"
+    note = f"{layers} for multi-token prediction is run again and again to draft {depth} tokens"
     return Drafting(runs, depth, graph, reads_hidden=True, notes=(note,))
