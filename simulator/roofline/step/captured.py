@@ -42,12 +42,12 @@ def filled(step: RankStep, most: int) -> RankStep:
 def _filled(shape: StepShape, most: int) -> StepShape:
     if not most:
         return shape
-    size = capture_size(shape.decode_rows)
-    # Of several rows a sequence whole sequences are filled up.
-    whole = np.ceil(size / shape.decode_width)
-    size = np.where(shape.decode_width > 1, whole, size)
+    width = shape.decode_width
+    # Of several rows a sequence all sizes are rounded up to whole sequences.
+    size = capture_size(shape.decode_rows - (width - 1))
+    size = np.where(width > 1, np.ceil(size / width), size)
     fits = (shape.prefill_sequences <= 0) & (shape.decode_sequences > 0)
-    fits &= size * shape.decode_width <= most
+    fits &= size * width <= most
     return shape.padded_to(np.where(fits, size, shape.decode_sequences))
 
 

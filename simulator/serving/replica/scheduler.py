@@ -31,8 +31,6 @@ class Scheduler:
         "_composition",
         "_counters",
         "_limits",
-        "_longest_prompt",
-        "_longest_request",
         "_mode",
         "_someone_left",
         "_victim_key",
@@ -63,8 +61,6 @@ class Scheduler:
         self._mode = mode
         self._composition = composition
         self._counters = counters
-        self._longest_request = limits.longest_request
-        self._longest_prompt = limits.longest_prompt
         self._victim_key = ordering.key if ordering.largest_key_leaves else None
         self._committed = 0
         self._someone_left = False
@@ -100,13 +96,13 @@ class Scheduler:
 
     def never_fits(self, request: Request, *, answers: bool = True) -> bool:
         """Whether no state of this replica could serve ``request``, or its prompt alone."""
-        answer = request.output_tokens if answers else 0
+        limits, answer = self._limits, request.output_tokens if answers else 0
         total = request.input_tokens + answer
-        if total > self._longest_request or request.input_tokens > self._longest_prompt:
+        if total > limits.longest_request or request.input_tokens > limits.longest_prompt:
             return True
         # Room beside the tokens: what the last step guesses ahead, and what it gives too many.
         ahead = self._mode.width - 1 + self._mode.overshoot(answer)
-        return total + ahead > self._limits.cached_tokens
+        return total + ahead > limits.cached_tokens
 
     @property
     def has_place(self) -> bool:
