@@ -131,8 +131,9 @@ def test_the_time_between_messages_is_that_of_a_step_and_the_time_a_token_is_les
     assert found.itl_s.mean == pytest.approx(2.533 * found.tpot_s.mean, rel=0.1)
 
 
-def test_shorter_acceptance_of_a_published_task_is_told():
-    answer = predicted(**STEP, speculation="eagle3:3", acceptance="mt-bench")
+def test_acceptance_of_a_published_task_is_told():
+    setup = ("h200-sxm", "qwen3-8b")
+    answer = predicted(*setup, **STEP, speculation="eagle3:3", acceptance="mt-bench")
     assert any("published for mt-bench" in note for note in answer.notes)
 
 
