@@ -56,8 +56,9 @@ def h200_runs(folder: Path) -> Iterator[Run]:
             column = {key: np.array([row[key] for row in rows]) for key in rows[0]}
             table = RequestTable(column["arr"] - start, column["isl"], column["n"])
             yield Run(
-                f"{name} {precision} at {run['rate']:g} a second", "h200-sxm", models[name], deployment,
-                table, column["first"] - start, column["fin"] - start, run.get("joules"),
+                f"{name} {precision} at {run['rate']:g} a second", "h200-sxm", models[name],
+                deployment, table, column["first"] - start, column["fin"] - start,
+                run.get("joules"),
             )  # fmt: skip
 
 
