@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.validation.measured.mlenergy import PART, disturbed_groups, mlenergy_point
 from simulator.validation.measured.point import DRAFTED, Point
 from simulator.validation.measured.row import Row, UnaskedError, number, rows_of, whole
 
@@ -100,7 +101,6 @@ _ENGINES_OF: Mapping[str, Mapping[str, str]] = {
 _NOT_ASKED = {
     "mlperf": "it does not say how long its prompts were (MLPerf)",
     "mlenergy2": "it does not say how long its prompts were (ML.ENERGY v2)",
-    "mlenergy3": "it does not say how long its prompts were (ML.ENERGY v3)",
     "trt_new": "it does not say how many requests were in flight (TensorRT-LLM at its fullest)",
 }
 _SERVED = ("simonmo", "inferencex_exp", "manual")
@@ -117,7 +117,13 @@ def is_datacenter_table(columns: list[str]) -> bool:
 def datacenter_rows(path: Path) -> Iterator[Row]:
     """Every row, of which those that say enough are asked."""
     with path.open(encoding="utf-8", newline="") as file:
-        yield from rows_of(csv.DictReader(file), lambda row: (datacenter_point(row),))
+        rows = list(csv.DictReader(file))
+    disturbed = disturbed_groups(rows)
+
+    def points_of(row: Mapping[str, str]) -> Iterator[Point]:
+        yield mlenergy_point(row, disturbed) if row["part"] == PART else datacenter_point(row)
+
+    yield from rows_of(rows, points_of)
 
 
 def datacenter_point(row: Mapping[str, str]) -> Point:
