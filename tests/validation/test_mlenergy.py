@@ -54,7 +54,7 @@ def test_a_host_that_was_disturbed_is_told_by_gaps_that_few_prompts_cannot_expla
     later = _row(64, 22.0, 23.0, model="Qwen/Qwen3-8B")
     for row, told in ((calm, False), (disturbed, True), (busy, False), (later, True)):
         point = mlenergy_point(row, found)
-            assert bool(point.unasked) is told
+        assert bool(point.unasked) is told
 
 
 def test_prompts_of_unknown_length_are_not_asked() -> None:

@@ -135,10 +135,10 @@ def mlenergy_point(row: Row, disturbed: frozenset[Group]) -> Point:
     if _group(row) in disturbed:
         unasked = _DISTURBED.format(apart=_APART)
     # Whole runs of a model on so many devices are fitted or scored together.
-    whole = f"{hardware}|{model}|tp={question['tp']}|ep={spread}"
+    runs = f"{hardware}|{model}|tp={question['tp']}|ep={spread}"
     return Point(
         hardware, model, "serve", quantity, number(row["value"], "value") * unit, question,
         row["source"],
-        fitted=not is_score_row(whole), unasked=unasked,
+        fitted=not is_score_row(runs), unasked=unasked,
         settings={"sampling": sampling, "max_sequences": users, "kv_precision": "bf16"},
     )  # fmt: skip
