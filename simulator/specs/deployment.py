@@ -12,6 +12,8 @@ from simulator.specs.speculation import Speculation
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
+Sampling = Literal["full", "filtered"]
+
 
 class ReplicaSpec(Parallelism):
     """One replica: its layout, its engine and the engine's settings.
@@ -38,6 +40,9 @@ class ReplicaSpec(Parallelism):
         speculation: how a step gives more than one token; absent, each gives one.
         server_overhead: time a server adds to each first token beside its queue; 0 for an engine
             in process, without a server's front end.
+        sampling: how tokens are drawn: from the whole vocabulary, the likeliest or by
+            temperature (full); or from the top-k or top-p alone, as checkpoints for chat ask for
+            (filtered), for which some engines sort it.
     """
 
     engine: Annotated[str, Flag()] = "vllm"
@@ -54,6 +59,7 @@ class ReplicaSpec(Parallelism):
     prefix_caching: bool | None = None
     speculation: Speculation | None = None
     server_overhead: Annotated[Number, Field(ge=0), Unit("seconds"), Flag()] | None = None
+    sampling: Annotated[Sampling, Flag()] = "full"
 
 
 class Pool(ReplicaSpec):

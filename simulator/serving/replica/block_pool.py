@@ -46,13 +46,13 @@ class BlockPool:
         self,
         total: int,
         block_tokens: int,
-        unit_tokens: int = 0,
+        unit_tokens: int,
         *,
-        ahead: int = 0,
+        ahead: int,
         again_blocks: int = 0,
-        partial_units: bool = True,
-        lower: "LowerTiers | None" = None,
-        remembers: bool = False,
+        partial_units: bool,
+        lower: "LowerTiers | None",
+        remembers: bool,
     ) -> None:
         self.total = total
         self.free = total
