@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from simulator.economics.cost import token_cost
+from simulator.economics.cost import TokenCost, token_cost
 from simulator.simulate.figure import Known, Value
 
 
@@ -26,13 +26,13 @@ def total_tokens(known: Known) -> Value:
     return inputs if outputs is None else outputs + inputs
 
 
-def cost_of(part: str) -> Callable[[Known], Value]:
+def cost_of(part: Callable[[TokenCost[Value]], Value]) -> Callable[[Known], Value]:
     """One part of what a million tokens cost; None without a price."""
 
     def usd(known: Known) -> Value:
         if known["usd_per_s"] is None:
             return None
-        return getattr(token_cost(known["usd_per_s"], known["work"], known["shares"]), part)
+        return part(token_cost(known["usd_per_s"], known["work"], known["shares"]))
 
     return usd
 

@@ -170,25 +170,25 @@ _AT_LOAD: tuple[Figure, ...] = (
         "usd_per_million_input_tokens", "usd", "Cost of input",
         "the share of the cost that the rule gives to prompts, over input tokens that no cache "
         "spared", "Input", "per M input tokens", "lower", _COST, column=True,
-        derived=cost_of("usd_per_million_input_tokens"),
+        derived=cost_of(lambda cost: cost.usd_per_million_input_tokens),
     ),
     Figure(
         "usd_per_million_cached_input_tokens", "usd", "Cost of cached input",
         "the share of the cost that the rule gives to cached prefixes (memory held for them, "
         "waits for lower tiers), over input tokens that the cache spared", "Cached input",
         "per M cached input tokens", "lower", _COST, column=True,
-        derived=cost_of("usd_per_million_cached_input_tokens"),
+        derived=cost_of(lambda cost: cost.usd_per_million_cached_input_tokens),
     ),
     Figure(
         "usd_per_million_output_tokens", "usd", "Cost of output",
         "all the rest of the cost, over output tokens", "Output", "per M output tokens", "lower",
-        _COST, column=True, derived=cost_of("usd_per_million_output_tokens"),
+        _COST, column=True, derived=cost_of(lambda cost: cost.usd_per_million_output_tokens),
     ),
     Figure(
         "usd_per_million_tokens", "usd", "Cost",
         "all of the cost over input and output tokens, at the load that was asked for",
         "Cost", "per M tokens", "lower", _COST, column=True,
-        derived=cost_of("usd_per_million_tokens"),
+        derived=cost_of(lambda cost: cost.usd_per_million_tokens),
     ),
     Figure(
         "usd_per_request", "usd", "Cost of a request", "all of the cost over finished requests",
