@@ -75,7 +75,11 @@ class Replica:
             from simulator.roofline.step.sram import SramStepModel
 
             return SramStepModel(self.graph, self.device, self.profile, self.machine)
-        return StepModel(self.graph, self.device, self.profile, self.offload)
+        profile = self.profile
+        if self.speculating is not None and profile.captures == "sequences":
+            captured = profile.captured_tokens * self.speculating.mode.width
+            profile = profile.model_copy(update={"captured_tokens": captured})
+        return StepModel(self.graph, self.device, profile, self.offload)
 
     @cached_property
     def step(self) -> WholeStep:

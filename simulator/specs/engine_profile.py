@@ -139,6 +139,7 @@ class EngineProfile(Spec):
         filter_bytes: what it moves for each entry of the vocabulary, on each device, where tokens
             are drawn from the top-k or top-p alone; 0 where that costs no pass of its own.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
+        captures: what ``captured_tokens`` counts, where sequences have several tokens of a step.
         attention_launches: what the host launches for each attention call of a captured step
             with prompts, whose attention runs between pieces of the graph.
         communication_overlap: share of collectives' time hidden behind compute.
@@ -188,6 +189,7 @@ class EngineProfile(Spec):
     kernels: dict[str, str] = {}
     filter_bytes: Bytes = Quantity(value=0.0)
     captured_tokens: Whole = Field(ge=0)
+    captures: Literal["tokens", "sequences"] = "tokens"
     attention_launches: Whole = Field(default=0, ge=0)
     communication_overlap: Fraction
     all_reduce: AllReduces
