@@ -151,6 +151,7 @@ class EngineProfile(Spec):
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
             free after the weights; SGLang: a static pool of weights and KV).
+        asynchronous: whether it puts the next step together while one runs.
         output_reserve: share of its answer for which a request must find room to be admitted:
             TensorRT-LLM's guaranteed-no-evict finds room for all of it, SGLang for the share
             that its ``new_token_ratio`` settles at, vLLM for none.
@@ -199,6 +200,7 @@ class EngineProfile(Spec):
     activation_reserve: Bytes
     kv_block_tokens: Whole = Field(gt=0)
     scheduling: Scheduling
+    asynchronous: bool = False
     chunked_prefill: bool
     prefix_caching: bool
     output_reserve: Number = Field(default=0.0, ge=0, le=1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import Run, is_drafted, settings_of
+from simulator.validation.measured.inferencex import Run, is_drafted, settings_of, vllm_of
 from simulator.validation.measured.point import Point
 
 _SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
@@ -106,8 +106,9 @@ def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
         prompt = _whole(row["isl"])
         return {"max_batched_tokens": prompt} if prompt > _STEP_TOKENS else {}
     if row["backend"] == "vllm" and "Llama-3.1-8B" in row["model_path"]:
-        return {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
-    return {}
+        repeated = {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
+        return repeated | vllm_of(row["backend_version"])
+    return vllm_of(row["backend_version"]) if row["backend"] == "vllm" else {}
 
 
 _AIPERF_PROMPTS = 100
