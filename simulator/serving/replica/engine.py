@@ -324,11 +324,10 @@ class Engine:
             lasts_s = until_s - (now + stall_s) if until_s > now else inf
             most = steps
             steps, time_s, self._energy_j = steps_until(curve, context, lasts_s, most, run.step_s)
-            if self._schedule_ahead and stream is not None and until_s == stream.next_s:
-                # Who comes during the last of these steps sits out one more.
-                if steps < most and time_s >= lasts_s:
-                    steps += 1
-                    time_s, self._energy_j = curve.run(context, steps)
+            sits_out = self._schedule_ahead and stream is not None and until_s == stream.next_s
+            if sits_out and steps < most and time_s >= lasts_s:
+                steps += 1
+                time_s, self._energy_j = curve.run(context, steps)
         else:
             time_s, self._energy_j = curve.run(context, steps)
         self._time_s = time_s
