@@ -145,6 +145,9 @@ def _vllm(run: Run) -> Settings:
     found: Settings = {"max_batched_tokens": 8192, "max_sequences": sequences}
     if run.model == "gpt-oss-120b":
         found["captured_tokens"] = 2048
+        if run.hardware == "b200":
+            # VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8.
+            found["precision"] = "w4a8_mxfp4"
     elif run.hardware == "h200-sxm":
         found["kv_precision"] = "fp8"
     return found | vllm_of(run.version)
