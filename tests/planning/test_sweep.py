@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from simulator.planning import sweep as sweeping
 from simulator.planning.identity import question_key
 from simulator.planning.space import axes_from_fields, space_of
 from simulator.planning.sweep import fill, kept, rows_of, sweep
+from simulator.simulate.cluster import resolve
 from simulator.simulate.predict import predict, question
 from simulator.simulate.run import simulate
 from simulator.specs.question import changed, from_fields
@@ -372,3 +374,17 @@ def kept_rows(file: Path) -> set[tuple[int, str]]:
         return set()
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("example", ["grid", "sample", "steps"])
+def test_the_guide_can_be_followed(example, tmp_path, monkeypatch, scenario):
+    # That the points can be asked is what is tried; what is answered, elsewhere.
+    one = simulate(scenario)
+    monkeypatch.setattr(sweeping, "simulate", lambda asked: one if resolve(asked) else None)
+    text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
+    (_, block) = text.split(f"<!-- example: {example} -->\n```sh\n")
+    tool, *arguments = shlex.split(block.split("```")[0])
+    assert tool == "roofsim"
+    told = roofsim(*arguments, "--workers", 1, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "no answer" not in told.stderr

@@ -218,7 +218,8 @@ def test_a_scheduler_without_workers_or_that_goes_away_is_told(tmp_path, monkeyp
     pytest.importorskip("distributed", reason="Dask is not installed")
     told, file = tmp_path / "scheduler.json", tmp_path / "rows.sqlite"
     asked = ["sweep", "quickstart", "--set", "workload.requests=300", "--out", file, "--over",
-             "tp=1,2,3", "--over", "workload.arrivals.rate=4..16:log:5", "--backend", "dask"]  # fmt: skip
+             "tp=1,2,3", "--over", "workload.arrivals.rate=4..16:log:5", "--backend",
+             "dask"]  # fmt: skip
     with running(*scheduler_at(told), folder=tmp_path) as head:
         until(lambda: told.exists() and told.read_text(), "scheduler")
         address = json.loads(told.read_text())["address"]
@@ -232,8 +233,8 @@ def test_a_scheduler_without_workers_or_that_goes_away_is_told(tmp_path, monkeyp
 
             def end_at_first(_self: object, done: int, _total: int) -> None:
                 if done:
-                    head.kill()
-                    head.wait(10)
+                    with suppress(psutil.NoSuchProcess):
+                        head.kill()
 
             monkeypatch.setattr(PaceReport, "__call__", end_at_first)
             gone = roofsim(*asked, "--scheduler", address)

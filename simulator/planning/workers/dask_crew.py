@@ -1,5 +1,6 @@
 """The workers of a Dask cluster, found by the address of its scheduler."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -34,6 +35,9 @@ def dask_crew(scheduler: str, patience_s: float) -> Iterator[Crew]:
         raise InputError(
             "Dask is not installed", file="--backend", remedy="pip install 'roofsim[dask]'"
         ) from None
+    for name in ("distributed", "distributed.client"):
+        # A scheduler that goes away is told once, by us.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=patience_s, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
