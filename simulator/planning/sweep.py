@@ -27,7 +27,7 @@ from simulator.planning.workers.backends import crew_of
 from simulator.planning.workers.crew import Crew, Lost, made
 from simulator.simulate.answer import frame
 from simulator.simulate.case_files import in_one_line
-from simulator.simulate.figures import FIGURES
+from simulator.simulate.figures import AT_LOAD
 from simulator.simulate.predict import answer
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.result import SimulationResult
@@ -248,8 +248,8 @@ def rows_of(results: ResultsFile, scenario: Scenario, space: Space) -> Iterator[
 def columns() -> tuple[str, ...]:
     """What every row holds beside the swept fields: what it is about, every figure, and notes."""
     about = (*SimulationResult.identity, *Prediction.identity)
-    intervals = (f"{f.key}_{end}" for f in FIGURES if f.errors for end in ("low", "high"))
-    return tuple(dict.fromkeys((*about, *(f.key for f in FIGURES), *intervals, "notes")))
+    intervals = (f"{f.key}_{end}" for f in AT_LOAD if f.errors for end in ("low", "high"))
+    return tuple(dict.fromkeys((*about, *(f.key for f in AT_LOAD), *intervals, "notes")))
 
 
 _STEPS_AT_ONCE = 20

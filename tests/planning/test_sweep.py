@@ -25,6 +25,7 @@ from simulator.planning.identity import question_key
 from simulator.planning.space import axes_from_fields, space_of
 from simulator.planning.sweep import fill, kept, rows_of, sweep
 from simulator.simulate.cluster import resolve
+from simulator.simulate.figures import AT_LOAD
 from simulator.simulate.predict import predict, question
 from simulator.simulate.run import simulate
 from simulator.specs.question import changed, from_fields
@@ -57,8 +58,9 @@ def test_rows_are_what_each_point_is_answered_alone(whole):
 def test_a_served_row_is_what_run_answers(scenario):
     (row,) = sweep(scenario, {"deployment.precision": ["fp8"]}, workers=1).rows
     alone = simulate(changed(scenario, from_fields({"precision": "fp8"}))).to_dict()
-    del alone["sources"]
-    assert alone.items() <= row.items()
+    assert alone["ttft_s"] is not None
+    assert {key: alone[key] for key in row.keys() & alone.keys()}.items() <= row.items()
+    assert {figure.key for figure in AT_LOAD} <= row.keys()
 
 
 def test_the_same_rows_are_a_frame_and_a_dictionary(whole):
