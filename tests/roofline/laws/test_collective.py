@@ -271,7 +271,8 @@ class TestMenu:
 
     def test_datatypes_a_switch_cannot_add_take_the_ring(self):
         rows = [
-            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True) for d in ("half", "int8")
+            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True, 1)
+            for d in ("half", "int8")
         ]
         by_switch_s, by_ring_s = fitting.predict_rows_s(rows, self.link, NCCL)
         assert by_ring_s == ring_all_reduce_s(1 << 30, 8, self.link) > by_switch_s
@@ -419,7 +420,9 @@ class TestCalibration:
         ]
         names = ("all_reduce", "all_gather", "reduce_scatter", "alltoall")
         blank = [
-            fitting.CollectiveRow(name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1)
+            fitting.CollectiveRow(
+                name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1, 1
+            )
             for name in names
             for n, size, datatype in shapes
         ]
