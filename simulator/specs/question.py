@@ -169,6 +169,9 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
 _FILES = ("workload.file", "economics.prices")
 """Paths that name files."""
 
+_IN_SHORT = {"hardware": "base", "model": "base", "speculation": "method"}
+"""Fields that a text may stand for, and which field of theirs that text is."""
+
 _KINDS = ("workload.kind", "workload.file")
 """Paths that say what kind of workload there is."""
 
@@ -177,8 +180,8 @@ def _put(content: dict[str, Any], change: Change) -> None:
     *parents, last = change.path.split(".")
     for parent in parents:
         child = content.get(parent)
-        if parent in ("hardware", "model") and isinstance(child, str):
-            child = {"base": child}
+        if parent in _IN_SHORT and isinstance(child, str):
+            child = {_IN_SHORT[parent]: child}
         elif child is not None and not isinstance(child, dict):
             raise InputError(
                 f"{parent} is {shown(child)} here, which has no field {last!r}", file=change.written
