@@ -15,6 +15,7 @@ ROW = {
     "backend": "trtllm", "backend_version": "1.1.0", "model_path": "meta-llama/Llama-3.1-70B",
     "system": "b200_sxm", "precision": "fp4", "mode": "agg", "isl": "1024", "osl": "1024",
     "gemm_quant_mode": "nvfp4", "moe_quant_mode": "nvfp4", "batch_size": "16", "tp_size": "2",
+    "moe_tp_size": "2", "pp_size": "1",
     "attention_dp_size": "1", "moe_ep_size": "1", "silicon_ttft_ms": "300", "silicon_tpot_ms": "12",
 }  # fmt: skip
 
@@ -28,7 +29,9 @@ def asked(tmp_path: Path, **changes: str) -> dict[str, object]:
     with file.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(ROW))
         writer.writeheader()
-        writer.writerow(ROW | changes)
+        # Experts are shared by the devices that share everything else.
+        shared = {"moe_tp_size": changes.get("tp_size", ROW["tp_size"])}
+        writer.writerow(ROW | shared | changes)
     points = points_in(file)
     assert {p.quantity for p in points} == {"ttft_s", "tpot_s"}
     return points[0].asked
