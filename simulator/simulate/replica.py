@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from simulator.roofline.step.sram import Machine
     from simulator.simulate.drafting import Speculating
 
-_ONCE_A_STEP = ("step_overhead", "sequence_overhead", "prompt_layer_start")
+_ONCE_A_STEP = ("sequence_overhead", "prompt_layer_start")
 """What an engine's profile says of a step, not of each pass in it."""
 
 
@@ -89,6 +89,7 @@ class Replica:
         drafting = self.speculating.drafting
         # What the engine does once a step counts for the model's pass.
         free = {name: Quantity(value=0.0) for name in _ONCE_A_STEP}
+        free["step_overhead"] = self.profile.draft_pass
         profile = self.profile.model_copy(update=free)
         models = {id(r.graph): StepModel(r.graph, self.device, profile) for r in drafting.runs}
         runs = tuple((models[id(run.graph)], run.each) for run in drafting.runs)

@@ -116,6 +116,8 @@ class EngineProfile(Spec):
         step_overhead: host time that every step adds (scheduling, sampling, detokenising) and
             that the device waits for.
         sequence_overhead: the part of it that each running sequence adds.
+        draft_pass: host time that each pass of what drafts adds; 0 where all passes of a step are
+            one captured graph.
         request_overhead: time from a request's arrival until the scheduler sees it, plus the
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
@@ -176,6 +178,7 @@ class EngineProfile(Spec):
     base: str | None = None
     step_overhead: Seconds
     sequence_overhead: Seconds
+    draft_pass: Seconds = Quantity(value=0.0)
     request_overhead: Seconds
     server_overhead: Seconds = Quantity(value=0.0)
     group_overhead: Seconds = Quantity(value=0.0)
