@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
+from simulator.specs.plan import Plan
 from simulator.specs.quantity import Flag, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
@@ -85,6 +86,7 @@ class Scenario(Spec):
         workload: who asks for what, and when.
         objectives: what counts as good service.
         economics: prices and facility.
+        plan: of ``roofsim plan``, what it may choose from and must keep to.
         warm_up_requests: requests at the start that are served but not measured.
         notes: how the scenario came to be, where a file of another tool was read: what was assumed
             and what was left out. Every answer to it says so too.
@@ -101,6 +103,7 @@ class Scenario(Spec):
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
+    plan: Plan = Plan()
     warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
     notes: tuple[str, ...] = ()
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from simulator.serving.traffic.request import RequestTable
 
+_QUANTILES = np.linspace(0.0, 1.0, 201)
+
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
@@ -14,18 +16,19 @@ class Lengths:
     Args:
         prompt: mean tokens of a prompt that are computed.
         prompt_cv2: their variance over their squared mean.
-        prompt_p99: the longest but one in a hundred.
         cached: mean tokens before them that a prefix cache spares.
         answer: mean tokens of an answer.
         answer_cv2: their variance over their squared mean.
+        prompts: quantiles of the prompts' lengths, evenly from least to most; empty where all are
+            alike.
     """
 
     prompt: float
     answer: float
     prompt_cv2: float = 0.0
     answer_cv2: float = 0.0
-    prompt_p99: float = 0.0
     cached: float = 0.0
+    prompts: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, table: RequestTable, *, reuses: bool = False) -> "Lengths":
@@ -38,9 +41,16 @@ class Lengths:
             answer=float(answers.mean()),
             prompt_cv2=float(prompts.var() / prompts.mean() ** 2),
             answer_cv2=float(answers.var() / answers.mean() ** 2),
-            prompt_p99=float(np.percentile(prompts, 99)),
             cached=float(spared.mean()),
+            prompts=tuple(np.quantile(prompts, _QUANTILES).tolist()),
         )
+
+    def longer(self, tail: float) -> float:
+        """How much longer than the mean all prompts are but for that share, over the mean."""
+        if not self.prompts:
+            return 0.0
+        high = float(np.interp(1.0 - tail, _QUANTILES, self.prompts))
+        return max(high / self.prompt - 1.0, 0.0)
 
     @property
     def decode_context(self) -> float:

@@ -23,7 +23,7 @@ class Occupancy:
         empty: probability of none, shape (r, 1).
         shares: probabilities of the sequences at the knots and those around them, shape (r, n).
         mean: sequences on average, shape (r, 1).
-        high: 99 % of the time there are fewer, shape (r, 1).
+        high: all but in the asked tail of the time there are fewer, shape (r, 1).
         full: probability that a newcomer finds no place among the most that run, shape (r, 1).
         waiting: requests that wait for such a place, shape (r, 1).
         load: arrivals over what the full replica completes, shape (r, 1); from 1 on the queue
@@ -43,13 +43,16 @@ class Occupancy:
         return np.asarray((self.shares * values).sum(1, keepdims=True) + self.empty * when_empty)
 
 
-def occupancy(knots: FloatArray, rate: FloatArray, completed: FloatArray) -> Occupancy:
+def occupancy(
+    knots: FloatArray, rate: FloatArray, completed: FloatArray, tail: float = 0.01
+) -> Occupancy:
     """The steady distribution.
 
     Args:
         knots: numbers of sequences, the first 1, the last as many as run at once, shape (n,).
         rate: arrivals a second, shape (r, 1).
         completed: sequences that end in a second at each knot, shape (r, n).
+        tail: of ``high``.
     """
     step = np.log(rate / completed)
     # Sums of logarithms between knots by the trapezoidal rule, so that cost hangs on knots alone.
@@ -64,17 +67,17 @@ def occupancy(knots: FloatArray, rate: FloatArray, completed: FloatArray) -> Occ
     mass[:, 1:] += between * weights[:, 1:]
     load = np.exp(step[:, -1:])
     further = np.minimum(load, _STEADY)
-    tail = weights[:, -1:] * further / (1.0 - further)
-    total = mass.sum(axis=1, keepdims=True) + tail
-    tail = tail / total
+    beyond = weights[:, -1:] * further / (1.0 - further)
+    total = mass.sum(axis=1, keepdims=True) + beyond
+    beyond = beyond / total
     mass = mass / total
-    mass[:, -1:] += tail
+    mass[:, -1:] += beyond
     return Occupancy(
         empty=mass[:, :1],
         shares=mass[:, 1:],
         mean=(mass * numbers).sum(axis=1, keepdims=True),
-        high=numbers[np.argmax(np.cumsum(mass, axis=1) >= 0.99, axis=1)][:, None],
-        full=weights[:, -1:] / total + tail,
-        waiting=tail / (1.0 - further),
+        high=numbers[np.argmax(np.cumsum(mass, axis=1) >= 1.0 - tail, axis=1)][:, None],
+        full=weights[:, -1:] / total + beyond,
+        waiting=beyond / (1.0 - further),
         load=load,
     )

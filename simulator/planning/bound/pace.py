@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator.graph.step_shape import FloatArray, StepShape
 from simulator.planning.bound.lengths import Lengths
+from simulator.roofline.step.decoding import PLAIN
 from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.replica import Replica
 
@@ -63,7 +64,7 @@ class Pace:
 
 def pace_of(replica: Replica, lengths: Lengths) -> Pace:
     """Tabulate ``replica`` for requests of these ``lengths``."""
-    limits, times = replica.limits, replica.step_model.times
+    limits = replica.limits
     chosen = replica.deployment.scheduling.steps or replica.profile.scheduling
     shares_steps = chosen == "mixed"
     most = _most_sequences(replica, lengths)
@@ -79,19 +80,21 @@ def pace_of(replica: Replica, lengths: Lengths) -> Pace:
     chunks = np.maximum(lengths.prompt / chunk, 1.0)
     largest = max(1.0, float(together.max()))
     prompts = np.append(_PROMPTS[largest > _PROMPTS + 0.05], largest)
-    here = np.minimum(prompts, np.maximum(together, 1.0)[:, None])
-    context = lengths.decode_context
-    plain_s = times(StepShape.decode(knots, context))[0]
-    passes = [times(p.grid(knots, [context]))[0][:, 0] for p in replica.mode.passes]
-    decode_s = np.broadcast_to(sum(passes), knots.shape)
+    here = np.minimum(np.append(0.0, prompts), np.maximum(together, 1.0)[:, None])
+    # Steps without prompts decode; those with prompts do so beside them, or not at all.
+    decoding = np.where(here > 0, beside[:, None], knots[:, None])
+    past = lengths.cached + np.where(is_whole, 0.0, (lengths.prompt - chunk) / 2)
     shape = StepShape.of(
-        decode_sequences=beside[:, None],
-        decode_context=context,
+        decode_sequences=decoding,
+        decode_context=lengths.decode_context,
         prefill_sequences=here,
-        prefill_tokens=chunk[:, None],
-        prefill_past=lengths.cached + np.where(is_whole, 0.0, (lengths.prompt - chunk) / 2)[:, None],
-        prefill_logits=np.where(is_whole[:, None], here, 1.0 / chunks[:, None]),
+        prefill_tokens=np.where(here > 0, chunk[:, None], 0.0),
+        prefill_past=past[:, None],
+        prefill_logits=np.where(is_whole[:, None], here, np.minimum(here, 1.0) / chunks[:, None]),
     )
+    # One evaluation of all, since its cost hardly hangs on how many steps there are.
+    seconds = np.broadcast_to(replica.step_model.times(shape)[0], here.shape)
+    added_s = _added_by_mode(replica, knots, lengths.decode_context, seconds[:, 0])
     like = np.broadcast_to
     return Pace(
         limits=limits,
@@ -99,13 +102,26 @@ def pace_of(replica: Replica, lengths: Lengths) -> Pace:
         shares_steps=shares_steps,
         sequences=knots,
         prompts=prompts,
-        decode_s=decode_s,
-        # What the mode adds to plain decoding stays beside prompts what it is without them.
-        prompt_s=like(times(shape)[0], here.shape) + shares_steps * (decode_s - plain_s)[:, None],
+        decode_s=seconds[:, 0] + added_s,
+        prompt_s=seconds[:, 1:] + shares_steps * added_s[:, None],
         together=like(together, knots.shape),
         chunks=like(chunks, knots.shape),
         steps=max(lengths.answer - 1.0, _NO_STEPS) / replica.mode.tokens,
     )
+
+
+def _added_by_mode(
+    replica: Replica, sequences: FloatArray, context: float, plain_s: FloatArray
+) -> FloatArray:
+    """Seconds by which a decode step is longer than one of a token each, by the decode mode.
+
+    Beside prompts it is taken to add as much as without them.
+    """
+    if replica.mode == PLAIN:
+        return np.zeros_like(sequences)
+    times = replica.step_model.times
+    passes = [times(p.grid(sequences, [context]))[0].reshape(-1) for p in replica.mode.passes]
+    return np.asarray(sum(passes) - plain_s)
 
 
 def _most_sequences(replica: Replica, lengths: Lengths) -> int:
