@@ -5,7 +5,8 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.cluster import Cluster
-from simulator.specs.workload import ClosedLoop, Synthetic, Workload
+from simulator.specs.arrivals import ClosedLoop
+from simulator.specs.workload import Synthetic, Workload
 
 MOST_REPLICAS = 500
 """Replicas that are simulated one by one: each request looks at all of them."""

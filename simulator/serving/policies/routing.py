@@ -54,12 +54,16 @@ def prefix_aware(request: Request, replicas: Sequence[Replica], routed: int) -> 
     return min(range(len(replicas)), key=lambda i: (-cached[i], loads[i]))
 
 
+_KNUTH = 2654435761
+_LOW_BITS = 7
+"""Knuth's multiplicative hash, without its regular low bits, spreads consecutive sessions."""
+
+
 def session_sticky(request: Request, replicas: Sequence[Replica], routed: int) -> int:
     """The same replica for all requests of a session; without one, the least loaded."""
     if request.session == NO_ROW:
         return least_loaded(request, replicas, routed)
-    # Knuth's multiplicative hash spreads consecutive session numbers.
-    return (request.session * 2654435761 >> 7) % len(replicas)
+    return (request.session * _KNUTH >> _LOW_BITS) % len(replicas)
 
 
 ROUTERS: dict[str, Router] = {

@@ -44,12 +44,12 @@ class BlockPool:
         self,
         total: int,
         block_tokens: int,
-        unit_tokens: int = 0,
+        unit_tokens: int,
         *,
-        ahead: int = 0,
-        partial_units: bool = True,
-        lower: "LowerTiers | None" = None,
-        remembers: bool = False,
+        ahead: int,
+        partial_units: bool,
+        lower: "LowerTiers | None",
+        remembers: bool,
     ) -> None:
         self.total = total
         self.free = total

@@ -59,12 +59,12 @@ class Engine:
         on_done: OnDone,
         timeline: Timeline,
         *,
-        number: int = 0,
-        steps_per_event: int = UNBOUNDED,
-        unit_tokens: int = 0,
-        partial_units: bool = True,
-        on_prefilled: OnPrefilled | None = None,
-        stream: OpenStream | None = None,
+        number: int,
+        steps_per_event: int,
+        unit_tokens: int,
+        partial_units: bool,
+        on_prefilled: OnPrefilled | None,
+        stream: OpenStream | None,
     ) -> None:
         self.env = env
         self.clock = clock

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.validation.measured.mlenergy import PART, disturbed_groups, mlenergy_point
 from simulator.validation.measured.point import Point
 
 _DEVICES = {
@@ -80,10 +81,13 @@ def is_datacenter_table(columns: list[str]) -> bool:
 def datacenter_points(path: Path) -> Iterator[Point]:
     """The rows that say enough and that the catalogue can answer."""
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            point = datacenter_point(row)
-            if point is not None:
-                yield point
+        rows = list(csv.DictReader(file))
+    disturbed = disturbed_groups(rows)
+    for row in rows:
+        ours = row["part"] == PART
+        point = mlenergy_point(row, disturbed) if ours else datacenter_point(row)
+        if point is not None:
+            yield point
 
 
 def datacenter_point(row: Mapping[str, str]) -> Point | None:

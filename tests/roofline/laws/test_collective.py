@@ -312,6 +312,44 @@ class TestHierarchy:
         assert np.all(np.diff(seconds) > 0)
         assert seconds[0] == 0.0
 
+    @given(
+        message=st.floats(0, 1e10),
+        groups=st.lists(st.sampled_from([1, 2, 7, 8, 16, 24, 64, 128, 256, 1024]), min_size=1),
+    )
+    def test_groups_of_any_sizes_together_are_each_as_alone(self, message, groups):
+        """Some within a domain, some over two domains or many: none bears upon another."""
+        levels = (self.inner, Link(switched(16, 2e11), REALISTIC), self.outer)
+        for law in (
+            partial(hierarchical_all_reduce_s, levels=levels, menus=MENUS),
+            partial(hierarchical_all_gather_s, levels=levels),
+            partial(hierarchical_reduce_scatter_s, levels=levels),
+            partial(hierarchical_all_to_all_s, levels=levels),
+            lambda m, n: expert_exchange_s(m / 1e6, 7168, 8, n, levels),
+        ):
+            together = law(message, np.array(groups))
+            assert together == pytest.approx([float(law(message, n)) for n in groups])
+
+    @pytest.mark.parametrize("domains", [2, 3, 16])
+    def test_inside_and_between_follow_one_another(self, domains):
+        """One protocol everywhere: both levels' steps and bytes, with nothing hidden."""
+        levels = tuple(Link(switched(n, b), calibration(PLAIN)) for n, b in ((8, 4e11), (16, 5e10)))
+        inside_s = BASE_S + 7 * STEP_S + 7 / 8 * MIB / 4e11
+        steps = domains - 1
+        between_s = BASE_S + steps * STEP_S + steps / domains * (MIB / 8) / 5e10
+        reduced = hierarchical_all_reduce_s(MIB, 8 * domains, levels, MENUS)
+        assert reduced <= 2 * inside_s + 2 * between_s - BASE_S + 1e-12
+        assert reduced > 2 * inside_s
+        gathered = hierarchical_all_gather_s(MIB, 8 * domains, levels)
+        doubling_s = (
+            BASE_S + np.ceil(np.log2(domains)) * STEP_S + steps / domains * (MIB / 8) / 5e10
+        )
+        assert gathered == pytest.approx(inside_s + min(between_s, doubling_s))
+        sent = hierarchical_all_to_all_s(MIB, 8 * domains, levels)
+        far_s = BASE_S + steps * STEP_S + steps / domains * MIB / 5e10
+        # The slower of the two, and the start of the other.
+        starts_s = (BASE_S + 7 * STEP_S, BASE_S + steps * STEP_S)
+        assert sent == pytest.approx(max(inside_s, far_s) + min(starts_s))
+
     def test_groups_beyond_the_last_level_are_refused(self):
         for law in (partial(hierarchical_all_reduce_s, menus=MENUS), hierarchical_all_gather_s):
             with pytest.raises(ValueError, match="add an outer link"):

@@ -1,6 +1,6 @@
 """Figures by their definitions, on records small enough to count by hand."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from closed_form_clock import (
     settings,
     table,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.serving.cluster import Failure
 from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
@@ -200,6 +202,46 @@ def test_objectives_are_met_up_to_their_limit():
     ):  # fmt: skip
         assert figures(objectives=limits).goodput_requests_per_s == pytest.approx(met / 10)
     assert figures(objectives=Limits()).goodput_requests_per_s is None
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=4))
+def test_what_tiers_gave_and_took_adds_up_over_replicas(amounts):
+    """Hits of all tiers, the device's own among them, are the hit rate."""
+    counters = tuple(
+        replace(
+            BUSY,
+            hits_by_tier={"host": a, "storage": b},
+            read_bytes_by_tier={"host": c, "storage": d},
+            written_bytes_by_tier={"host": e, "storage": f},
+        )
+        for a, b, c, d, e, f in amounts
+    )  # fmt: skip
+    cached = np.array([20, 30, 0])
+    found = measure(
+        replace(THREE, cached_tokens=cached, input_tokens=np.array([100, 100, 100])), counters,
+        makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=100,
+    )  # fmt: skip
+    below = [sum(column) for column in zip(*amounts, strict=True)]
+    assert found.hits_by_tier == pytest.approx(
+        {
+            "device": (50 - below[0] - below[1]) / 200,
+            "host": below[0] / 200,
+            "storage": below[1] / 200,
+        }
+    )
+    assert sum(found.hits_by_tier.values()) == pytest.approx(found.hit_rate)
+    assert found.read_bytes_by_tier == {"host": below[2], "storage": below[3]}
+    assert found.written_bytes_by_tier == {"host": below[4], "storage": below[5]}
+    assert found.bytes_by_tier == {"host": below[2] + below[4], "storage": below[3] + below[5]}
+
+
+def test_nobody_found_anything_where_there_are_no_prompts():
+    nobody = replace(THREE, status=np.full(3, REJECTED, np.int8))
+    found = measure(
+        nobody, (Counters(),), makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=100
+    )
+    assert found.hits_by_tier == {"device": 0.0}
+    assert found.hit_rate == found.prefill_share == found.output_tokens_per_s == 0.0
 
 
 def test_shares_are_of_all_replicas():
