@@ -11,7 +11,7 @@ from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
 from simulator.specs.plan import Plan
-from simulator.specs.quantity import Flag, Spec, Unit, Whole
+from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
 Limit = Annotated[float, Unit("seconds", allow_zero=False)]
@@ -29,6 +29,7 @@ class Objectives(Spec):
     ttft: Limit | None = None
     tpot: Limit | None = None
     e2e: Limit | None = None
+    attainment: Annotated[Number, Field(gt=0, le=1)] = 0.9
 
 
 def _kind_by_fields(raw: object) -> object:

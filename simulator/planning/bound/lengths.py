@@ -7,6 +7,7 @@ import numpy as np
 from simulator.serving.traffic.request import RequestTable
 
 _QUANTILES = np.linspace(0.0, 1.0, 201)
+_MIDDLES = np.linspace(0.5 / 40, 1.0 - 0.5 / 40, 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Lengths:
         answer_cv2: their variance over their squared mean.
         prompts: quantiles of the prompts' lengths, evenly from least to most; empty where all are
             alike.
+        answers: the same of the answers.
     """
 
     prompt: float
@@ -29,6 +31,7 @@ class Lengths:
     answer_cv2: float = 0.0
     cached: float = 0.0
     prompts: tuple[float, ...] = ()
+    answers: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, table: RequestTable, *, reuses: bool = False) -> "Lengths":
@@ -43,6 +46,7 @@ class Lengths:
             answer_cv2=float(answers.var() / answers.mean() ** 2),
             cached=float(spared.mean()),
             prompts=tuple(np.quantile(prompts, _QUANTILES).tolist()),
+            answers=tuple(np.quantile(answers, _QUANTILES).tolist()),
         )
 
     def longer(self, tail: float) -> float:
@@ -51,6 +55,17 @@ class Lengths:
             return 0.0
         high = float(np.interp(1.0 - tail, _QUANTILES, self.prompts))
         return max(high / self.prompt - 1.0, 0.0)
+
+    def answer_steps(self, mean: float) -> np.ndarray:
+        """Decode steps of answers that stand for equal shares of all, of ``mean`` steps together.
+
+        Answers of one token, which have no pace, are left out.
+        """
+        if not self.answers:
+            return np.array([max(mean, 1.0)])
+        further = np.interp(_MIDDLES, _QUANTILES, self.answers) - 1.0
+        steps = further[further > 0] * mean / max(self.answer - 1.0, 1e-9)
+        return np.maximum(steps, 1.0) if steps.size else np.array([1.0])
 
     @property
     def decode_context(self) -> float:

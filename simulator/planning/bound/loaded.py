@@ -1,11 +1,11 @@
 """A loaded replica by formula: first tokens, pace of answers and load at given rates."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from simulator.graph.step_shape import FloatArray
+from simulator.planning.bound.bursts import late_tokens_s
 from simulator.planning.bound.occupancy import occupancy
 from simulator.planning.bound.pace import Pace
 from simulator.planning.bound.queueing import even_service_wait, waiting_time
@@ -84,9 +84,7 @@ def service_at(pace: Pace, came: FloatArray, gaps_cv2: FloatArray | float = 1.0)
     load = came * pace.chunks * full_s / most
     seen_s = steps.square_s2 / steps.mean_s
     beside = np.minimum(came * seen_s, np.maximum(pace.together - 1.0, 0.0))
-    wait_s = waiting_time(
-        load, most, pace.chunks * full_s, gaps_cv2, pace.lengths.prompt_cv2
-    )
+    wait_s = waiting_time(load, most, pace.chunks * full_s, gaps_cv2, pace.lengths.prompt_cv2)
     queue_s = np.minimum(load, 1.0) * wait_s
     cut_s = np.ceil(pace.chunks - 1e-9) * base_s + pace.chunks * (pace.prompt_s[:, 0] - base_s)
     whole_s = pace.with_prompts_s(np.minimum(1.0 + beside, most))
@@ -123,7 +121,6 @@ def loaded(
     lengths, knots = pace.lengths, pace.sequences
     came = np.asarray(rate, float)[:, None]
     gaps_cv2 = np.broadcast_to(gaps_cv2, came.shape[:1])[:, None]
-    deviations = NormalDist().inv_cdf(1.0 - tail)
     met = service_at(pace, came, gaps_cv2)
     run = occupancy(knots, came, knots / (pace.steps * met.token_s), tail)
     gain = pace.steps / max(lengths.answer - 1.0, 1e-9)
@@ -144,14 +141,15 @@ def loaded(
         late_queue_s**2 + _late(run.full, place_s, tail) ** 2 + (longer * read_s) ** 2 + step_s**2
     )
     fuller_s = _at(run.high, knots, met.token_s) - _at(run.mean, knots, met.token_s)
-    prompts = came * pace.steps * run.average(met.token_s, met.token_s[:, :1])
-    # A quantile of a Poisson number, with E. A. Cornish and R. A. Fisher's term for its skewness.
-    more = deviations * np.sqrt(prompts) + max(deviations**2 - 1.0, 0.0) / 6
-    short = pace.steps / (1.0 + 2.0 * lengths.answer_cv2)
-    bursts_s = np.minimum(
-        more * run.average(met.added_s, met.added_s[:, :1]) / short,
-        run.average(met.full_s, met.full_s[:, :1]),
+    bursts_s = late_tokens_s(
+        lengths.answer_steps(pace.steps),
+        came,
+        run.average(met.token_s, met.token_s[:, :1]),
+        run.average(met.added_s, met.added_s[:, :1]),
+        tail,
     )
+    # Their mean is in the pace already.
+    bursts_s = np.maximum(bursts_s - came * run.average(met.added_s * met.token_s, nothing), 0.0)
     tpot_off = gain * np.sqrt(fuller_s**2 + bursts_s**2)
     load = np.maximum(run.load, prompts_load)
     found = (came, ttft_s, ttft_s + ttft_off, tpot_s, tpot_s + tpot_off, run.mean, load)

@@ -14,6 +14,7 @@ from simulator.specs.hardware import Hardware
 from simulator.specs.plan import Plan
 from simulator.specs.scenario import Scenario
 
+NO_PRICE = "have no price on the basis"
 _CLASSES = ("datacenter-gpu", "datacenter-accelerator", "tpu", "wafer")
 _MOST_TP = 16
 _DEGREES = (1, 2, 4, 8, 16)
@@ -63,11 +64,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Refused:
-    """A system that cannot serve at all, and why."""
+    """A system that cannot serve, and why.
+
+    Args:
+        family: its hardware.
+        words: the system, or what of it is tried.
+        kind: which limit it breaks, to be counted.
+        reason: the same with its numbers.
+        ttft_s, tpot_s: what an idle one would reach, where that is known.
+    """
 
     family: str
     words: str
+    kind: str
     reason: str
+    ttft_s: float | None = None
+    tpot_s: float | None = None
 
 
 def candidates(scenario: Scenario, *, needs_price: bool = True) -> Iterator[Candidate | Refused]:
@@ -80,7 +92,7 @@ def candidates(scenario: Scenario, *, needs_price: bool = True) -> Iterator[Cand
     for hardware in _hardware(plan):
         price = device_price(hardware, scenario.economics)
         if price is None and needs_price:
-            yield Refused(hardware.title, "any layout", "no price on the basis")
+            yield Refused(hardware.title, "any layout", NO_PRICE, NO_PRICE)
             continue
         for update in _settings(scenario, hardware):
             deployment = scenario.deployment.model_copy(update=update)
@@ -89,9 +101,14 @@ def candidates(scenario: Scenario, *, needs_price: bool = True) -> Iterator[Cand
                 pool = resolve(asked).pools[0]
             except InputError as error:
                 words = ", ".join(f"{k} {v}" for k, v in update.items() if v is not None)
-                yield Refused(hardware.title, words, error.problem)
+                yield Refused(hardware.title, words, _kind(error), error.problem)
                 continue
             yield Candidate(asked, pool.replica, price)
+
+
+def _kind(error: InputError) -> str:
+    """In a few words what is wrong with a system that cannot be laid out."""
+    return "do not fit or cannot be laid out" if error.field != "hardware" else "are not served"
 
 
 def _hardware(plan: Plan) -> list[Hardware]:
