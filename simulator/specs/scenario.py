@@ -24,6 +24,8 @@ class Objectives(Spec):
         ttft: latest first token after a request's arrival.
         tpot: longest mean time between the tokens of an answer.
         e2e: latest end of the answer.
+        attainment: share of requests that are to meet all of them at the most load that a machine
+            is said to take.
     """
 
     ttft: Limit | None = None

@@ -40,17 +40,15 @@ IMBALANCE = 1.5, 8
 factor and this many requests (the balance thresholds of SGLang's cache-aware router, scaled)."""
 
 
-def prefix_aware(request: Request, replicas: Sequence[Replica], routed: int) -> int:
+def prefix_aware(request: Request, replicas: Sequence[Replica], _routed: int) -> int:
     """The replica that has cached most of the prompt, unless queues are far apart."""
     loads = [replica.unfinished for replica in replicas]
     low, high = min(loads), max(loads)
     factor, requests = IMBALANCE
-    if high > factor * low and high - low > requests:
+    are_far_apart = high > factor * low and high - low > requests
+    if are_far_apart or not request.prefix:
         return loads.index(low)
     cached = [replica.cached_prefix_tokens(request) for replica in replicas]
-    most = max(cached)
-    if not most:
-        return least_loaded(request, replicas, routed)
     return min(range(len(replicas)), key=lambda i: (-cached[i], loads[i]))
 
 

@@ -73,6 +73,11 @@ class BlockPool:
         """Blocks that hold nothing, not even a cached prefix."""
         return self.free if self.cache is None else self.free - self.cache.idle_blocks
 
+    def tell_time(self, now_s: float) -> None:
+        """What is held or let go from here on is so from ``now_s``."""
+        if self.cache is not None:
+            self.cache.now_s = now_s
+
     def take(self, blocks: int) -> None:
         """Hand out ``blocks``, which must be free."""
         self.free -= blocks
@@ -220,7 +225,9 @@ class BlockPool:
         """Forget everything: the replica went down."""
         self.free = self.total
         if self.cache is not None:
+            held_block_s = self.cache.held_block_s
             self.cache = PrefixCache()
+            self.cache.held_block_s = held_block_s
         self.remnants = None
         if self.lower is not None:
             self.lower.clear()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.row import UnaskedError, number, whole
 from simulator.validation.split import is_score_row
 
 PART = "mlenergy3"
@@ -90,32 +91,43 @@ def disturbed_groups(rows: Iterable[Row]) -> frozenset[Group]:
         if row["part"] != PART or row["metric"] != "tpot_ms":
             continue
         slowest = float(_noted(r"p90=([\d.]+)", row) or "nan")
-        newcomers = float(row["concurrency_or_batch"]) / float(row["osl"])
-        if newcomers < _FEW and slowest > _APART * float(row["value"]):
+        numbers = (row[column] for column in ("concurrency_or_batch", "osl", "value"))
+        users, answer, middle = (float(text or "nan") for text in numbers)
+        if users / answer < _FEW and slowest > _APART * middle:
             found.add(_group(row))
     return frozenset(found)
 
 
-def mlenergy_point(row: Row, disturbed: frozenset[Group]) -> Point | None:
-    """One row as a point; None where the catalogue has no such model or device."""
+def mlenergy_point(row: Row, disturbed: frozenset[Group]) -> Point:
+    """One row as a point.
+
+    Raises:
+        UnaskedError: the catalogue has no such model or device, or the row tells no such figure.
+    """
     hardware, model = _DEVICES.get(row["device_norm"]), _MODELS.get(row["model"])
     precision = _PRECISIONS.get(row["weight_precision"])
-    if hardware is None or model is None or precision is None:
-        return None
+    if hardware is None:
+        raise UnaskedError(f"no device of the catalogue is the row's: {row['device_norm']}")
+    if model is None:
+        raise UnaskedError(f"no model of the catalogue is the row's: {row['model']}")
+    if precision is None:
+        raise UnaskedError(f"no format is known as {row['weight_precision']!r}")
+    if row["metric"] not in _QUANTITIES:
+        raise UnaskedError(f"nothing predicts {row['metric']} of a row like this")
     if row["model"] in _SCALED_BY_BLOCK:
         precision = "fp8_block"
     quantity, unit = _QUANTITIES[row["metric"]]
-    users = int(row["concurrency_or_batch"])
+    users = whole(row["concurrency_or_batch"], "number of users")
     # vLLM has no degree of its own for experts: they are spread over all of its devices.
-    spread = int(_noted(r"/ep(\d+)/", {"notes": row["parallelism"]}))
+    spread = whole(_noted(r"/ep(\d+)/", {"notes": row["parallelism"]}), "spread of experts", 1)
     task = _task(row)
     question: dict[str, Any] = {
         "engine": "vllm-0.11",
         "precision": precision,
-        "tp": int(float(row["n_devices"])),
+        "tp": whole(row["n_devices"], "number of devices", 1),
         "ep": spread,
         "isl": _PROMPTS.get(task, 0),
-        "osl": round(float(row["osl"])),
+        "osl": whole(row["osl"], "length of the answers"),
         "concurrency": users,
     }
     sampling = "full" if model in _UNFILTERED else "filtered"
@@ -123,9 +135,10 @@ def mlenergy_point(row: Row, disturbed: frozenset[Group]) -> Point | None:
     if _group(row) in disturbed:
         unasked = _DISTURBED.format(apart=_APART)
     # Whole runs of a model on so many devices are fitted or scored together.
-    whole = f"{hardware}|{model}|tp={question['tp']}|ep={spread}"
+    runs = f"{hardware}|{model}|tp={question['tp']}|ep={spread}"
     return Point(
-        hardware, model, "serve", quantity, float(row["value"]) * unit, question, row["source"],
-        fitted=not is_score_row(whole), unasked=unasked,
+        hardware, model, "serve", quantity, number(row["value"], "value") * unit, question,
+        row["source"],
+        fitted=not is_score_row(runs), unasked=unasked,
         settings={"sampling": sampling, "max_sequences": users, "kv_precision": "bf16"},
     )  # fmt: skip

@@ -271,7 +271,8 @@ class TestMenu:
 
     def test_datatypes_a_switch_cannot_add_take_the_ring(self):
         rows = [
-            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True) for d in ("half", "int8")
+            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True, 1)
+            for d in ("half", "int8")
         ]
         by_switch_s, by_ring_s = fitting.predict_rows_s(rows, self.link, NCCL)
         assert by_ring_s == ring_all_reduce_s(1 << 30, 8, self.link) > by_switch_s
@@ -350,6 +351,41 @@ class TestHierarchy:
         starts_s = (BASE_S + 7 * STEP_S, BASE_S + steps * STEP_S)
         assert sent == pytest.approx(max(inside_s, far_s) + min(starts_s))
 
+    @given(message=st.floats(1.0, 1e9), domains=st.integers(2, 16), racks=st.integers(2, 64))
+    def test_three_levels_by_hand(self, message, domains, racks):
+        """Eight devices in a domain, so many domains in a rack, so many racks."""
+        widths, bandwidths = (8, domains, racks), (4e11, 1e11, 2e10)
+        levels = tuple(
+            Link(switched(n, b), calibration(PLAIN))
+            for n, b in zip(widths, bandwidths, strict=True)
+        )
+        gathered, shard = 0.0, message
+        sent_s, starts_s = [], []
+        for level, (n, bandwidth) in enumerate(zip(widths, bandwidths, strict=True)):
+            # Between domains one rank of each takes part, in a ring or by doubling.
+            steps = min(n - 1, np.ceil(np.log2(n))) if level else n - 1
+            gathered += BASE_S + steps * STEP_S + (n - 1) / n * shard / bandwidth
+            shard /= n
+            starts_s.append(BASE_S + (n - 1) * STEP_S)
+            sent_s.append(starts_s[-1] + (n - 1) / n * message / bandwidth)
+        # What crosses two levels is bound by the slower and pays the start of both.
+        outer_s = max(sent_s[1:]) + min(starts_s[1:])
+        outer_start_s = max(starts_s[1:]) + min(starts_s[1:])
+        sent = max(sent_s[0], outer_s) + min(starts_s[0], outer_start_s)
+        everybody = int(np.prod(widths))
+        assert hierarchical_all_gather_s(message, everybody, levels) == pytest.approx(gathered)
+        assert hierarchical_all_to_all_s(message, everybody, levels) == pytest.approx(sent)
+        free = tuple(replace(link, calibration=calibration(FREE)) for link in levels)
+        wires_s, shard = 0.0, message
+        for n, bandwidth in zip(widths, bandwidths, strict=True):
+            wires_s += 2 * (n - 1) / n * shard / bandwidth
+            shard /= n
+        rings = AllReduces(AllReduceMenu(("ring",)), AllReduceMenu(("ring",)))
+        reduced = hierarchical_all_reduce_s(message, everybody, free, rings)
+        assert reduced == pytest.approx(wires_s)
+        with pytest.raises(ValueError, match="add an outer link"):
+            hierarchical_all_gather_s(message, everybody, levels[:2])
+
     def test_groups_beyond_the_last_level_are_refused(self):
         for law in (partial(hierarchical_all_reduce_s, menus=MENUS), hierarchical_all_gather_s):
             with pytest.raises(ValueError, match="add an outer link"):
@@ -384,7 +420,9 @@ class TestCalibration:
         ]
         names = ("all_reduce", "all_gather", "reduce_scatter", "alltoall")
         blank = [
-            fitting.CollectiveRow(name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1)
+            fitting.CollectiveRow(
+                name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1, 1
+            )
             for name in names
             for n, size, datatype in shapes
         ]

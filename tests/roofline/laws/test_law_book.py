@@ -128,6 +128,14 @@ def test_benchmarks_constants_hold_in_benchmarks_alone():
     assert found.in_benchmark(MATMUL, "nvfp4") is found.law(MATMUL, "nvfp4")
 
 
+@pytest.mark.parametrize(
+    ("family", "told"), [("cutlas", "unknown kernel family 'cutlas'"), ("", "no kernel family")]
+)
+def test_a_law_without_its_kernels_says_which_it_was_given(family, told):
+    with pytest.raises(InputError, match=told):
+        book().changed(families={"matmul": family})
+
+
 def test_an_engines_changes_make_a_new_book_and_leave_the_old_one():
     found = book()
     faster = found.changed({"matmul": {**found.constants["matmul"], "start_s": 0.0}})

@@ -19,6 +19,7 @@ from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.laws.collective.constants import LINK, Links
+from simulator.roofline.laws.collective.cost import levels_for
 from simulator.roofline.laws.collective.kernels import AllReduceMenu
 from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.costing import cost
@@ -217,3 +218,14 @@ def test_all_but_the_own_share_of_a_message_is_on_the_wire(kind, passes, group):
     (load,) = cost(op, StepShape.decode(50.0, 100), H200, H200.book)
     whole = 50 * 8192
     assert load.link_bytes == pytest.approx(3 * passes * (whole - whole / group))
+
+
+@pytest.mark.parametrize(("group", "stride", "asked"), [(16, 4, 64), (9, 1, 9), (2, 8, 16)])
+def test_more_devices_than_links_join_are_refused_with_both_numbers(group, stride, asked) -> None:
+    near = replace(H200.scale_up, fabric=replace(H200.scale_up.fabric, devices=8))
+    with pytest.raises(InputError, match=f"{asked} devices exceed the 8 that") as refused:
+        levels_for("my-chip", Links(near, None), group, stride)
+    assert refused.value.remedy == "use at most 8"
+    assert levels_for("my-chip", Links(near, None), 8)[0].fabric.devices == 8
+    with pytest.raises(InputError, match="no link"):
+        levels_for("my-chip", Links(None, None), 1)

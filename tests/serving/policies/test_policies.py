@@ -128,7 +128,10 @@ def test_a_request_without_session_goes_where_least_waits():
 def test_a_prefix_aware_router_follows_the_cache_unless_queues_are_far_apart(states):
     replicas = [Idle(load, 100 * cached) for load, cached in states]
     loads = [load for load, _ in states]
-    chosen = ROUTERS["prefix-aware"](asking(0), replicas, 0)
+    request = asking(0)
+    assert ROUTERS["prefix-aware"](request, replicas, 0) == loads.index(min(loads))
+    request.prefix = (1, 2)
+    chosen = ROUTERS["prefix-aware"](request, replicas, 0)
     if max(loads) > 1.5 * min(loads) and max(loads) - min(loads) > 8:
         assert chosen == loads.index(min(loads))
         return
