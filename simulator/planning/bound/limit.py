@@ -1,4 +1,4 @@
-"""The most that one replica takes: at which rate of arrival its queues begin to grow without end."""
+"""The most that one replica takes: the rate at which its queues begin to grow without end."""
 
 import numpy as np
 

@@ -51,15 +51,17 @@ class Candidate:
 
     @property
     def words(self) -> str:
-        """The system in a line: ``H200 SXM tp 4, fp8, vllm``."""
-        replica, limits = self.replica, self.replica.limits
-        layout = replica.deployment.degrees or "one device"
-        settings = (
-            f"{limits.max_batched_tokens // limits.ranks:,} tokens a step, "
-            f"{limits.max_sequences // limits.ranks:,} sequences"
-        )
-        weights = f"{replica.precision}, cache {replica.kv_precision}"
-        return f"{self.family}, {layout}, {weights}, {replica.profile.name}, {settings}"
+        """The system in a line, with the settings that are chosen from: ``…, tp 4, fp8, vllm``."""
+        replica, limits, plan = self.replica, self.replica.limits, self.scenario.plan
+        parts = [self.family, replica.deployment.degrees or "one device", replica.precision]
+        if replica.kv_precision != replica.precision:
+            parts.append(f"cache {replica.kv_precision}")
+        parts.append(replica.profile.name)
+        if plan.max_batched_tokens:
+            parts.append(f"{limits.max_batched_tokens // limits.ranks:,} tokens a step")
+        if plan.max_sequences:
+            parts.append(f"{limits.max_sequences // limits.ranks:,} sequences")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

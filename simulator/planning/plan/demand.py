@@ -31,11 +31,11 @@ class Demand:
     @property
     def tail(self) -> float:
         """Share of requests to which nothing is promised."""
-        return max(1.0 - self.objectives.attainment, 1e-4)
+        return max(1.0 - float(self.objectives.attainment), 1e-4)
 
 
 def demand_of(scenario: Scenario, table: RequestTable, *, reuses: bool) -> Demand:
-    """The demand of a scenario whose requests are ``table``; ``reuses``: a cache spares prefixes."""
+    """The demand of a scenario that asks ``table``; with ``reuses`` a cache spares prefixes."""
     arrivals = np.sort(table.arrival_s)
     gaps = np.diff(arrivals)
     span = float(arrivals[-1] - arrivals[0])

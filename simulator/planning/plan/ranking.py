@@ -73,11 +73,11 @@ def ranked(
             out.append(one)
             continue
         pace = pace_of(one.replica, demand.lengths)
-        placed = _placed(one, pace, demand, plan)
-        if isinstance(placed, Refused):
-            out.append(placed)
+        where = placed(one, pace, demand, plan)
+        if isinstance(where, Refused):
+            out.append(where)
         else:
-            kept.append(placed)
+            kept.append(where)
     cost = COSTS[plan.least]
     # Of equals the one with fewer devices, then in the order of their names: always the same.
     kept.sort(key=lambda r: (cost(r), r.devices, r.candidate.words))
@@ -92,7 +92,8 @@ def most_devices(one: Candidate, plan: Plan) -> int:
     return most
 
 
-def _placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | Refused:
+def placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | Refused:
+    """A candidate with the replicas that it needs, or which limit keeps it out."""
     most = most_devices(one, plan) // one.devices - plan.spare
     if most < 1:
         fewest = one.devices * (1 + plan.spare)
@@ -104,12 +105,12 @@ def _placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | 
         if found.is_load:
             kind = "are too few for the traffic, as many as there may be"
         return Refused(one.family, one.words, kind, found.reason, found.ttft_s, found.tpot_s)
-    placed = Ranked(one, pace, found, plan.spare)
-    usd, watts = placed.usd_per_month, placed.idle_w
+    whole = Ranked(one, pace, found, plan.spare)
+    usd, watts = whole.usd_per_month, whole.idle_w
     if plan.max_usd_per_month is not None and usd > plan.max_usd_per_month:
         words = f"{money(usd)} a month at least"
         return Refused(one.family, one.words, "are over the budget", words)
     if plan.max_watts is not None and watts > plan.max_watts:
         words = f"{humane(watts, 'W')} at least"
         return Refused(one.family, one.words, "take more power than there is", words)
-    return placed
+    return whole

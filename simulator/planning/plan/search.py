@@ -3,14 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.planning.plan.candidates import Refused, candidates
+from simulator.planning.plan.changes import changes
 from simulator.planning.plan.confirmed import Confirmed, Failed, confirmed
 from simulator.planning.plan.demand import Demand, demand_of
-from simulator.planning.plan.floor import Floor, floor_of
+from simulator.planning.plan.draws import sureness
+from simulator.planning.plan.floor import floor_of
+from simulator.planning.plan.front import front
 from simulator.planning.plan.ranking import COSTS, Ranked, most_devices, ranked
+from simulator.planning.plan.result import PlanResult
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.load import at_load
 from simulator.simulate.representative import Sample
@@ -23,48 +26,15 @@ from simulator.units import humane, money, percent, seconds
 
 Progress = Callable[[int, int], None]
 
-_AT_LEAST = 2
-"""So many systems are simulated though the first be much cheaper: there is a runner-up."""
+MOST_IN_FRONT = 200
+"""Systems, the cheapest ones, whose throughput is drawn against the pace of an answer."""
+
+_FAMILIES = 2
+"""Of so much hardware something is simulated, however much cheaper the first: a runner-up."""
 
 SLACK = 0.1
 """A system whose bound is no more than so much cheaper than the best cannot be cheaper than it by
 more: the bound's own error, which is printed beside every plan."""
-
-
-@dataclass(frozen=True)
-class PlanResult:
-    """What a plan found.
-
-    Args:
-        scenario: what was asked, at the traffic's peak.
-        demand: its traffic.
-        found: simulated systems that keep the promise, the best first.
-        failed: those that the bound took for possible and the simulation did not.
-        considered: all that the bound takes for possible, cheapest first.
-        refused: those that cannot serve, with their reasons.
-        floor: devices that the best one's data sheet alone asks for.
-        told: what was assumed and what was left out.
-    """
-
-    scenario: Scenario
-    demand: Demand
-    found: tuple[Confirmed, ...]
-    failed: tuple[Failed, ...]
-    considered: tuple[Ranked, ...]
-    refused: tuple[Refused, ...]
-    floor: Floor
-    told: tuple[str, ...]
-
-    @property
-    def best(self) -> Confirmed:
-        """The system to take."""
-        return self.found[0]
-
-    @property
-    def runner_up(self) -> Confirmed | None:
-        """The best of other hardware."""
-        family = self.best.ranked.candidate.family
-        return next((c for c in self.found if c.ranked.candidate.family != family), None)
 
 
 def plan(scenario: Scenario, progress: Progress | None = None) -> PlanResult:
@@ -91,14 +61,17 @@ def plan(scenario: Scenario, progress: Progress | None = None) -> PlanResult:
     found.sort(key=lambda one: (one.cost(settings.least), one.devices))
     simulated = len(found) + len(failed)
     return PlanResult(
-        asked,
-        demand,
-        tuple(found),
-        tuple(failed),
-        tuple(considered),
-        tuple(refused),
-        floor_of(found[0].ranked.candidate.replica, demand),
-        (*told, *_told(asked, considered, simulated)),
+        scenario=asked,
+        demand=demand,
+        found=tuple(found),
+        failed=tuple(failed),
+        considered=tuple(considered),
+        refused=tuple(refused),
+        floor=floor_of(found[0].ranked.candidate.replica, demand),
+        changes=changes(considered, demand, settings),
+        sureness=sureness(found, demand, settings) if settings.least == "usd" else None,
+        front=front(considered[:MOST_IN_FRONT], demand),
+        notes=(*asked.notes, *told, *_told(asked, considered, simulated)),
     )
 
 
@@ -137,7 +110,8 @@ def _simulated(
     failed: list[Failed] = []
     for one in _order(considered, settings.finalists):
         least = min((c.cost(settings.least) for c in found), default=math.inf)
-        if COSTS[settings.least](one) * (1.0 - SLACK) > least and len(found) >= _AT_LEAST:
+        is_dearer = COSTS[settings.least](one) * (1.0 - SLACK) > least
+        if is_dearer and _is_known(one, found):
             continue
         tried = confirmed(one, scenario, table, _most(one, settings))
         if isinstance(tried, Failed):
@@ -149,6 +123,12 @@ def _simulated(
         if progress is not None:
             progress(len(found) + len(failed), min(settings.finalists, len(considered)))
     return found, failed
+
+
+def _is_known(one: Ranked, found: Sequence[Confirmed]) -> bool:
+    """Whether a dearer system need not be simulated: there is a runner-up of other hardware."""
+    families = {c.ranked.candidate.family for c in found}
+    return one.candidate.family in families or len(families) >= _FAMILIES
 
 
 def _order(considered: Sequence[Ranked], finalists: int) -> list[Ranked]:
