@@ -210,7 +210,7 @@ class Engine:
         """
         run, batch = self._run, self.scheduler.batch
         if run.under_way and (steps := run.begun_by(now)[0] - 1):
-            context = run.context + steps * self.clock.mode.tokens
+            context = run.context + steps * batch.gain
             self._shorten(steps, *run.curve.run(run.context, steps))
             end_s = self._began_s + self._time_s
             self._finish(end_s)
