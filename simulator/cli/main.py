@@ -15,8 +15,7 @@ from simulator.errors import InputError
 
 COMMANDS = (
     "run", "predict", "compare", "sweep", "plan", "validate", "calibrate", "context", "import",
-    "export",
-    "catalogue",
+    "export", "catalogue",
 )  # fmt: skip
 """Each is a function, or an ``app`` of sub-commands, in the module of its name.
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from simulator.graph.step_shape import FloatArray, StepShape
 from simulator.planning.bound.lengths import Lengths
-from simulator.roofline.step.decoding import PLAIN
 from simulator.serving.replica.limits import EngineLimits
 from simulator.simulate.replica import Replica
 
@@ -71,7 +70,7 @@ def pace_of(replica: Replica, lengths: Lengths) -> Pace:
     near = np.arange(1.0, min(most, _FIRST) + 1)
     knots = np.unique(np.append(near, np.round(np.geomspace(1.0, most, _KNOTS))))
     beside = knots if shares_steps else np.zeros_like(knots)
-    room = np.maximum(limits.max_batched_tokens - beside * replica.mode.width, 1.0)
+    room = np.maximum(limits.max_batched_tokens - beside * replica.step.mode.width, 1.0)
     together = room / lengths.prompt
     if not limits.chunked_prefill:
         together = np.maximum(np.floor(together), 1.0)
@@ -93,8 +92,7 @@ def pace_of(replica: Replica, lengths: Lengths) -> Pace:
         prefill_logits=np.where(is_whole[:, None], here, np.minimum(here, 1.0) / chunks[:, None]),
     )
     # One evaluation of all, since its cost hardly hangs on how many steps there are.
-    seconds = np.broadcast_to(replica.step_model.times(shape)[0], here.shape)
-    added_s = _added_by_mode(replica, knots, lengths.decode_context, seconds[:, 0])
+    seconds = np.broadcast_to(_seconds(replica, shape), here.shape)
     like = np.broadcast_to
     return Pace(
         limits=limits,
@@ -102,26 +100,19 @@ def pace_of(replica: Replica, lengths: Lengths) -> Pace:
         shares_steps=shares_steps,
         sequences=knots,
         prompts=prompts,
-        decode_s=seconds[:, 0] + added_s,
-        prompt_s=seconds[:, 1:] + shares_steps * added_s[:, None],
+        decode_s=seconds[:, 0],
+        prompt_s=seconds[:, 1:],
         together=like(together, knots.shape),
         chunks=like(chunks, knots.shape),
-        steps=max(lengths.answer - 1.0, _NO_STEPS) / replica.mode.tokens,
+        steps=max(lengths.answer - 1.0, _NO_STEPS) / replica.step.mode.tokens,
     )
 
 
-def _added_by_mode(
-    replica: Replica, sequences: FloatArray, context: float, plain_s: FloatArray
-) -> FloatArray:
-    """Seconds by which a decode step is longer than one of a token each, by the decode mode.
-
-    Beside prompts it is taken to add as much as without them.
-    """
-    if replica.mode == PLAIN:
-        return np.zeros_like(sequences)
-    times = replica.step_model.times
-    passes = [times(p.grid(sequences, [context]))[0].reshape(-1) for p in replica.mode.passes]
-    return np.asarray(sum(passes) - plain_s)
+def _seconds(replica: Replica, shape: StepShape) -> FloatArray:
+    step = replica.step
+    if step.mode.width == 1:
+        return replica.step_model.times(shape)[0]
+    return step.evaluate(shape).time_s
 
 
 def _most_sequences(replica: Replica, lengths: Lengths) -> int:
