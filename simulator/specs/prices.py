@@ -67,7 +67,7 @@ class Offer(Spec):
 
     @model_validator(mode="after")
     def _is_dated(self) -> "Offer":
-        _first_day(self.as_of)
+        first_day(self.as_of)
         return self
 
     @property
@@ -92,7 +92,7 @@ class Offer(Spec):
     @property
     def earliest(self) -> date:
         """The day that the price is surely of; the first of a month or year without a day."""
-        return _first_day(self.as_of)
+        return first_day(self.as_of)
 
     @property
     def has_day(self) -> bool:
@@ -103,7 +103,12 @@ class Offer(Spec):
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
 
-def _first_day(stated: date | str) -> date:
+def first_day(stated: date | str) -> date:
+    """The day that something is surely of: the first of a month or year without a day.
+
+    Raises:
+        ValueError: it is no date.
+    """
     if isinstance(stated, date):
         return stated
     match = _DATE.fullmatch(stated)
