@@ -362,3 +362,12 @@ class Bill(Spec):
     migration: Migration | None = None
     routing: Routing | None = None
     sampling: Sampling | None = None
+
+    @model_validator(mode="after")
+    def _moves_within_its_months(self) -> "Bill":
+        if self.migration is not None and self.migration.begins > self.traffic.months:
+            raise FieldError(
+                f"the migration begins in month {self.migration.begins} of {self.traffic.months}",
+                remedy="let it begin earlier, or count more months (traffic.months)",
+            )
+        return self
