@@ -72,6 +72,11 @@ def _where(found: BillAnswer) -> None:
     columns = [Column(f"over {count} months" if count > 1 else "in the month")]
     columns += [Column("$", "right"), Column("share", "right")]
     _shares(columns, found.parts, found.usd)
+    if found.capacity_requests_per_s is not None:
+        console().print(
+            f"A replica serves {significant(found.capacity_requests_per_s)} requests/s at best "
+            "within the objectives."
+        )
     if found.reasons:
         columns[0] = Column("paid for")
         _shares(columns, found.reasons, found.usd)
@@ -112,23 +117,28 @@ def _compared(found: BillAnswer) -> None:
 
 
 def _changed(found: BillAnswer) -> None:
-    names = [row.name for row in found.compared]
-    columns = [Column("if prices\nchange by"), Column("the bill\nis then", "right")]
-    columns += [Column(f"{name},\nif its do", "right") for name in names]
-    columns += [Column(f"same as {name}\nat tokens a month", "right") for name in names]
+    columns = [Column("if prices\nchange by"), Column("")]
+    columns += [
+        Column(name, "right")
+        for name in (
+            "the bill,\nif its own do",
+            "and that,\nif its do",
+            "same cost at\ntokens a month",
+        )
+    ]
     rows = [
         (
-            f"{row.change:+.0%}",
-            money(row.usd),
-            *(money(row.against[name]) for name in names),
-            *(
-                "never" if row.break_even_tokens[name] is None
-                else humane(row.break_even_tokens[name])
-                for name in names
-            ),
+            f"{100 * row.change:+g} %" if first else "",
+            name,
+            money(row.usd) if first else "",
+            money(usd),
+            "never" if row.break_even_tokens[name] is None else humane(row.break_even_tokens[name]),
         )
         for row in found.changed
-    ]  # fmt: skip
+        for first, (name, usd) in zip(
+            (True, *(False,) * len(row.against)), row.against.items(), strict=False
+        )
+    ]
     console().print(table(columns, rows))
     console().print()
 
@@ -140,8 +150,12 @@ def _migration(found: Moved) -> None:
         ("before", f"{money(found.usd_before)} a month: {found.before}"),
         ("after", f"{money(found.usd_after)} a month: {found.after}"),
         ("paying the old one meanwhile", money(found.overlap_usd)),
-        ("saved over all months", money(found.saved_usd)),
-        ("paid back", back if found.paid_back_s else "by its end"),
+        (
+            "over all months",
+            f"{money(sum(found.moving))} in place of {money(sum(found.staying))}: "
+            f"saves {money(found.saved_usd)}",
+        ),
+        ("paid back", "at its end" if found.paid_back_s == 0 else back),
     ]
     if found.affordable_usd is not None:
         rows.append(("its work may cost, to be paid back in time", money(found.affordable_usd)))
@@ -206,8 +220,9 @@ def _sampling(found: Against) -> None:
     screen.print(table(columns, rows))
     for name, row in (("small", found.small), ("large", found.large)):
         screen.print(Text(f"{name}: solved as {row.law}", style="dim"))
-    screen.print(
-        f"A query costs the same by either at {significant(found.samples_at_equal_cost)} samples "
-        "of the small model."
-    )
+    if found.samples_at_equal_cost is not None:
+        screen.print(
+            f"A query costs the same by either at {significant(found.samples_at_equal_cost)} "
+            "samples of the small model."
+        )
     screen.print()

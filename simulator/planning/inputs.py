@@ -4,9 +4,9 @@
 ``PATH=±10%`` by so much of what it is, ``PATH=LOW..HIGH`` between two values of its own unit.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from simulator.economics.cost import device_price
@@ -59,6 +59,21 @@ class Input:
         return (*offers, Change(self.path, end, said))
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a field is now: a whole number or not, with its interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+
+    @classmethod
+    def of(cls, quantity: Quantity) -> "State":
+        """That of a sourced number."""
+        return cls(quantity.value, quantity.low, quantity.high)
+
+
 @dataclass(frozen=True)
 class Question:
     """A scenario whose fields may be changed, and what they are now."""
@@ -86,50 +101,52 @@ class Question:
         """
         return ask(self.content, one.changes(end))
 
-    def state(self, path: str) -> "Quantity | None":
+    def state(self, path: str) -> State | None:
         """What a field is, with its interval where it has one; None where it is no number.
 
         Raises:
             InputError: there is no such field; suggests the nearest.
         """
-        found = self._known().get(path)
-        if found is None and path not in self._known():
-            known = [name for name, value in self._known().items() if value is not None]
+        found = self.known.get(path)
+        if found is None and path not in self.known:
+            known = [name for name, value in self.known.items() if value is not None]
             raise InputError(
                 f"unknown input {shown(path)}", file="--input", remedy=nearest(path, known)
             )
         return found
 
-    def _known(self) -> Mapping[str, Quantity | None]:
+    @cached_property
+    def known(self) -> Mapping[str, State | None]:
+        """Every field that is a number, or might be, by its path."""
         economics = self.scenario.economics
-        found: dict[str, Quantity | None] = dict(_numbers(self.scenario.model_dump(), ""))
+        found: dict[str, State | None] = dict(_numbers(self.scenario.model_dump(), ""))
         found |= _numbers(self.hardware.model_dump(by_alias=True, exclude_none=True), "hardware.")
         found |= _numbers(model_of(self.scenario.model).model_dump(by_alias=True), "model.")
         if economics.basis == "owned":
             known = ownership(self.hardware, economics)
-            found |= {f"economics.{n}": getattr(known, n) for n in Ownership.model_fields}
+            found |= {f"economics.{n}": State.of(getattr(known, n)) for n in Ownership.model_fields}
         else:
             found |= {PRICE: _price(self.hardware, economics)}
         return found
 
 
-def _price(hardware: Hardware, economics: Economics) -> Quantity | None:
+def _price(hardware: Hardware, economics: Economics) -> State | None:
     price = device_price(hardware, economics)
     if price is None:
         return None
-    return Quantity(value=price.usd_per_hour, low=price.low, high=price.high)
+    return State(price.usd_per_hour, price.low, price.high)
 
 
-def _numbers(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Quantity | None]]:
+def _numbers(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, State | None]]:
     """Every field that is a number or might be, by its path; a quantity counts as one."""
     for name, value in content.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict) and isinstance(value.get("value"), int | float):
-            yield path, Quantity(**{n: value.get(n) for n in ("value", "low", "high")})
+            yield path, State(value["value"], value.get("low"), value.get("high"))
         elif isinstance(value, dict):
             yield from _numbers(value, f"{path}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield path, Quantity(value=value)
+            yield path, State(value, whole=isinstance(value, int))
         elif value is None:
             yield path, None
 
@@ -165,7 +182,7 @@ def read_input(text: str, question: Question) -> Input:
             file=f"--input {name}",
             remedy=f"write {name}=±20%, or both ends: {name}=LOW..HIGH",
         )
-    return _by_share(path, state.value, share)
+    return _by_share(path, state, share)
 
 
 def _end(text: str, name: str) -> Value:
@@ -184,34 +201,27 @@ def _unreadable(name: str, written: str) -> InputError:
     )
 
 
-def _usual(path: str, state: Quantity, asked: bool = True) -> Input:
+def _usual(path: str, state: State, asked: bool = True) -> Input:
     """Over its own interval, or as far as usual."""
     low, high = state.low, state.high
     if low is None or high is None or low == high:
-        return _by_share(path, state.value, USUAL, asked)
+        return _by_share(path, state, USUAL, asked)
     return Input(path, state.value, low, high, "80 % interval", asked)
 
 
-def _by_share(path: str, value: float, share: float, asked: bool = True) -> Input:
+def _by_share(path: str, state: State, share: float, asked: bool = True) -> Input:
+    value = state.value
     low, high = value * (1 - share), value * (1 + share)
-    if isinstance(value, int) or (float(value).is_integer() and path.startswith(_COUNTED)):
+    if state.whole:
         # Of a whole number, the next whole one at the least.
-        low, high = min(round(low), math.ceil(value) - 1), max(round(high), math.floor(value) + 1)
+        low, high = min(round(low), round(value) - 1), max(round(high), round(value) + 1)
     return Input(path, value, low, high, f"±{share:.0%}", asked)
-
-
-_COUNTED = ("deployment.", "model.layers", "workload.arrivals.users", "workload.batch")
 
 
 def usual_inputs(question: Question) -> list[Input]:
     """What is varied where nobody names inputs: price, chip, traffic and lengths."""
-    known = question._known()
-    found = [known_path for known_path in _candidates(question) if known.get(known_path)]
-    return [
-        _usual(path, state, asked=False)
-        for path in found
-        if (state := known[path]) is not None and state.value
-    ]
+    states = ((path, question.known.get(path)) for path in _candidates(question))
+    return [_usual(path, state, asked=False) for path, state in states if state and state.value]
 
 
 def _candidates(question: Question) -> Iterator[str]:

@@ -41,7 +41,9 @@ def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
         else f"Nothing that was varied moves {figure.label}"
     )
     beside = f" {figure.per}" if figure.per else ""
-    subtitle = f"{found.title}; {figure.unit}{beside}; each input alone, from one end to the other"
+    subtitle = (
+        f"{found.title}; {figure.unit}{beside}; blue: the low end of an input, orange: the high end"
+    )
     chart = tornado(title, subtitle, found.value, bars, figure.show)
     document, rows = FILES
     text = io.StringIO()

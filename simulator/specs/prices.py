@@ -90,6 +90,11 @@ class Offer(Spec):
         return of_unit.model_copy(update=ends)
 
     @property
+    def about(self) -> str:
+        """What is sold."""
+        return self.device
+
+    @property
     def earliest(self) -> date:
         """The day that the price is surely of; the first of a month or year without a day."""
         return first_day(self.as_of)
@@ -97,7 +102,12 @@ class Offer(Spec):
     @property
     def has_day(self) -> bool:
         """Whether the price is dated to the day."""
-        return len(str(self.as_of).split("-")) == 3
+        return names_day(self.as_of)
+
+
+def names_day(stated: date | str) -> bool:
+    """Whether a date is told to the day."""
+    return len(str(stated).split("-")) == 3
 
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")

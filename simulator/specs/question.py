@@ -179,6 +179,19 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
     return ask(read_mapping(path), from_fields(overrides or {}), path)
 
 
+def read_bill(path: Path | str) -> Scenario | Arithmetic:
+    """Read a scenario file for its bill; one that names no system is plain arithmetic.
+
+    Raises:
+        InputError: the file does not fit the schema.
+    """
+    path = Path(path)
+    content = read_mapping(path)
+    if is_arithmetic(content):
+        return ask_arithmetic(content, (), path)
+    return ask(content, (), path)
+
+
 _FILES = ("workload.file", "economics.prices")
 """Paths that name files."""
 

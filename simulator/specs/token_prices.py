@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import model_validator
 
-from simulator.specs.prices import Prices, first_day
+from simulator.specs.prices import Prices, first_day, names_day
 from simulator.specs.quantity import AsOf, Confidence, Spec, Unit
 
 UsdPerMillion = Annotated[float, Unit("usd")]
@@ -52,6 +52,16 @@ class TokenPrice(Spec):
     def earliest(self) -> date:
         """The day that the price is surely of."""
         return first_day(self.as_of)
+
+    @property
+    def has_day(self) -> bool:
+        """Whether the price is dated to the day."""
+        return names_day(self.as_of)
+
+    @property
+    def about(self) -> str:
+        """What is sold."""
+        return f"{self.model} over its API"
 
     @property
     def names(self) -> tuple[str, ...]:

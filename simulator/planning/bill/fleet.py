@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulator.economics.curve import Curve
 from simulator.economics.price import DevicePrice
 from simulator.economics.tokens import TokenRates
@@ -137,10 +139,10 @@ class Fleet:
         whole = curve.units(requests) - curve.spare
         return {
             "work": curve.unit_usd * mean + curve.each_usd * requests,
-            "peaks": curve.unit_usd * (peak - mean),
+            "time between peaks": curve.unit_usd * (peak - mean),
             "headroom": curve.unit_usd * (free - peak),
-            "whole units": curve.unit_usd * (whole - free),
-            "spare": curve.unit_usd * curve.spare,
+            "rounding up to whole replicas": curve.unit_usd * (whole - free),
+            "spare replicas": curve.unit_usd * curve.spare,
         }
 
     @property
@@ -176,8 +178,16 @@ def existing(economics: Economics) -> Economics:
 
 
 def _offered_per_s(scenario: Scenario) -> float:
-    """What the whole scenario serves a second at the load that it asks for."""
-    return float(simulate(scenario).figures["requests_per_s"])
+    """Requests that come to the whole scenario a second, from the first of them to the last."""
+    arrivals = simulate(scenario).records.arrival_s
+    span = float(np.ptp(arrivals))
+    if not span:
+        raise InputError(
+            "its requests all come at once, which is no rate",
+            field="workload",
+            remedy="say how much traffic there is: bill.traffic.requests_per_month",
+        )
+    return (arrivals.size - 1) / span
 
 
 def _rates(known: Mapping[str, float | None]) -> TokenRates:

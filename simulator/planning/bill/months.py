@@ -50,7 +50,6 @@ class Compared:
         usd: over all months.
         saves_usd: what the bill's own server saves against it; less than nothing is a loss.
         break_even_tokens: tokens of a month at which both cost the same; None where they never do.
-        break_even_requests: the same in requests.
         break_even_utilisation: share of its capacity that the own fleet has to serve all the time
             to cost as much a request; above 1 it never does; None without a fleet or such a point.
         needed_tokens_per_s_per_device: input and output tokens that a device of the own fleet has
@@ -63,7 +62,6 @@ class Compared:
     usd: float
     saves_usd: float
     break_even_tokens: float | None
-    break_even_requests: float | None
     break_even_utilisation: float | None
     needed_tokens_per_s_per_device: float | None
 
@@ -152,7 +150,6 @@ def compared(
         theirs,
         theirs - own,
         None if meeting is None else meeting * mix.total,
-        None if meeting is None or not mix.is_known else meeting,
         share,
         needed,
     )

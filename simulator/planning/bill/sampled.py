@@ -39,12 +39,12 @@ class SampledRow:
 class Against:
     """Both models, and the number of samples at which a query costs the same by either.
 
-    Below one sample the small model is dearer however few it draws.
+    Below one sample the small model is dearer however few it draws; None where samples are free.
     """
 
     small: SampledRow
     large: SampledRow
-    samples_at_equal_cost: float
+    samples_at_equal_cost: float | None
 
 
 def against(plan: Sampling, ledger: Ledger) -> Against:
@@ -58,7 +58,7 @@ def against(plan: Sampling, ledger: Ledger) -> Against:
     large = _row(plan.large, ledger, f"{field}.large")
     of_each = (small.usd_of_samples + small.usd_of_judge) / plan.small.samples
     left = large.usd_per_query - small.usd_of_prompt
-    return Against(small, large, left / of_each if of_each else float("inf"))
+    return Against(small, large, left / of_each if of_each else None)
 
 
 def _row(plan: Sampled, ledger: Ledger, asked: str) -> SampledRow:
