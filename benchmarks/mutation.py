@@ -93,6 +93,8 @@ EQUIVALENT = {
     "_HALVINGS = 45": "one halving more or less is far below any tolerance",
     "for _ in range(60):": "the same",
     "for _ in range(80):": "the same",
+    "_KNUTH = 2654435761": "another hash is as good",
+    "_LOW_BITS = 7": "the same",
     "_OWN = 1 << 60": "any number beyond the hashes of shared texts",
 }  # fmt: skip
 """Lines whose mutants no caller could tell from what they were, but for time and memory."""

@@ -303,6 +303,28 @@ def _head(model: Model, layout: Layout, context: BlockContext) -> list[Operator]
     return head
 
 
+def with_filter(graph: Graph, vocabulary: int, entry_bytes: float) -> Graph:
+    """``graph`` with a pass that leaves the top-k or top-p of the vocabulary to draw from.
+
+    It moves ``entry_bytes`` for each entry on every device, as each samples for itself; where
+    that is nothing, so is the pass.
+    """
+    if not entry_bytes:
+        return graph
+    head = Elementwise(
+        name="head.filter",
+        role="sampling",
+        bytes_per_row=entry_bytes * vocabulary,
+        kernels=_FILTER_KERNELS,
+        rows="logits",
+    )
+    return replace(graph, operators=(*graph.operators, head))
+
+
+_FILTER_KERNELS = 20
+"""About so many: a sort in passes, a softmax, a cumulative sum, masks and a scatter."""
+
+
 def _weight_bytes(operators: Iterable[Operator]) -> float:
     return sum(op.count * op.held_bytes for op in operators)
 

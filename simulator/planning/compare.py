@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
 from simulator.planning.workers import checked_workers, made_in_parallel
+from simulator.simulate.best import at_load_and_best
 from simulator.simulate.cluster import resolve
 from simulator.simulate.result import SimulationResult
-from simulator.simulate.run import simulate
 from simulator.specs.scenario import Scenario
 
 
@@ -17,14 +17,14 @@ def compare(
     workers: int = -1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[SimulationResult]:
-    """Simulate ``scenario`` once on each of ``hardware``, in parallel, in the order given.
+    """Answer ``scenario``, at its load and at best, on each of ``hardware``, in the order given.
 
     Every name is resolved before anything runs, so that a misspelling or a model that does not
     fit costs no time. ``progress`` is called with (devices done, devices in all).
 
     Raises:
         InputError: fewer than two names, a name twice, workers that are no number of processes, or
-            anything ``simulate`` refuses.
+            anything ``at_load_and_best`` refuses.
     """
     checked_workers(workers)
     if len(hardware) < 2:
@@ -40,7 +40,7 @@ def compare(
     for variant in scenarios:
         resolve(variant)
     results = []
-    for result in made_in_parallel(simulate, scenarios, workers):
+    for result in made_in_parallel(at_load_and_best, scenarios, workers):
         results.append(result)
         if progress is not None:
             progress(len(results), len(scenarios))

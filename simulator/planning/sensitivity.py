@@ -7,7 +7,9 @@ from typing import Any
 from simulator.errors import InputError, nearest, shown
 from simulator.planning.inputs import Input, Question, Value, read_input, usual_inputs
 from simulator.planning.workers import checked_workers, made_in_parallel
-from simulator.simulate.figures import FIGURE
+from simulator.simulate.answer import Answer
+from simulator.simulate.best import at_load_and_best
+from simulator.simulate.figures import AT_BEST, FIGURE
 from simulator.simulate.predict import answer
 from simulator.simulate.run import simulate
 from simulator.specs.scenario import Scenario
@@ -142,7 +144,7 @@ def _figure(job: tuple[Scenario, str]) -> float | InputError:
     """The figure of one scenario; a refusal is handed back, for whoever knows what was varied."""
     scenario, figure = job
     try:
-        found = answer(scenario) if scenario.is_step else simulate(scenario)
+        found = _answered(scenario, figure)
     except InputError as error:
         return error
     value = found.figures.get(figure)
@@ -158,6 +160,16 @@ def _figure(job: tuple[Scenario, str]) -> float | InputError:
             remedy=nearest(figure, known),
         )
     return float(value)
+
+
+def _answered(scenario: Scenario, figure: str) -> Answer:
+    if scenario.is_step:
+        return answer(scenario)
+    return at_load_and_best(scenario) if figure in _OF_BEST else simulate(scenario)
+
+
+_OF_BEST = {*AT_BEST, "best_users", "capacity_fraction"}
+"""Figures that take a search for the most load."""
 
 
 def _swing(one: Input, base: float, low: float, high: float) -> Swing:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from simulator.economics.breakdown import CostLine
 from simulator.errors import InputError
 from simulator.simulate.figure import Figure, Value
 from simulator.simulate.figures import FIGURE, HEADLINE
@@ -27,11 +28,14 @@ class Answer:
         figures: by key, in the order of the table; None or absent where there is none.
         intervals: (low, high) by key.
         notes: assumptions and fallbacks that a reader should hear of.
+        breakdown: what every dollar goes to, line by line; empty without a price, or where many
+            questions were asked at once.
     """
 
     figures: Mapping[str, Value] = field(kw_only=True)
     intervals: Mapping[str, Interval] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
+    breakdown: tuple[CostLine, ...] = field(kw_only=True, default=())
 
     identity: ClassVar[tuple[str, ...]] = ()
     """Fields that say what the answer is about; they stand first."""

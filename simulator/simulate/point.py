@@ -44,7 +44,6 @@ def decode_steps(replica: Replica, batch: np.ndarray, context: np.ndarray) -> di
             batch.shape, replica.kv_capacity_tokens * replica.deployment.replicas
         ),
         "power_w": step.power_w * replica.deployment.total_devices,
-        "prefill_share": np.zeros(batch.shape),
         "sigma": step.relative_sigma,
     }
 
@@ -92,7 +91,6 @@ def prefill_steps(
         "power_w": joules / seconds * replica.deployment.total_devices,
         "requests_per_s": batch / seconds,
         "input_tokens_per_s": batch * context / seconds,
-        "prefill_share": np.ones(batch.shape),
         "sigma": np.sqrt(variance),
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.graph.build import Graph, build
+from simulator.graph.build import Graph, build, with_filter
 from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
@@ -174,6 +174,11 @@ def _resolved(
         check_layout(model, layout)
         check_links(model, device, layout)
     graph = build(model, layout, precision, kv_precision)
+    sampling: tuple[str, ...] = ()
+    if deployment.sampling == "filtered":
+        graph = with_filter(graph, model.vocabulary, float(profile.filter_bytes))
+        if not float(profile.filter_bytes):
+            sampling = (f"{profile.title} draws from the top-k or top-p at no cost that is known",)
     if deployment.offload is not None or graph.table_bytes:
         from simulator.roofline.off_device.offload import offload
 
@@ -221,7 +226,7 @@ def _resolved(
         limits,
         plan,
         machine,
-        (*storage.remarks, *remarks_on_size(model, graph)),
+        (*storage.remarks, *remarks_on_size(model, graph), *sampling),
     )
 
 

@@ -39,8 +39,6 @@ class Traffic(Spec):
         peak_to_mean: the busiest time's traffic over the month's mean; systems are sized for it.
         headroom: share of the capacity that stays free even then.
         spare: replicas beside those that are needed, as 1 for N+1.
-        within_objectives: share of requests that have to meet the objectives; it limits what a
-            replica can take.
     """
 
     tokens_per_month: (
@@ -63,7 +61,6 @@ class Traffic(Spec):
     spare: Annotated[
         Whole, Field(ge=0, le=100_000), Flag(help="Replicas beyond need, 1 for N+1.")
     ] = 0
-    within_objectives: Annotated[Share, Field(ge=0.01)] = 0.9
 
     @model_validator(mode="after")
     def _one_volume(self) -> "Traffic":

@@ -11,6 +11,8 @@ from simulator.specs.scheduling import Scheduling
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
+Sampling = Literal["full", "filtered"]
+
 
 class ReplicaSpec(Parallelism):
     """One replica: its layout, its engine and the engine's settings.
@@ -36,6 +38,9 @@ class ReplicaSpec(Parallelism):
         prefix_caching: whether blocks that an earlier prompt left are used again.
         server_overhead: time a server adds to each first token beside its queue; 0 for an engine
             in process, without a server's front end.
+        sampling: how tokens are drawn: from the whole vocabulary, the likeliest or by
+            temperature (full); or from the top-k or top-p alone, as checkpoints for chat ask for
+            (filtered), for which some engines sort it.
     """
 
     engine: Annotated[str, Flag()] = "vllm"
@@ -51,6 +56,7 @@ class ReplicaSpec(Parallelism):
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
     server_overhead: Annotated[Number, Field(ge=0), Unit("seconds"), Flag()] | None = None
+    sampling: Annotated[Sampling, Flag()] = "full"
 
 
 class Pool(ReplicaSpec):

@@ -136,6 +136,8 @@ class EngineProfile(Spec):
             it counts where the precision is asked for, and the model's own where it is absent.
         casts: the datatype to which it brings a checkpoint's own, unless another is asked for.
         kernels: kernel families of its own, law by law, on GPUs.
+        filter_bytes: what it moves for each entry of the vocabulary, on each device, where tokens
+            are drawn from the top-k or top-p alone; 0 where that costs no pass of its own.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
         attention_launches: what the host launches for each attention call of a captured step
             with prompts, whose attention runs between pieces of the graph.
@@ -184,6 +186,7 @@ class EngineProfile(Spec):
     caches: dict[str, str] = {}
     casts: dict[str, str] = {}
     kernels: dict[str, str] = {}
+    filter_bytes: Bytes = Quantity(value=0.0)
     captured_tokens: Whole = Field(ge=0)
     attention_launches: Whole = Field(default=0, ge=0)
     communication_overlap: Fraction

@@ -192,6 +192,14 @@ def _routed(asked: Bill, ledger: Ledger, requests: list[float]) -> Routed | None
     return routed(asked.routing, servers, requests)
 
 
+def _rules(fleets: Mapping[str, Fleet]) -> str:
+    return "; ".join(dict.fromkeys(fleet.rule for fleet in fleets.values()))
+
+
+def _within(fleets: Mapping[str, Fleet]) -> str:
+    return "; ".join(dict.fromkeys(fleet.best.words for fleet in fleets.values()))
+
+
 def _notes(asked: Bill, fleets: Mapping[str, Fleet], mix: Mix, server: Priced) -> list[str]:
     traffic, found = asked.traffic, []
     if not fleets:
@@ -206,14 +214,16 @@ def _notes(asked: Bill, fleets: Mapping[str, Fleet], mix: Mix, server: Priced) -
         )
     if fleets:
         found.append(
-            f"an own system has as many replicas as one alone, that serves "
-            f"{traffic.within_objectives:.0%} of its requests within the objectives, needs beside "
-            f"it at the peak ({traffic.peak_to_mean:g} times the mean, {traffic.headroom:.0%} left "
-            f"free), and {traffic.spare} to spare; all of them are paid for day and night"
+            "an own system has as many replicas as are needed, each at most at what one alone "
+            f"serves {_within(fleets)}, at the peak ({traffic.peak_to_mean:g} times the mean, "
+            f"{traffic.headroom:.0%} left free), and {traffic.spare} to spare; all of them are "
+            "paid for day and night"
         )
+    if fleets and asked.sampling is not None:
+        found.append(f"kinds of tokens of an own system cost {_rules(fleets)}")
     if traffic.tokens_per_month is None and traffic.requests_per_month is None and fleets:
         found.append("the workload's own rate is taken to hold day and night")
     if server.fleet is not None:
-        found += [f"{server.fleet.title}: {note}" for note in server.fleet.best.cluster.notes]
+        found += [f"{server.fleet.title}: {note}" for note in server.fleet.cluster.notes]
     found.append(f"a month has {SECONDS_PER_MONTH / 3600:g} hours")
     return found

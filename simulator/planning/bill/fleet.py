@@ -1,21 +1,26 @@
-"""A fleet of equal units of one system: how many a month needs, and what every part of it costs."""
+"""A fleet of equal units of one system: how many a month needs, and what every part of it costs.
 
-import math
-from collections.abc import Mapping
+A unit is one replica, or a whole deployment of pools.
+"""
+
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from simulator.economics.breakdown import Paid, breakdown
 from simulator.economics.curve import Curve
 from simulator.economics.price import DevicePrice
+from simulator.economics.rules import Work, rule_words
 from simulator.economics.tokens import TokenRates
 from simulator.errors import InputError
 from simulator.planning.bill.mix import SECONDS_PER_MONTH, Measured
-from simulator.simulate.accounts import facts
-from simulator.simulate.at_best import AtBest, at_best
+from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figures import figures_of
 from simulator.simulate.pricing import unpriced_words
 from simulator.simulate.run import simulate
+from simulator.simulate.saturation import Saturation, saturation
+from simulator.simulate.serving_point import whole_or_sample
 from simulator.specs.bill import Traffic
 from simulator.specs.economics import Economics
 from simulator.specs.scenario import Scenario
@@ -28,88 +33,107 @@ class Fleet:
     """Units of one system under a forecast.
 
     Args:
-        best: what one unit serves at best.
+        cluster: one unit.
+        best: what it does at the most load within the objectives.
         prices: of an hour of a device of each pool, at work or not.
         traffic: how much of the capacity peaks and headroom leave free, and the spare units.
         offered_per_s: what the scenario itself asks for, a second; None where the forecast says
             how much is asked for.
+        rule: by which kinds of tokens share in the cost, in words.
     """
 
-    best: AtBest
+    cluster: Cluster
+    best: Saturation
     prices: tuple[DevicePrice, ...]
     traffic: Traffic
     offered_per_s: float | None
+    rule: str
 
     @classmethod
     def of(cls, scenario: Scenario, traffic: Traffic) -> "Fleet":
         """The fleet of a scenario's system, whose unit is simulated at best.
 
         Raises:
-            InputError: a system without a price on the basis, or anything the simulation refuses.
+            InputError: a workload that is no traffic, objectives that no load keeps, a system
+                without a price on the basis, or anything the simulation refuses.
         """
-        best = at_best(scenario, traffic.within_objectives)
-        economics = existing(scenario.economics)
-        prices = best.cluster.prices(economics)
-        known = tuple(price for price in prices if price is not None)
-        if len(known) < len(prices):
-            hardware = best.cluster.unpriced(economics)[0]
+        if scenario.is_step:
             raise InputError(
-                unpriced_words(hardware, economics, None),
-                field="economics",
-                remedy="name another basis or term, a price book (--prices), or "
-                "economics.usd_per_device_hour",
+                f"a {scenario.workload.kind} step is no traffic that could be served",
+                field="workload.kind",
+                remedy="give a workload of requests: synthetic, trace or serve",
+            )
+        unit = unit_of(scenario)
+        asked, cluster, _ = whole_or_sample(unit, resolve(unit))
+        prices = _prices(cluster, unit.economics)
+        best = saturation(asked, cluster)
+        if best is None:
+            share = scenario.objectives.attainment
+            raise InputError(
+                f"no load is so small that {share:.0%} of its requests meet the objectives",
+                field="objectives",
+                remedy="allow more time, ask for a smaller share (objectives.attainment), or take "
+                "a faster system",
             )
         is_told = traffic.tokens_per_month or traffic.requests_per_month
-        return cls(best, known, traffic, None if is_told else _offered_per_s(scenario))
+        offered_per_s = None if is_told else _offered_per_s(scenario)
+        return cls(cluster, best, prices, traffic, offered_per_s, rule_words(scenario.economics))
 
     @property
     def title(self) -> str:
         """The system in words: one unit of it."""
         systems = (
             title if count == 1 else f"{count} × {title}"
-            for title, count in self.best.cluster.devices_by_title.items()
+            for title, count in self.cluster.devices_by_title.items()
         )
-        return f"{self.best.cluster.answers.model.title} on {' + '.join(systems)}"
+        return f"{self.cluster.answers.model.title} on {' + '.join(systems)}"
 
     @property
     def devices_of_unit(self) -> int:
         """Devices of one unit."""
-        return self.best.cluster.devices
+        return self.cluster.devices
 
-    @property
+    @cached_property
     def curve(self) -> Curve:
         """Dollars against requests a month."""
-        hours = HOURS_PER_MONTH
-        kept, idle, working = 0.0, 0.0, 0.0
-        for pool, price, idle_w, busy_w in zip(
-            self.best.cluster.pools, self.prices, self.best.idle_w, self._busy_w, strict=True
-        ):
-            per_watt = price.energy.usd_per_kwh / 1000.0
-            kept += pool.devices * price.usd_per_hour * hours
-            idle += idle_w * per_watt * hours
-            working += max(busy_w - idle_w, 0.0) * per_watt / 3600.0
+        kept = sum(
+            pool.devices * price.usd_per_hour * HOURS_PER_MONTH
+            for pool, price in zip(self.cluster.pools, self.prices, strict=True)
+        )
         capacity = self.best.requests_per_s * SECONDS_PER_MONTH
         free = (1.0 - self.traffic.headroom) / self.traffic.peak_to_mean
         return Curve(
-            unit_usd=kept + idle,
+            unit_usd=kept + self._idle_w * self._usd_per_joule * SECONDS_PER_MONTH,
             of_unit=capacity * free,
             capacity=capacity,
             spare=self.traffic.spare,
-            each_usd=working / self.best.requests_per_s,
+            each_usd=self._joules_of_request * self._usd_per_joule,
         )
 
-    @property
-    def _busy_w(self) -> tuple[float, ...]:
-        """What the devices of each pool draw together at best."""
-        span, found, first = self.best.metrics.makespan_s, [], 0
-        for pool, idle_w in zip(self.best.cluster.pools, self.best.idle_w, strict=True):
-            own = self.best.outcome.counters[first : first + pool.replicas]
-            first += pool.replicas
-            of_each = pool.replica.deployment.devices_per_replica
-            drawn = sum(counter.energy_j for counter in own) * of_each
-            idle_s = sum(max(span - counter.busy_s, 0.0) for counter in own) / len(own)
-            found.append(drawn / span + idle_w * idle_s / span)
-        return tuple(found)
+    @cached_property
+    def _idle_w(self) -> float:
+        """What the devices of a unit draw together without work."""
+        return sum(pool.replica.device.power.idle_w * pool.devices for pool in self.cluster.pools)
+
+    @cached_property
+    def _joules_of_request(self) -> float:
+        """Energy of a request beside what a unit draws anyway."""
+        busy_w = float(self.best.known["power_w"])
+        return max(busy_w - self._idle_w, 0.0) / self.best.requests_per_s
+
+    @cached_property
+    def _power_shares(self) -> tuple[float, ...]:
+        """The part of a unit's power that each pool draws, taken as that of their limits."""
+        limits = [
+            pool.devices * float(pool.replica.hardware.power.limit) for pool in self.cluster.pools
+        ]
+        return tuple(limit / sum(limits) for limit in limits)
+
+    @cached_property
+    def _usd_per_joule(self) -> float:
+        """What a joule that the devices draw costs beside their price."""
+        pairs = zip(self._power_shares, self.prices, strict=True)
+        return sum(share * price.energy.usd_per_kwh for share, price in pairs) / 3.6e6
 
     def utilisation(self, requests: float) -> float:
         """Mean load of a month over what the units that are paid for could serve."""
@@ -118,16 +142,19 @@ class Fleet:
 
     def parts(self, requests: float) -> dict[str, float]:
         """Every dollar of a month by what it is paid for; they sum to what the curve gives."""
-        curve = self.curve
-        units = curve.units(requests)
+        units, busy = self.curve.units(requests), self.utilisation(requests)
+        power_w = units * self._idle_w + requests * self._joules_of_request / SECONDS_PER_MONTH
+        paid = [
+            Paid(price, pool.devices * units, share * power_w, busy)
+            for pool, price, share in zip(
+                self.cluster.pools, self.prices, self._power_shares, strict=True
+            )
+        ]
         found: dict[str, float] = {}
-        for pool, price in zip(self.best.cluster.pools, self.prices, strict=True):
-            for line in price.lines:
-                usd = line.usd_per_hour * pool.devices * HOURS_PER_MONTH * units
+        for line in breakdown(paid):
+            usd = line.usd_per_s * SECONDS_PER_MONTH
+            if usd:
                 found[line.name] = found.get(line.name, 0.0) + usd
-        energy = curve.usd(requests) - sum(found.values())
-        if any(price.energy.usd_per_kwh for price in self.prices):
-            found["power of the devices"] = energy
         return found
 
     def reasons(self, requests: float) -> dict[str, float]:
@@ -145,25 +172,30 @@ class Fleet:
             "spare replicas": curve.unit_usd * curve.spare,
         }
 
-    @property
+    @cached_property
     def measured(self) -> Measured:
         """Mean requests as they were served, at the rate that the scenario asks for."""
-        metrics = self.best.metrics
-        count = max(metrics.finished, 1)
+        work: Work = self.best.known["work"]
+        per_s = self.best.requests_per_s
+        inputs = work.uncached + work.cached
         return Measured(
-            metrics.input_tokens / count,
-            metrics.output_tokens / count,
-            metrics.hit_rate,
+            inputs / per_s,
+            work.output / per_s,
+            work.cached / inputs if inputs else 0.0,
             self.offered_per_s,
         )
 
-    @property
+    @cached_property
     def rates(self) -> TokenRates:
         """Dollars for a million tokens of each kind, of units that always work at best."""
-        best = self.best
-        asked = best.scenario.model_copy(update={"economics": existing(best.scenario.economics)})
-        known = figures_of(facts(asked, best.cluster, best.outcome, best.metrics), best.metrics)
-        return _rates(known)
+        known = figures_of(self.best.known)
+        uncached = known["usd_per_million_input_tokens"] or 0.0
+        cached = known["usd_per_million_cached_input_tokens"]
+        return TokenRates(
+            uncached,
+            uncached if cached is None else cached,
+            known["usd_per_million_output_tokens"] or 0.0,
+        )
 
     @property
     def origin(self) -> str:
@@ -171,10 +203,38 @@ class Fleet:
         return "; ".join(dict.fromkeys(price.origin for price in self.prices))
 
 
-def existing(economics: Economics) -> Economics:
-    """The price of devices that are there, at work or not: a bill counts their idle time itself."""
+def unit_of(scenario: Scenario) -> Scenario:
+    """One unit of a scenario, at prices of devices that are there, at work or not.
+
+    Replicas that fail are not part of it: a unit is one that works. How busy devices are, a bill
+    finds itself.
+    """
+    deployment, economics = scenario.deployment, scenario.economics
+    scheduling = deployment.scheduling.model_copy(update={"failures": ()})
+    update: dict[str, object] = {"scheduling": scheduling}
+    if not deployment.pools and deployment.replicas > 1:
+        update |= {"replicas": 1, "devices": None}
     utilisation = 1.0 if economics.basis == "owned" else None
-    return economics.model_copy(update={"utilisation": utilisation})
+    return scenario.model_copy(
+        update={
+            "deployment": deployment.model_copy(update=update),
+            "economics": economics.model_copy(update={"utilisation": utilisation}),
+        }
+    )
+
+
+def _prices(cluster: Cluster, economics: Economics) -> tuple[DevicePrice, ...]:
+    prices = cluster.prices(economics)
+    known = tuple(price for price in prices if price is not None)
+    if len(known) < len(prices):
+        hardware = cluster.unpriced(economics)[0]
+        raise InputError(
+            unpriced_words(hardware, economics, None),
+            field="economics",
+            remedy="name another basis or term, a price book (--prices), or "
+            "economics.usd_per_device_hour",
+        )
+    return known
 
 
 def _offered_per_s(scenario: Scenario) -> float:
@@ -188,14 +248,3 @@ def _offered_per_s(scenario: Scenario) -> float:
             remedy="say how much traffic there is: bill.traffic.requests_per_month",
         )
     return (arrivals.size - 1) / span
-
-
-def _rates(known: Mapping[str, float | None]) -> TokenRates:
-    def usd(kind: str) -> float | None:
-        return known.get(f"usd_per_million_{kind}tokens")
-
-    uncached = usd("input_") or 0.0
-    cached = usd("cached_input_")
-    found = TokenRates(uncached, uncached if cached is None else cached, usd("output_") or 0.0)
-    assert all(math.isfinite(rate) for rate in (found.uncached, found.cached, found.output))
-    return found

@@ -44,12 +44,12 @@ class BlockPool:
         self,
         total: int,
         block_tokens: int,
-        unit_tokens: int = 0,
+        unit_tokens: int,
         *,
-        ahead: int = 0,
-        partial_units: bool = True,
-        lower: "LowerTiers | None" = None,
-        remembers: bool = False,
+        ahead: int,
+        partial_units: bool,
+        lower: "LowerTiers | None",
+        remembers: bool,
     ) -> None:
         self.total = total
         self.free = total
@@ -72,6 +72,11 @@ class BlockPool:
     def unused(self) -> int:
         """Blocks that hold nothing, not even a cached prefix."""
         return self.free if self.cache is None else self.free - self.cache.idle_blocks
+
+    def tell_time(self, now_s: float) -> None:
+        """What is held or let go from here on is so from ``now_s``."""
+        if self.cache is not None:
+            self.cache.now_s = now_s
 
     def take(self, blocks: int) -> None:
         """Hand out ``blocks``, which must be free."""
@@ -220,7 +225,9 @@ class BlockPool:
         """Forget everything: the replica went down."""
         self.free = self.total
         if self.cache is not None:
+            held_block_s = self.cache.held_block_s
             self.cache = PrefixCache()
+            self.cache.held_block_s = held_block_s
         self.remnants = None
         if self.lower is not None:
             self.lower.clear()

@@ -123,6 +123,7 @@ class Scheduler:
         """
         pool, sequences, waiting = self.pool, self.batch.sequences, self.waiting.entries
         self._someone_left = self.held_back = self.watches_evictions = False
+        pool.tell_time(now)
         if self.lower is not None:
             self.lower.now_s = now
             if self.loading:
