@@ -23,6 +23,10 @@ def end_in_words(end: Value) -> str:
     return humane(end) if abs(end) >= 1e5 else significant(end)
 
 
+def _short(title: str, most: int = 70) -> str:
+    return title if len(title) <= most else f"{title[: most - 1]}…"
+
+
 def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
     """Write ``sensitivity.json``, ``.csv`` and the chart ``tornado`` as SVG and PNG.
 
@@ -41,9 +45,7 @@ def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
         else f"Nothing that was varied moves {figure.label}"
     )
     beside = f" {figure.per}" if figure.per else ""
-    subtitle = (
-        f"{found.title}; {figure.unit}{beside}; blue: the low end of an input, orange: the high end"
-    )
+    subtitle = f"{_short(found.title)}; {figure.unit}{beside}; blue: the low end of an input, orange: the high end"
     chart = tornado(title, subtitle, found.value, bars, figure.show)
     document, rows = FILES
     text = io.StringIO()

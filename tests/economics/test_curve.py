@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simulator.economics.curve import Curve, break_even, break_even_utilisation
@@ -34,25 +34,25 @@ def test_more_traffic_never_costs_less(curve, one, other):
 @given(CURVES, CURVES)
 def test_a_break_even_is_where_both_cost_the_same(one, other):
     volume = break_even(one, other)
-    if volume is not None:
-        assert one.usd(volume) == pytest.approx(other.usd(volume), rel=1e-9)
-        assert break_even(other, one) == pytest.approx(volume, rel=1e-9)
+    assume(volume is not None)
+    assert one.usd(volume) == pytest.approx(other.usd(volume), rel=1e-9)
+    assert break_even(other, one) == pytest.approx(volume, rel=1e-9)
 
 
 @given(FLEETS, PRICES)
 def test_below_the_break_even_the_api_is_cheaper(fleet, price):
     volume = break_even(fleet, price)
-    if volume is not None:
-        for part in (0.01, 0.5, 0.99):
-            assert fleet.usd(part * volume) > price.usd(part * volume) * (1 - 1e-9)
+    assume(volume is not None)
+    for part in (0.01, 0.5, 0.99):
+        assert fleet.usd(part * volume) > price.usd(part * volume) * (1 - 1e-9)
 
 
 @given(FLEETS, st.floats(0.02, 1.0))
 def test_full_to_that_share_a_request_of_a_fleet_costs_as_much(fleet, each):
     share = break_even_utilisation(fleet, each)
-    if share is not None and share <= 1:
-        of_unit = fleet.unit_usd / (share * fleet.capacity) + fleet.each_usd
-        assert of_unit == pytest.approx(each)
+    assume(share is not None and share <= 1)
+    of_unit = fleet.unit_usd / (share * fleet.capacity) + fleet.each_usd
+    assert of_unit == pytest.approx(each)
 
 
 def test_a_fleet_that_is_dearer_even_when_full_never_meets():

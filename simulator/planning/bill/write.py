@@ -23,16 +23,17 @@ def write_bill(found: BillAnswer, folder: Path) -> list[Path]:
         InputError: the folder cannot be written.
     """
     document, rows = FILES
-    title = f"{found.title}: {money(found.usd)} over {len(found.months)} months"
+    title = f"{money(found.usd)} over {len(found.months)} months"
     months = charts.months(
         title,
+        found.title,
         [month.parts for month in found.months],
         {row.name: [month.against[row.name] for month in found.months] for row in found.compared},
     )
     contents = {
         document: json_bytes(found.to_dict()),
         rows: _csv(found),
-        **images("months", months, f"{title}, by what dollars are paid for"),
+        **images("months", months, f"{found.title}: {title}, by what dollars are paid for"),
     }
     if found.compared:
         meetings = {

@@ -21,7 +21,10 @@ _POINTS = 600
 
 @style.styled
 def months(
-    title: str, parts: Sequence[Mapping[str, float]], against: Mapping[str, Sequence[float]]
+    title: str,
+    subtitle: str,
+    parts: Sequence[Mapping[str, float]],
+    against: Mapping[str, Sequence[float]],
 ) -> "Figure":
     """A bar for each month, its parts stacked, and a line for each alternative.
 
@@ -31,7 +34,8 @@ def months(
     names = list(dict.fromkeys(name for month in parts for name in month))
     totals = [sum(month.values()) for month in parts]
     figure = style.new_figure(5.2)
-    style.head(figure, title, "Dollars of each month; lines: what the alternatives would cost")
+    lines = "; lines: what the alternatives would cost" if against else ""
+    style.head(figure, title, f"{_short(subtitle, 80)}{lines}")
     axes = figure.add_axes(style.place(figure, 0.75, 0.5, 2.75))
     numbers = np.arange(1, len(parts) + 1, dtype=np.float64)
     below = np.zeros(len(parts))
