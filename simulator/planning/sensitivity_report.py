@@ -45,7 +45,8 @@ def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
         else f"Nothing that was varied moves {figure.label}"
     )
     beside = f" {figure.per}" if figure.per else ""
-    subtitle = f"{_short(found.title)}; {figure.unit}{beside}; blue: the low end of an input, orange: the high end"
+    ends = "blue: the low end of an input, orange: the high end"
+    subtitle = f"{_short(found.title)}; {figure.unit}{beside}; {ends}"
     chart = tornado(title, subtitle, found.value, bars, figure.show)
     document, rows = FILES
     text = io.StringIO()
