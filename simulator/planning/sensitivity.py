@@ -6,7 +6,8 @@ from typing import Any
 
 from simulator.errors import InputError, nearest, shown
 from simulator.planning.inputs import Input, Question, Value, read_input, usual_inputs
-from simulator.planning.workers import checked_workers, made_in_parallel
+from simulator.planning.workers.in_order import made_in_order
+from simulator.planning.workers.local import checked_workers
 from simulator.simulate.answer import Answer
 from simulator.simulate.best import at_load_and_best
 from simulator.simulate.figures import AT_BEST, FIGURE
@@ -101,7 +102,7 @@ def sensitivity(
             continue
         varied.append(each)
         jobs += [(end, figure) for end in ends]
-    made = _made(jobs, workers, progress)
+    made = made_in_order(_figure, jobs, workers, progress)
     base = made[0]
     if isinstance(base, InputError):
         raise base
@@ -125,19 +126,6 @@ def sensitivity(
     notes += _remarks(swings)
     title = scenario.title or scenario.name
     return Sensitivity(scenario.name, title, figure, base, tuple(swings), tuple(notes))
-
-
-def _made(
-    jobs: list[tuple[Scenario, str]],
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> list[float | InputError]:
-    made = []
-    for value in made_in_parallel(_figure, jobs, workers):
-        made.append(value)
-        if progress is not None:
-            progress(len(made), len(jobs))
-    return made
 
 
 def _figure(job: tuple[Scenario, str]) -> float | InputError:

@@ -20,7 +20,8 @@ from simulator.planning.bill.months import (
 from simulator.planning.bill.routed import Routed, routed
 from simulator.planning.bill.sampled import Against, against
 from simulator.planning.bill.servers import Ledger, Priced, key, own_systems
-from simulator.planning.workers import checked_workers, made_in_parallel
+from simulator.planning.workers.in_order import made_in_order
+from simulator.planning.workers.local import checked_workers
 from simulator.specs.bill import Bill, OwnSystem, Traffic
 from simulator.specs.question import ask, from_fields
 from simulator.specs.scenario import Arithmetic, Scenario
@@ -149,7 +150,7 @@ def _fleets(question: Scenario | Arithmetic, asked: Bill, workers: int) -> dict[
         for changes in wanted.values()
     ]
     jobs = [(scenario, asked.traffic) for scenario in scenarios]
-    return dict(zip(wanted, made_in_parallel(_fleet, jobs, workers), strict=True))
+    return dict(zip(wanted, made_in_order(_fleet, jobs, workers), strict=True))
 
 
 def _knows_lengths(traffic: Traffic) -> bool:
