@@ -261,3 +261,29 @@ def test_a_cache_spread_over_ranks_is_read_once_by_all_of_them(cp, dcp, decoding
     # What looks at no cache is placed as the step is.
     other = next(op for op in graph.operators if op.driver != "context")
     assert placed(other, step, layout) == [(other, step.shape)]
+
+
+@given(layouts, st.integers(0, 300), st.integers(0, 40), st.integers(0, 40), st.integers(1, 8000))
+def test_a_step_is_dealt_out_by_hand(layout, decoding, prompts, sampling, tokens):
+    """Whole sequences go from rank to rank and round to round; the fullest has the most of them."""
+    sampling = min(sampling, prompts)
+    share = share_of_step(layout, decoding, prompts, tokens, 900, sampling, FLOATS)
+    sequences = max((decoding + prompts) / layout.dp, 1.0)
+    assert share.passes == min(layout.pp, int(sequences))
+    halves = 1
+    if layout.two_batch_overlap:
+        halves = max(1, min(2, int(sequences / share.passes)))
+    assert share.halves == halves
+    places = layout.dp * share.passes * halves
+
+    def fullest(items: int, among: int) -> int:
+        return len(range(0, items, int(among)))
+
+    assert share.decoding == fullest(decoding, places * layout.cp)
+    whole = fullest(prompts, places)
+    assert share.prompts == (prompts / places if layout.balanced_prefill else whole)
+    assert share.sampling == fullest(sampling, places)
+    # Context-parallel ranks take equal parts of a chunk from both of its ends.
+    assert share.chunk == tokens / layout.cp
+    assert share.past == pytest.approx(900 + (tokens - tokens / layout.cp) / 2)
+    assert share.parts == layout.batch_ways * share.passes * halves
