@@ -51,6 +51,15 @@ def paths() -> frozenset[str]:
     return frozenset(field.path for field in fields_of(Scenario))
 
 
+@cache
+def whole_number_paths() -> frozenset[str]:
+    """Paths of fields that take whole numbers, whatever kind of workload or pool has them."""
+    types: dict[str, set[str]] = {}
+    for field in fields_of(Scenario):
+        types.setdefault(field.path, set()).add(field.type)
+    return frozenset(path for path, found in types.items() if found == {"whole number"})
+
+
 def path_of(name: str, written: str) -> str:
     """The path that a name stands for: a flag's, a field of the deployment, or a path itself.
 
@@ -136,6 +145,15 @@ def ask(
     except InputError as error:
         raise _written_as(error, changes) from None
     return _beside(scenario, file)
+
+
+def changed(scenario: Scenario, changes: Iterable[Change]) -> Scenario:
+    """``scenario`` with some of its fields set anew, as if its file said so.
+
+    Raises:
+        InputError: see ``ask``.
+    """
+    return ask(scenario.model_dump(exclude_unset=True), changes)
 
 
 def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = None) -> Scenario:
