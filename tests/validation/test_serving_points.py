@@ -79,7 +79,8 @@ def test_drafted_answers_are_asked_with_their_depth_and_acceptance(tmp_path):
     assert found["speculation"] == "mtp:3:repeat"
     assert 0 < found["acceptance"] < 1
     samples, refused = serve_points(points_in(tmp_path / "points.csv"))
-    assert len(samples) == 2 and not refused
+    assert [sample.phase for sample in samples] == ["drafted"] * 2
+    assert not refused
     assert "speculation" not in asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
 
 
