@@ -29,18 +29,20 @@ def power_caps(
         ("tokens a second", tokens_per_s, style.DECODE, ""),
         ("joules a token", joules, style.PREFILL, "J"),
     )
+    is_right = caps_w[best] > np.mean([caps_w.min(), caps_w.max()])
     for i, (label, values, colour, unit) in enumerate(panels):
         axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
-        _panel(axes, caps_w, values, colour)
+        _panel(axes, caps_w, values, colour, unit)
         axes.set_title(label, loc="left", fontsize=10, color=style.INK)
         shown = humane(float(values[best]), unit) if unit else significant(float(values[best]))
         axes.scatter([caps_w[best]], [values[best]], s=34, color=colour, zorder=4)
         axes.annotate(
             f"{shown} at {caps_w[best]:,.0f} W",
             (caps_w[best], values[best]),
-            (0, 9),
+            (-9 if is_right else 9, -8),
             textcoords="offset points",
-            ha="center",
+            ha="right" if is_right else "left",
+            va="top",
             fontsize=9,
             fontweight="bold",
         )
@@ -63,9 +65,14 @@ _NOTHING = 0.005
 """Share of energy that is not worth a sentence."""
 
 
-def _panel(axes: "Axes", caps_w: FloatArray, values: FloatArray, colour: str) -> None:
+def _panel(axes: "Axes", caps_w: FloatArray, values: FloatArray, colour: str, unit: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     axes.plot(caps_w, values, color=colour, marker="o", markersize=3)
     axes.set_ylim(0, float(values.max()) * 1.18)
     margin = 0.08 * float(np.ptp(caps_w) or caps_w[0])
     axes.set_xlim(float(caps_w.min()) - margin, float(caps_w.max()) + margin)
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda y, _: humane(y, unit) if unit else f"{y:,.0f}")
+    )
     axes.set_xlabel("cap on each device, W")
