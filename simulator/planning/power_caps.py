@@ -87,6 +87,12 @@ def power_caps(scenario: Scenario, caps_w: Sequence[float] = ()) -> PowerCaps:
             remedy="ask for phase decode or prefill",
         )
     replica = stepping(resolve(scenario), point)
+    if replica.speculating is not None:
+        raise InputError(
+            "power caps are tried on steps without drafts",
+            field="deployment.speculation",
+            remedy="leave it out",
+        )
     model, power = replica.step_model, replica.device.power
     if isinstance(model, SramStepModel):
         raise InputError(
@@ -127,7 +133,7 @@ def _steps(replica: Replica, point: DecodeStep | Prefill) -> tuple[list[StepShap
     per_replica = np.ceil(np.array(point.batch / replica.deployment.replicas))
     context = np.array(float(point.context))
     if isinstance(point, DecodeStep):
-        return [StepShape.decode(per_replica, context)], 1.0, float(replica.mode.tokens)
+        return [StepShape.decode(per_replica, context)], 1.0, 1.0
     chunks = Chunks.of(replica, per_replica, context)
     chunks.check(replica, MOST_REPORTED)
     shapes = [chunks.steps(np.array(number)) for number in range(chunks.most)]

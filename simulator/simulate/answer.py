@@ -1,6 +1,6 @@
 """An answer: the figures of one question, or of many at once, as every interface gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,13 +64,7 @@ class Answer:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise InputError(
-                "a data frame needs pandas", remedy="pip install 'roofsim[frame]'"
-            ) from None
-        return pandas.DataFrame(self.rows())
+        return frame(self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary like ``to_dict`` for each question that was asked."""
@@ -123,6 +117,21 @@ class Answer:
     def _about(self) -> str:
         """What the answer is about, in a few words."""
         return ", ".join(str(getattr(self, name)) for name in self.identity)
+
+
+def frame(rows: Sequence[Mapping[str, Any]]) -> "DataFrame":
+    """Rows of answers as a pandas DataFrame.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise InputError(
+            "a data frame needs pandas", remedy="pip install 'roofsim[frame]'"
+        ) from None
+    return pandas.DataFrame(rows)
 
 
 def _cell(figure: Figure, value: Value) -> str:

@@ -85,7 +85,7 @@ _FROM_ADMISSION = _mean(
     "from the start of the prompt's first chunk until the first token is out",
 )  # fmt: skip
 
-_AT_LOAD: tuple[Figure, ...] = (
+AT_LOAD: tuple[Figure, ...] = (
     Figure(
         "step_time_s", "seconds", "Step time",
         "of a decode step, that of serving with the mean batch; of a prefill, all its steps",
@@ -300,8 +300,8 @@ def _at_best(key: str, of: Figure) -> Figure:
 
 
 FIGURES: tuple[Figure, ...] = (
-    *_AT_LOAD,
-    *(_at_best(best, of) for best, key in AT_BEST.items() for of in _AT_LOAD if of.key == key),
+    *AT_LOAD,
+    *(_at_best(best, of) for best, key in AT_BEST.items() for of in AT_LOAD if of.key == key),
     Figure(
         "best_users", "count", "Users at best",
         "users of a closed loop at the most load within the objectives",
