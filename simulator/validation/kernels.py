@@ -5,7 +5,6 @@ condition stand under ``benchmark.<law>`` in a hardware file; what the host adde
 the rows that may be fitted. Only rows that are kept back are scored.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,32 +18,26 @@ from simulator.roofline.laws.attention.constants import (
     DECODE,
     PREFILL,
 )
-from simulator.roofline.laws.elementwise.constants import ELEMENTWISE
-from simulator.roofline.laws.elementwise.quantise import (
-    PER_GROUP_16,
-    PER_GROUP_128,
-    PER_TENSOR,
-    PER_TOKEN,
-    QuantiseScheme,
-)
 from simulator.roofline.laws.experts.constants import EXPERTS
 from simulator.roofline.laws.matmul.constants import MATMUL
-from simulator.roofline.laws.rates import DeviceRates
 from simulator.specs import catalogue
-from simulator.validation.calibrate.attention import predict_decode_s, predict_prefill_s
+from simulator.validation.calibrate.attention import (
+    attending,
+    predict_decode_s,
+    predict_prefill_s,
+)
 from simulator.validation.calibrate.attention_tables import SHORT_KERNEL_S, read_attention_rows
 from simulator.validation.calibrate.collective import COLLECTIVES, predict_rows_s, read_rows
 from simulator.validation.calibrate.experts import (
+    PRECISIONS,
     DeviceSheet,
     family_of,
     predict_table_s,
     read_expert_tables,
 )
+from simulator.validation.calibrate.gemm_setup import GEMM_DATATYPES, gemm_setup
 from simulator.validation.calibrate.matmul import (
-    Condition,
-    DeviceFacts,
     FloatArray,
-    MatmulSetup,
     datatypes_in,
     fit_matmul,
     predict_rows,
@@ -59,11 +52,6 @@ from simulator.validation.modules import (
 from simulator.validation.score import Sample
 from simulator.validation.systems import SYSTEMS, system_of
 
-_GEMM_DATATYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "nvfp4": "nvfp4"}
-_EXPERT_DATATYPES = {
-    "bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block", "int4_wo": "w4a16",
-    "w4a16_mxfp4": "mxfp4", "w4a8_mxfp4_mxfp8": "w4a8_mxfp4", "nvfp4": "nvfp4",
-}  # fmt: skip
 _MOST_ROWS = 6000
 
 
@@ -107,53 +95,26 @@ def is_scored(path: Path) -> bool:
     return any(path.name.startswith(prefix) for prefix in _READERS)
 
 
-def _sheet(device: Device, datatype: str) -> float:
-    spelled = {"nvfp4": "fp4", "fp8_block": "fp8"}.get(datatype, datatype)
-    return device.peaks.get(datatype) or device.peaks[spelled]
-
-
 def _gemm(path: Path, device: Device, system: str) -> Iterator[Sample]:
     present = datatypes_in(path)
-    for precision, datatype in _GEMM_DATATYPES.items():
+    for precision, datatype in GEMM_DATATYPES.items():
         is_known = device.book.has(MATMUL, "" if precision == "bf16" else precision)
         if not is_known or datatype not in present:
             continue
         rows = read_gemm_table(path, system, datatype)
-        setup = _gemm_setup(path, device, precision)
-        # Constants are the shipped ones; only what the host added is looked for.
+        setup = gemm_setup(path, device, precision, _known_product(device, precision))
         fit = fit_matmul(rows, setup)
         kept = rows.take(_thinned(np.flatnonzero(rows.kept_back)))
         predicted = predict_rows(kept, setup, fit.calibration, fit.condition_values)
         yield from _samples(device, f"gemm {precision}", kept.seconds, predicted, "matmul")
 
 
-def _gemm_setup(path: Path, device: Device, precision: str) -> MatmulSetup:
-    law = device.book.in_benchmark(MATMUL, precision)
-    known = asdict(law.constants)
+def _known_product(device: Device, precision: str) -> dict[str, float]:
+    """Shipped constants as a fit has them, which then looks only for what the host added."""
+    known = asdict(device.book.in_benchmark(MATMUL, precision).constants)
     gain = (known.pop("burst_fraction") or known["peak_fraction"]) / known["peak_fraction"]
     del known["throttle_s"]
-    release = re.search(r"vllm-(\d+)\.(\d+)", str(path))
-    newest = release is not None and (int(release[1]), int(release[2])) >= (0, 24)
-    schemes: dict[str, QuantiseScheme | None] = {
-        "bf16": None,
-        "fp8": PER_TENSOR if newest else PER_TOKEN,
-        "fp8_block": PER_GROUP_128,
-        "nvfp4": PER_GROUP_16,
-    }
-    condition = Condition(
-        scheme=schemes[precision],
-        elementwise=device.book.law(ELEMENTWISE).constants,
-        quantised_bits=4.0 if precision == "nvfp4" else 8.0,
-        host_launched=precision == "fp8_block"
-        and release is not None
-        and (int(release[1]), int(release[2])) >= (0, 18),
-    )
-    facts = DeviceFacts(
-        device.name, _sheet(device, precision), device.bandwidth_bytes_per_s,
-        int(device.units), device.cache_bytes,
-    )  # fmt: skip
-    bits = {"bf16": 16.0, "nvfp4": 4.5}.get(precision, 8.0)
-    return MatmulSetup(facts, law.kernels, bits, condition, {**known, "burst_gain": max(1.0, gain)})
+    return {**known, "burst_gain": max(1.0, gain)}
 
 
 def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
@@ -170,7 +131,7 @@ def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
         if not len(chosen):
             continue
         datatype = "fp8" if suffix else "bf16"
-        rates = DeviceRates(device.units, device.peaks[datatype], device.bandwidth_bytes_per_s)
+        rates = attending(device, kind, suffix)
         if phase == "decode":
             decode = device.book.in_benchmark(DECODE, suffix)
             predicted = predict_decode_s(
@@ -178,7 +139,9 @@ def _attention(path: Path, device: Device, system: str) -> Iterator[Sample]:
             )
         else:
             prefill = device.book.in_benchmark(PREFILL, suffix)
-            predicted = predict_prefill_s(chosen, rates, prefill.kernels, prefill.constants)
+            predicted = predict_prefill_s(
+                chosen, rates, prefill.kernels, prefill.constants, cache_bytes=device.cache_bytes
+            )
         name = f"{phase} attention {datatype}"
         yield from _samples(device, name, chosen.measured_s, predicted, kind.named(suffix))
 
@@ -190,7 +153,7 @@ def _experts(path: Path, device: Device, _system: str) -> Iterator[Sample]:
         {**device.peaks, **({"fp4": fp4} if fp4 else {})},
     )  # fmt: skip
     for table in read_expert_tables(path):
-        datatype = _EXPERT_DATATYPES[table.datatype]
+        datatype = PRECISIONS[table.datatype]
         if not device.book.has(EXPERTS, datatype):
             continue
         law = device.book.law(EXPERTS, datatype)
