@@ -56,8 +56,9 @@ def h200_runs(folder: Path) -> Iterator[Run]:
             column = {key: np.array([row[key] for row in rows]) for key in rows[0]}
             table = RequestTable(column["arr"] - start, column["isl"], column["n"])
             yield Run(
-                f"{name} {precision}, {run['rate']:g}/s", "h200-sxm", models[name], deployment,
-                table, column["first"] - start, column["fin"] - start, run.get("joules"),
+                f"{name} {precision} at {run['rate']:g} a second", "h200-sxm", models[name],
+                deployment, table, column["first"] - start, column["fin"] - start,
+                run.get("joules"),
             )  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def rtx_4090_run(folder: Path) -> Run:
         "max_context": 32768,
     }  # fmt: skip
     return Run(
-        "llama-3.1-8b bf16 on RTX 4090, overloaded", "rtx-4090", "llama-3.1-8b", deployment, table,
+        "llama-3.1-8b bf16 on RTX 4090 overloaded", "rtx-4090", "llama-3.1-8b", deployment, table,
         column["first_token_ts"] - start, column["last_token_ts"] - start,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from simulator.cli.console import console
 from simulator.report.tables import Column, table
 from simulator.units import humane, percent, significant
+from simulator.validation.account import Account
 from simulator.validation.calibrate.run import Calibrated
 from simulator.validation.calibrate.server import FittedServer
 from simulator.validation.score import Group, Sample
@@ -19,9 +20,8 @@ _HEADINGS = ("rows", "mean", "median", "p90", "weighted", "bias", "in 80 % inter
 def show_validation(found: Validation) -> None:
     """Overall errors first, then by device, the two harder questions, and every group."""
     screen = console()
-    for file in found.files:
-        screen.print(f"[dim]{file}[/dim]")
-    screen.print(f"{found.rows} rows scored, {found.fitted_rows} left for calibration")
+    for account in found.accounts:
+        _account(screen, account)
     screen.print(f"[dim]{found.split}[/dim]\n")
     if found.theirs:
         _lines(screen, found.samples)
@@ -47,8 +47,25 @@ def show_validation(found: Validation) -> None:
         found.groups,
         ("hardware", "model", "phase", "quantity"),
     )
-    for reason, rows in found.refused:
-        screen.print(f"[dim]{rows} rows not predicted: {reason}[/dim]")
+
+
+def _account(screen: Console, account: Account) -> None:
+    """What became of a file's rows, and why those that were not asked were not."""
+    screen.print(
+        f"{account.file}: {account.rows:,} rows = {account.scored:,} scored + "
+        f"{account.fitted:,} set aside for calibrations + {account.refused_rows:,} refused"
+    )
+    for reason, rows in account.refused[:_MOST_REASONS]:
+        screen.print(f"[dim]  {rows:,} refused: {reason}[/dim]")
+    others = account.refused[_MOST_REASONS:]
+    if others:
+        rows = sum(rows for _, rows in others)
+        screen.print(
+            f"[dim]  {rows:,} refused for {len(others):,} other reasons (--json has them)[/dim]"
+        )
+
+
+_MOST_REASONS = 12
 
 
 def _lines(screen: Console, samples: Sequence[Sample]) -> None:
@@ -144,7 +161,10 @@ _MOST_REFUSED = 3
 def _section(screen: Console, title: str, groups: Sequence[Group], names: tuple[str, ...]) -> None:
     if not groups:
         return
-    columns = [*(Column(name) for name in names), *(Column(name, "right") for name in _HEADINGS)]
+    # What a table timed beside its kernels is looked for in the table; no prediction knows it.
+    is_conditioned = any(group.bare_error is not None for group in groups)
+    headings = (*_HEADINGS, "mean as predict has it") if is_conditioned else _HEADINGS
+    columns = [*(Column(name) for name in names), *(Column(name, "right") for name in headings)]
     rows = [
         (
             *(getattr(group, name) for name in names),
@@ -155,8 +175,13 @@ def _section(screen: Console, title: str, groups: Sequence[Group], names: tuple[
             percent(group.weighted_error),
             f"× {significant(group.bias)}",
             percent(group.coverage),
+            *(_bare(group),) * is_conditioned,
         )
         for group in groups
     ]
     screen.print(table(columns, rows, title=title))
     screen.print()
+
+
+def _bare(group: Group) -> str:
+    return percent(group.mean_error if group.bare_error is None else group.bare_error)

@@ -208,6 +208,15 @@ def stored_as(model: Model, weights: str | None) -> Model:
     return llama_cpp_mix(model, name) if name in MIXES and not told else model
 
 
+def surroundings(model: Model, weights: str, kv: str | None, layout: Layout) -> BlockContext:
+    """What surrounds parts beside a model's own layers, stored as ``weights`` and ``kv`` name.
+
+    Raises:
+        InputError: one of them is no precision.
+    """
+    return _context(stored_as(model, weights), weights, CacheFormat.of(kv), layout)
+
+
 def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> BlockContext:
     """What all layers share; ``stored`` is that of the model's ends."""
     chosen = precision(weights)
@@ -301,6 +310,28 @@ def _head(model: Model, layout: Layout, context: BlockContext) -> list[Operator]
         )
     )
     return head
+
+
+def with_filter(graph: Graph, vocabulary: int, entry_bytes: float) -> Graph:
+    """``graph`` with a pass that leaves the top-k or top-p of the vocabulary to draw from.
+
+    It moves ``entry_bytes`` for each entry on every device, as each samples for itself; where
+    that is nothing, so is the pass.
+    """
+    if not entry_bytes:
+        return graph
+    head = Elementwise(
+        name="head.filter",
+        role="sampling",
+        bytes_per_row=entry_bytes * vocabulary,
+        kernels=_FILTER_KERNELS,
+        rows="logits",
+    )
+    return replace(graph, operators=(*graph.operators, head))
+
+
+_FILTER_KERNELS = 20
+"""About so many: a sort in passes, a softmax, a cumulative sum, masks and a scatter."""
 
 
 def _weight_bytes(operators: Iterable[Operator]) -> float:

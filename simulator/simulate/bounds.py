@@ -5,15 +5,17 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.cluster import Cluster
-from simulator.specs.workload import ClosedLoop, Synthetic, Workload
+from simulator.specs.arrivals import ClosedLoop
+from simulator.specs.workload import Synthetic, Workload
 
 MOST_REPLICAS = 500
 """Replicas that are simulated one by one: each request looks at all of them."""
 
-MOST_PROMPT_STEPS = 200_000
-"""Steps that prompts may take in all, which is seconds of work; more where requests are many."""
+MOST_PROMPT_STEPS = 100_000
+"""Steps that prompts may take in all, two seconds of work; more where requests are many."""
 
-_STEPS_PER_PROMPT = 2000
+_STEPS_PER_PROMPT = 1000
+"""A million tokens in steps of a thousand."""
 
 LATEST_S = 1e9
 """Where a simulation may end at the latest: its clock then still tells microseconds apart."""
@@ -67,10 +69,11 @@ def _check_prompts(cluster: Cluster, table: RequestTable) -> None:
     # Longer ones are turned away at the door.
     taken = table.input_tokens[table.input_tokens <= limits.max_context]
     steps = int(np.ceil(taken / limits.max_batched_tokens).sum())
-    if steps > max(MOST_PROMPT_STEPS, _STEPS_PER_PROMPT * len(table)):
+    most = max(MOST_PROMPT_STEPS, _STEPS_PER_PROMPT * len(table))
+    if steps > most:
         raise InputError(
             f"prompts take {steps:,} steps of at most {limits.max_batched_tokens} tokens; the "
-            f"limit is {MOST_PROMPT_STEPS:,}",
+            f"limit is {most:,}",
             field="deployment.max_batched_tokens",
             remedy="give a larger one, or fewer and shorter prompts",
         )

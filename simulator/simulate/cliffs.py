@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from math import ceil
 
 from simulator.simulate.cluster import Cluster
-from simulator.specs.workload import ClosedLoop, Fixed, Synthetic, Workload, users_of
+from simulator.specs.arrivals import ClosedLoop
+from simulator.specs.lengths import Fixed
+from simulator.specs.workload import Synthetic, Workload, users_of
 
 
 def cliffs(workload: Workload, cluster: Cluster, held: int) -> Iterator[str]:

@@ -15,8 +15,9 @@ from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import summarise
 from simulator.simulate.traffic import cluster_settings, requests_of
+from simulator.specs.arrivals import ClosedLoop
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import ClosedLoop, Synthetic
+from simulator.specs.workload import Synthetic
 from simulator.traces.inferencex import Workers, inferencex
 from simulator.traces.perfetto import write_perfetto
 from simulator.traces.vllm_bench import vllm_bench

@@ -11,8 +11,9 @@ from simulator.serving.traffic.synthetic import draw_requests
 from simulator.simulate.bounds import check_bounded
 from simulator.simulate.cache_tiers import with_cache_tiers
 from simulator.simulate.cluster import Cluster, Pool
+from simulator.specs.arrivals import ClosedLoop
 from simulator.specs.scenario import Scenario
-from simulator.specs.workload import ClosedLoop, Synthetic, Trace, Workload
+from simulator.specs.workload import Synthetic, Trace, Workload
 from simulator.traces.read import told_trace
 
 

@@ -8,8 +8,11 @@ from simulator.specs.offload import Offload
 from simulator.specs.parallelism import MOST_DEVICES, Degree, Parallelism
 from simulator.specs.quantity import Flag, Number, Unit, Whole
 from simulator.specs.scheduling import Scheduling
+from simulator.specs.speculation import Speculation
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+
+Sampling = Literal["full", "filtered"]
 
 
 class ReplicaSpec(Parallelism):
@@ -34,8 +37,12 @@ class ReplicaSpec(Parallelism):
         kv_blocks: blocks of the cache on one rank; absent, as many as fit.
         chunked_prefill: whether a prompt may be spread over steps.
         prefix_caching: whether blocks that an earlier prompt left are used again.
+        speculation: how a step gives more than one token; absent, each gives one.
         server_overhead: time a server adds to each first token beside its queue; 0 for an engine
             in process, without a server's front end.
+        sampling: how tokens are drawn: from the whole vocabulary, the likeliest or by
+            temperature (full); or from the top-k or top-p alone, as checkpoints for chat ask for
+            (filtered), for which some engines sort it.
     """
 
     engine: Annotated[str, Flag()] = "vllm"
@@ -50,7 +57,9 @@ class ReplicaSpec(Parallelism):
     kv_blocks: Tokens | None = None
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
+    speculation: Speculation | None = None
     server_overhead: Annotated[Number, Field(ge=0), Unit("seconds"), Flag()] | None = None
+    sampling: Annotated[Sampling, Flag()] = "full"
 
 
 class Pool(ReplicaSpec):

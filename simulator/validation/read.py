@@ -17,7 +17,8 @@ from simulator.validation.measured import (
     splitwise,
 )
 from simulator.validation.measured.point import Point
-from simulator.validation.measured.runs import MOST_BYTES, Told, run_points
+from simulator.validation.measured.row import Row
+from simulator.validation.measured.runs import MOST_BYTES, Told, run_rows
 
 PUBLISHED = Path(__file__).resolve().parent / "published.csv"
 """The project's own table of published figures, each row with its citation.
@@ -28,11 +29,10 @@ whatever their errors; left out are rows that are faster than the data sheet all
 """
 
 _TABLES = (
-    (published.is_published_table, published.published_points),
-    (serving.is_serving_table, serving.serving_points),
-    (edge.is_edge_table, edge.edge_points),
-    (datacenter.is_datacenter_table, datacenter.datacenter_points),
-    (splitwise.is_splitwise_table, splitwise.splitwise_points),
+    (serving.is_serving_table, serving.serving_rows),
+    (edge.is_edge_table, edge.edge_rows),
+    (datacenter.is_datacenter_table, datacenter.datacenter_rows),
+    (splitwise.is_splitwise_table, splitwise.splitwise_rows),
 )
 
 
@@ -42,7 +42,12 @@ def is_kernel_table(path: Path) -> bool:
 
 
 def read_points(path: Path, told: Told | None = None) -> Iterator[Point]:
-    """The measured figures in ``path`` that the catalogue can answer.
+    """The measured figures in ``path`` that the catalogue can answer (see ``read_rows``)."""
+    return (point for row in read_rows(path, told) for point in row.points)
+
+
+def read_rows(path: Path, told: Told | None = None) -> Iterator[Row]:
+    """Every row of ``path``: the figures that the catalogue can answer, or why there are none.
 
     ``told`` is for files that do not say it (results of benchmarks, laboratory JSON). Rows of a
     table like the project's own that do not stand in it are the user's.
@@ -56,12 +61,14 @@ def read_points(path: Path, told: Told | None = None) -> Iterator[Point]:
     text = read_text(path, MOST_BYTES, "data")
     head = Head(text)
     if head.is_json and laboratory.is_laboratory(head.fields):
-        return laboratory.laboratory_points(head.fields, told.hardware or "h200-sxm")
+        found = laboratory.laboratory_points(head.fields, told.hardware or "h200-sxm")
+        return (Row((point,)) for point in found)
     columns = list(head.columns)
+    if published.is_published_table(columns):
+        return (Row((point,)) for point in _told_apart(published.published_points(path), path))
     for recognises, read in _TABLES:
         if recognises(columns):
-            found = read(path)
-            return found if read is not published.published_points else _told_apart(found, path)
+            return read(path)
     if format_shown(text) is None and not head.is_json:
         raise InputError(
             "not a table of measurements that is understood",
@@ -69,7 +76,7 @@ def read_points(path: Path, told: Told | None = None) -> Iterator[Point]:
             field="data",
             remedy="columns as in the project's own table: " + ", ".join(published.COLUMNS),
         )
-    return run_points(path, told)
+    return run_rows(path, told)
 
 
 def _told_apart(points: Iterable[Point], path: Path) -> Iterator[Point]:

@@ -18,7 +18,8 @@ class Sample:
 
     ``sigma`` is the prediction's relative error (standard deviation of the logarithm), NaN
     where it gave none. ``short`` marks kernels so brief that only their absolute error counts.
-    ``asked`` says in words what was measured, where a row is told by itself.
+    ``asked`` says in words what was measured, where a row is told by itself. ``bare`` is what
+    ``predict`` alone says, where what a table timed beside its kernels was found from its rows.
     """
 
     hardware: str
@@ -31,6 +32,7 @@ class Sample:
     short: bool = False
     source: str = ""
     asked: str = ""
+    bare: float = float("nan")
 
     @property
     def log_ratio(self) -> float:
@@ -70,6 +72,7 @@ class Group:
     coverage: float
     weighted_error: float
     mean_absolute: float
+    bare_error: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The group as plain values."""
@@ -96,6 +99,8 @@ def summarise(samples: Sequence[Sample], **names: str) -> Group:
     measured = np.array([s.measured for s in samples], np.float64)
     predicted = np.array([s.predicted for s in samples], np.float64)
     sigma = np.array([s.sigma for s in samples], np.float64)
+    bare = np.array([s.bare for s in samples], np.float64)
+    alone = np.abs(bare / measured - 1)[np.isfinite(bare)]
     relative = np.abs(predicted / measured - 1)
     ratio = np.log(predicted / measured)
     known = np.isfinite(sigma)
@@ -111,4 +116,5 @@ def summarise(samples: Sequence[Sample], **names: str) -> Group:
         coverage=float(inside.mean()) if known.any() else float("nan"),
         weighted_error=float(np.abs(predicted - measured).sum() / measured.sum()),
         mean_absolute=float(np.abs(predicted - measured).mean()),
+        bare_error=float(alone.mean()) if len(alone) else None,
     )

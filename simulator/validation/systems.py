@@ -9,6 +9,17 @@ SYSTEMS: Mapping[str, str] = {
     "h200_sxm": "h200-sxm",
     "b200_sxm": "b200",
     "l40s": "l40s",
+    "a100_pcie": "a100-pcie-80gb",
+    "h100_pcie": "h100-pcie",
+    "h20_sxm": "h20",
+    "b300_sxm": "b300",
+    "gb200": "gb200-nvl72",
+    "gb200_sxm": "gb200-nvl72",
+    "gb300": "gb300-nvl72",
+    "gb300_sxm": "gb300-nvl72",
+    "gh200": "gh200",
+    "rtx_pro_6000": "rtx-pro-6000",
+    "rtx_pro_6000_server": "rtx-pro-6000",
 }
 """Folder names of the tables and the catalogue's names of their devices."""
 

@@ -7,7 +7,7 @@ that never saw the model?
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from simulator.simulate.predict import predict, question
 from simulator.simulate.prediction import Prediction
 from simulator.simulate.replica import replica_of
 from simulator.specs.quantity import Z_80
+from simulator.validation.account import Account, Part
 from simulator.validation.calibrate.steps import (
     Batch,
     batches,
@@ -30,10 +31,11 @@ from simulator.validation.calibrate.steps import (
     rates_of,
     with_rates,
 )
-from simulator.validation.kernels import kernel_samples
+from simulator.validation.kernels import kernel_parts
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.row import Row
 from simulator.validation.measured.runs import Told
-from simulator.validation.read import PUBLISHED, is_kernel_table, read_points
+from simulator.validation.read import PUBLISHED, is_kernel_table, read_rows
 from simulator.validation.score import Group, Sample, group_by, summarise
 
 Progress = Callable[[int, int], None]
@@ -52,13 +54,13 @@ class Validation:
     Args:
         files: what was read.
         split: how rows for calibration and for scoring are kept apart.
-        rows: scored rows; ``fitted_rows`` were left out for calibration.
+        rows: scored figures; ``fitted_rows`` were left out for calibration.
         overall: one group for each phase and quantity.
         groups: the same for each device, model, phase and quantity.
         devices: one group for each device and phase.
         without_device: devices predicted from their class's defaults alone.
         without_model: models predicted by a calibration that never saw them.
-        refused: rows that could not be predicted, by reason.
+        accounts: what became of every row, file by file.
         samples: every scored row, for the parity plot.
         theirs: whether any of them are of a user's own file.
         notes: what was assumed to read them.
@@ -73,7 +75,7 @@ class Validation:
     devices: tuple[Group, ...]
     without_device: tuple[Group, ...]
     without_model: tuple[Group, ...]
-    refused: tuple[tuple[str, int], ...]
+    accounts: tuple[Account, ...]
     samples: tuple[Sample, ...] = field(repr=False, default=())
     theirs: bool = False
     notes: tuple[str, ...] = ()
@@ -83,7 +85,7 @@ class Validation:
         tables = ("overall", "groups", "devices", "without_device", "without_model")
         found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         found |= {name: [g.to_dict() for g in getattr(self, name)] for name in tables}
-        found["refused"] = [{"reason": reason, "rows": rows} for reason, rows in self.refused]
+        found["accounts"] = [account.to_dict() for account in self.accounts]
         if self.theirs:
             found["samples"] = [sample.to_dict() for sample in self.samples]
             found["notes"] = list(self.notes)
@@ -118,64 +120,108 @@ def validate(
     """
     told = told or Told()
     files = tuple(data) or (PUBLISHED,)
-    tables = [f for f in files if is_kernel_table(f)]
-    samples = [s for f in tables for s in kernel_samples(f, told.hardware)]
-    points = _unique(p for f in files if f not in tables for p in read_points(f, told))
-    kept = [p for p in points if p.is_score_row and not p.fitted]
-    unasked = Counter(p.unasked for p in kept if p.phase != "serve" and p.unasked)
-    scored, refused = batches(p for p in kept if p.phase != "serve" and not p.unasked)
+    tables = {f: kernel_parts(f, told.hardware) for f in files if is_kernel_table(f)}
+    owned = _owned({f: list(read_rows(f, told)) for f in files if f not in tables})
+    points = [p for rows in owned.values() for _, own in rows for p in own]
+    asked = [p for p in points if not p.unasked]
+    kept = [p for p in asked if p.is_score_row]
+    scored, refused = batches(p for p in kept if p.phase != "serve")
     own = [b for b in scored if not b.points[0].theirs]
-    samples += [s for b in scored for s in samples_of(b)]
-    served, reasons = serve_points([p for p in kept if p.phase == "serve"], progress)
-    samples += served
-    reasons += unasked + Counter(reason.split("\n")[0] for _, reason in refused)
+    served, unserved = serve_points([p for p in kept if p.phase == "serve"], progress)
+    samples = [s for parts in tables.values() for part in parts for s in part.samples]
+    samples += [s for b in scored for s in samples_of(b)] + served
+    reasons = {_identity(p): reason.split("\n")[0] for p, reason in (*refused, *unserved)}
+    reasons |= {_identity(p): p.unasked for p in points if p.unasked}
+    accounts = tuple(
+        Account.of(str(f), tables[f] if f in tables else [_fate(*row, reasons) for row in owned[f]])
+        for f in files
+    )
     if not samples:
-        reasons_told = "; ".join(reason for reason, _ in reasons.most_common(3))
+        most = Counter({reason: n for account in accounts for reason, n in account.refused})
+        reasons_told = "; ".join(reason for reason, _ in most.most_common(3))
         raise InputError("no row could be scored", field="data", remedy=reasons_told or None)
-    fittable = (p for p in points if p.phase != "serve" and not p.is_score_row and not p.fitted)
-    known = batches(fittable)[0] if leave_out else []
+    fittable = [p for p in asked if not p.is_score_row]
+    known = (p for p in fittable if p.phase != "serve" and not p.fitted)
     return Validation(
         files=tuple(str(f) for f in files),
         split=THEIRS if all(p.theirs for p in points) and points else SPLIT,
         rows=len(samples),
-        fitted_rows=len(points) - len(kept),
+        fitted_rows=len(fittable)
+        + sum(part.rows for parts in tables.values() for part in parts if part.is_fitted),
+        accounts=accounts,
         overall=group_by(samples, "phase", "quantity"),
         groups=group_by(samples, "hardware", "model", "phase", "quantity"),
         devices=group_by(samples, "hardware", "phase"),
         without_device=leave_device_out(own) if leave_out else (),
-        without_model=leave_model_out(own, known),
-        refused=tuple(reasons.most_common()),
+        without_model=leave_model_out(own, batches(known)[0]) if leave_out else (),
         samples=tuple(samples),
         theirs=any(p.theirs for p in points),
         notes=tuple(dict.fromkeys(note for p in kept for note in p.notes)),
     )
 
 
+def _identity(point: Point) -> tuple[str, float]:
+    return point.key, point.value
+
+
+def _owned(read: Mapping[Path, Sequence[Row]]) -> dict[Path, list[tuple[Row, list[Point]]]]:
+    """Every row with those of its figures that no row before it had: dumps repeat themselves."""
+    seen: set[tuple[str, float]] = set()
+    found: dict[Path, list[tuple[Row, list[Point]]]] = {}
+    for file, rows in read.items():
+        found[file] = []
+        for row in rows:
+            own = [p for p in row.points if _identity(p) not in seen]
+            seen.update(map(_identity, own))
+            found[file].append((row, own))
+    return found
+
+
+def _fate(row: Row, own: Sequence[Point], reasons: Mapping[tuple[str, float], str]) -> Part:
+    """What became of one row: scored if any of its figures is, else set aside if any may be."""
+    if row.refused or not own:
+        return Part(1, refused=row.refused or "it repeats another row")
+    told = [reasons.get(_identity(point)) for point in own]
+    left = [point for point, reason in zip(own, told, strict=True) if reason is None]
+    if not left:
+        return Part(1, refused=told[0] or "")
+    return Part(1, is_fitted=not any(point.is_score_row for point in left))
+
+
 def serve_points(
     points: Sequence[Point], progress: Progress | None = None
-) -> tuple[list[Sample], Counter[str]]:
-    """Simulate every serving point; those that cannot be are counted by reason."""
+) -> tuple[list[Sample], list[tuple[Point, str]]]:
+    """Simulate every serving point; those that cannot be asked come with the reason."""
     samples: list[Sample] = []
-    reasons: Counter[str] = Counter()
-    answers: dict[str, Any] = {}
+    refused: list[tuple[Point, str]] = []
+    answers: dict[str, Prediction | str] = {}
     for i, point in enumerate(points):
-        if point.unasked:
-            reasons[point.unasked] += 1
-            continue
-        key = str((point.hardware, point.model, sorted(point.asked.items(), key=str)))
-        try:
-            if key not in answers:
-                answers[key] = predict(point.hardware, point.model, phase="serve", **point.asked)
-        except InputError as error:
-            reasons[str(error).split("\n")[0]] += 1
-            continue
-        if _prompts_were_cached(point, answers[key].ttft_s):
-            reasons["its prompts must have been cached: they alone take longer to compute"] += 1
-            continue
-        samples.append(_served(point, answers[key]))
         if progress is not None:
             progress(i + 1, len(points))
-    return samples, reasons
+        key = str((point.hardware, point.model, sorted(point.asked.items(), key=str)))
+        if key not in answers:
+            answers[key] = _answer(point)
+        answer = answers[key]
+        if isinstance(answer, str):
+            refused.append((point, answer))
+        elif getattr(answer, point.quantity) is None:
+            refused.append((point, f"the answer has no {point.quantity}"))
+        elif _prompts_were_cached(point, answer.ttft_s):
+            reason = "its prompts must have been cached: they alone take longer to compute"
+            refused.append((point, reason))
+        else:
+            samples.append(_served(point, answer))
+    return samples, refused
+
+
+def _answer(point: Point) -> Prediction | str:
+    """What ``predict`` says of a serving point, or why it says nothing."""
+    if point.unasked:
+        return point.unasked
+    try:
+        return predict(point.hardware, point.model, phase="serve", **point.asked)
+    except InputError as error:
+        return str(error)
 
 
 def _prompts_were_cached(point: Point, ttft_s: float) -> bool:
@@ -268,8 +314,3 @@ def _left_out(asked: Sequence[Batch], known: Sequence[Batch], model: str) -> lis
 _ROWS_A_BATCH = 2
 _MOST_BATCHES = 6
 """Three numbers are fitted a device; these many rows tell them."""
-
-
-def _unique(points: Iterable[Point]) -> list[Point]:
-    """Points without exact repetitions, which dumps of one data base contain."""
-    return list({(p.key, p.value): p for p in points}.values())

@@ -45,7 +45,11 @@ SCENARIO = {
         ),
         (
             {"max_batched_tokens": 1, "workload.input_tokens": 120_000, "workload.requests": 50},
-            "200,000",
+            "100,000",
+        ),
+        (
+            {"max_batched_tokens": 1, "workload.input_tokens": 1500, "workload.requests": 300},
+            "300,000",
         ),
         ({"workload.requests": 10**12}, "10,000,000"),
     ],

@@ -11,9 +11,11 @@ from simulator.errors import InputError
 from simulator.planning.compare import compare
 from simulator.simulate.predict import predict
 from simulator.simulate.run import simulate
+from simulator.specs.arrivals import Poisson
 from simulator.specs.catalogue import scenario_path
+from simulator.specs.lengths import Uniform
 from simulator.specs.question import read_scenario
-from simulator.specs.workload import Poisson, Synthetic, Uniform
+from simulator.specs.workload import Synthetic
 
 
 @settings(max_examples=12)

@@ -45,6 +45,7 @@ def synthetic_table() -> ExpertTable:
         hidden_size=np.array(hidden, float), intermediate_size=np.array(inter, float),
         matrices=3 * full, top_k=8 * full, experts=128 * full, ranks=np.array(ranks, float),
         distribution=np.array(routing), seconds=full, is_score=np.arange(len(grid)) // 2 % 2 == 0,
+        repeats=np.ones(len(grid), int),
     )  # fmt: skip
     return replace(table, seconds=predict_table_s(table, table.loads(), TRUTH, DEVICE))
 

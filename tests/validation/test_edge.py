@@ -26,9 +26,6 @@ ROW = {
 def test_random_tokens_ask_for_the_same_experts_more_often() -> None:
     batched, alone = edge_point(ROW), edge_point(ROW | {"batch": "1"})
     spoken = edge_point(ROW | {"notes": "a server with prompts of people"})
-    assert batched is not None
-    assert alone is not None
-    assert spoken is not None
     assert batched.question["expert_skew"] == RANDOM_TOKEN_SKEW
     assert "expert_skew" not in alone.question | spoken.question
     assert batched.question["context"] == 512 + 32 / 2

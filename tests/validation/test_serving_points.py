@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.validation.measured.serving import serving_points
+from simulator.validation.measured.point import Point
+from simulator.validation.measured.serving import serving_rows
 from simulator.validation.validate import serve_points
 
 ROW = {
@@ -18,13 +19,17 @@ ROW = {
 }  # fmt: skip
 
 
+def points_in(file: Path) -> list[Point]:
+    return [point for row in serving_rows(file) for point in row.points]
+
+
 def asked(tmp_path: Path, **changes: str) -> dict[str, object]:
     file = tmp_path / "points.csv"
     with file.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(ROW))
         writer.writeheader()
         writer.writerow(ROW | changes)
-    points = list(serving_points(file))
+    points = points_in(file)
     assert {p.quantity for p in points} == {"ttft_s", "tpot_s"}
     return points[0].asked
 
@@ -59,7 +64,7 @@ def test_an_older_engine_has_a_profile_of_its_own(tmp_path):
 
 def test_settings_do_not_decide_what_is_scored(tmp_path):
     asked(tmp_path)
-    for point in serving_points(tmp_path / "points.csv"):
+    for point in points_in(tmp_path / "points.csv"):
         bare = replace(point, settings={})
         assert bare.asked != point.asked
         assert (bare.key, bare.is_score_row) == (point.key, point.is_score_row)
@@ -68,13 +73,13 @@ def test_settings_do_not_decide_what_is_scored(tmp_path):
 def test_drafted_answers_are_told_not_predicted(tmp_path):
     fp4 = {"model_path": "deepseek-ai/DeepSeek-R1", "tp_size": "8"}
     asked(tmp_path, **fp4, backend_version="1.2.0rc6.post3")
-    points = list(serving_points(tmp_path / "points.csv"))
+    points = points_in(tmp_path / "points.csv")
     assert all("drafted" in p.unasked for p in points)
-    samples, reasons = serve_points(points)
+    samples, refused = serve_points(points)
     assert samples == []
-    assert reasons == {points[0].unasked: 2}
+    assert [reason for _, reason in refused] == [points[0].unasked] * 2
     asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
-    assert not any(p.unasked for p in serving_points(tmp_path / "points.csv"))
+    assert not any(p.unasked for p in points_in(tmp_path / "points.csv"))
 
 
 @pytest.mark.parametrize(
@@ -105,5 +110,5 @@ def test_what_was_measured_when_drafting_came_is_told(tmp_path):
     for day, drafted in (("2025-12-15", False), ("2026-01-14", True)):
         source = f"2026-04-06.csv; silicon_concurrency=16; measured={day}T00:00:00Z"
         asked(tmp_path, **changes, silicon_data_source=source)
-        points = serving_points(tmp_path / "points.csv")
+        points = points_in(tmp_path / "points.csv")
         assert {bool(p.unasked) for p in points} == {drafted}

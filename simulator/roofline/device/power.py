@@ -46,10 +46,10 @@ class PowerCalibration:
     active_w: float
     joules_per_flop: Mapping[str, float]
     joules_per_hbm_byte: float
-    joules_per_link_byte: float = 10e-12
-    joules_per_host_byte: float = 50e-12
-    clock_exponent: float = 1.6
-    lowest_clock: float = 0.15
+    joules_per_link_byte: float
+    joules_per_host_byte: float
+    clock_exponent: float
+    lowest_clock: float
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` where a constant has no physical meaning."""

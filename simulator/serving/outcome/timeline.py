@@ -20,7 +20,8 @@ _ROW = Struct("=11d")
 _BUFFER = _ROW.size << 14
 _pack = _ROW.pack_into
 
-_GAP_LOW_S, _GAP_HIGH_S, _GAP_BINS = 1e-6, 1e4, 2300
+_GAP_LOW_S, _GAP_HIGH_S = 1e-6, 1e4
+_GAP_BINS = 2300
 """Gaps between tokens fall into logarithmic bins 1 % wide."""
 
 

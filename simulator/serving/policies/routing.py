@@ -40,26 +40,28 @@ IMBALANCE = 1.5, 8
 factor and this many requests (the balance thresholds of SGLang's cache-aware router, scaled)."""
 
 
-def prefix_aware(request: Request, replicas: Sequence[Replica], routed: int) -> int:
+def prefix_aware(request: Request, replicas: Sequence[Replica], _routed: int) -> int:
     """The replica that has cached most of the prompt, unless queues are far apart."""
     loads = [replica.unfinished for replica in replicas]
     low, high = min(loads), max(loads)
     factor, requests = IMBALANCE
-    if high > factor * low and high - low > requests:
+    are_far_apart = high > factor * low and high - low > requests
+    if are_far_apart or not request.prefix:
         return loads.index(low)
     cached = [replica.cached_prefix_tokens(request) for replica in replicas]
-    most = max(cached)
-    if not most:
-        return least_loaded(request, replicas, routed)
     return min(range(len(replicas)), key=lambda i: (-cached[i], loads[i]))
+
+
+_KNUTH = 2654435761
+_LOW_BITS = 7
+"""Knuth's multiplicative hash, without its regular low bits, spreads consecutive sessions."""
 
 
 def session_sticky(request: Request, replicas: Sequence[Replica], routed: int) -> int:
     """The same replica for all requests of a session; without one, the least loaded."""
     if request.session == NO_ROW:
         return least_loaded(request, replicas, routed)
-    # Knuth's multiplicative hash spreads consecutive session numbers.
-    return (request.session * 2654435761 >> 7) % len(replicas)
+    return (request.session * _KNUTH >> _LOW_BITS) % len(replicas)
 
 
 ROUTERS: dict[str, Router] = {

@@ -10,21 +10,17 @@ import numpy as np
 from numpy.random import Generator
 
 from simulator.serving.traffic.request import FloatArray, IntArray
-from simulator.specs.workload import (
+from simulator.specs.arrivals import (
     Arrivals,
     Bursty,
     ClosedLoop,
     Constant,
     Diurnal,
-    Empirical,
-    Fixed,
-    Length,
-    Lognormal,
     OnOff,
     Poisson,
     Ramp,
-    Uniform,
 )
+from simulator.specs.lengths import Empirical, Fixed, Length, Lognormal, Uniform
 
 
 def draw_arrivals(arrivals: Arrivals, count: int, random: Generator) -> FloatArray:

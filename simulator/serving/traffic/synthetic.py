@@ -10,7 +10,8 @@ from numpy.random import Generator, default_rng
 from simulator.errors import InputError
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths
 from simulator.serving.traffic.request import NO_ROW, IntArray, RequestTable
-from simulator.specs.workload import ClosedLoop, Conversations, SharedPrefix, Synthetic
+from simulator.specs.arrivals import ClosedLoop
+from simulator.specs.workload import Conversations, SharedPrefix, Synthetic
 
 UNIT_TOKENS = 32
 """Tokens that one hash of a drawn prompt stands for: two blocks of most engines."""

@@ -56,6 +56,11 @@ class AttentionRows:
         return len(self.measured_s)
 
 
+def rows_in(path: Path) -> int:
+    """How many rows a table has."""
+    return len(_columns(path)["latency"])
+
+
 def _columns(path: Path) -> dict[str, NDArray[np.generic]]:
     table = read_parquet(path, ("op_name", "latency"))
     return {name: table.column(name).to_numpy() for name in table.column_names}

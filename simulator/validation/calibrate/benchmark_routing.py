@@ -65,10 +65,11 @@ def power_law_rank_loads(
         return np.asarray(by_rank[np.argmax(by_rank.sum(axis=1))])
     by_rank = np.minimum(counts, tokens).reshape(ranks, -1)
     missing = int(tokens * top_k - by_rank.sum())
-    for rank in range(ranks):
-        share = missing // ranks + (rank < missing % ranks)
-        by_rank[rank] = _level(by_rank[rank], share, tokens)
-    return np.asarray(by_rank[np.argmax(by_rank.sum(axis=1))])
+    shares = missing // ranks + (np.arange(ranks) < missing % ranks)
+    # Only the fullest rank is timed, and a rank's sum is known before its counts are levelled.
+    sums = np.clip(by_rank.sum(axis=1) + shares, 0, tokens * by_rank.shape[1])
+    fullest = int(np.argmax(sums))
+    return np.asarray(_level(by_rank[fullest], int(shares[fullest]), tokens))
 
 
 def table_loads(keys: Iterable[RoutingKey]) -> ExpertLoads:

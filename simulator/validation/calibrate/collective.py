@@ -69,7 +69,10 @@ _COPY_FRACTION = (0.1, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class CollectiveRow:
-    """One measured shape: operator, datatype, group, bytes of the whole tensor, seconds."""
+    """One measured shape: operator, datatype, group, bytes of the whole tensor, seconds.
+
+    ``repeats`` is how many rows of the tables measured it.
+    """
 
     operator: str
     datatype: str
@@ -77,6 +80,7 @@ class CollectiveRow:
     message_bytes: float
     seconds: float
     scored: bool
+    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,16 @@ def read_rows(tables: Sequence[Path], device: str) -> list[CollectiveRow]:
             if row["backend"] == "vllm_graph":
                 _collect(seconds, CUSTOM_ALL_REDUCE, str(row["allreduce_dtype"]), row)
     return [
-        CollectiveRow(*key, median(values), is_score_row("|".join([device, *map(str, key)])))
+        CollectiveRow(
+            *key, median(values), is_score_row("|".join([device, *map(str, key)])), len(values)
+        )
         for key, values in sorted(seconds.items())
     ]
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a table has."""
+    return len(_table(path, ()))
 
 
 def predict_rows_s(rows: list[CollectiveRow], link: Link, menu: AllReduceMenu) -> FloatArray:
@@ -227,6 +238,9 @@ def _collect(
     datatype: str,
     row: Mapping[str, object],
 ) -> None:
+    """Keep one measured latency, if its operator and the size of its elements are known."""
+    if operator not in COLLECTIVES or datatype not in ELEMENT_BYTES:
+        return
     message_bytes = float(str(row["message_size"])) * ELEMENT_BYTES[datatype]
     key = (operator, datatype, int(str(row["num_gpus"])), message_bytes)
     seconds.setdefault(key, []).append(float(str(row["latency"])) * 1e-3)

@@ -81,7 +81,10 @@ class DeviceSheet:
 
 @dataclass(frozen=True, slots=True)
 class ExpertTable:
-    """Measured layer times of one kernel and datatype; arrays of equal length."""
+    """Measured layer times of one kernel and datatype; arrays of equal length.
+
+    ``repeats`` is how many rows of the file measured each.
+    """
 
     kernel: str
     datatype: str
@@ -96,6 +99,7 @@ class ExpertTable:
     distribution: NDArray[np.str_]
     seconds: FloatArray
     is_score: NDArray[np.bool_]
+    repeats: NDArray[np.int_]
 
     def rows(self, chosen: NDArray[Any]) -> "ExpertTable":
         """Take the chosen rows (a mask or an index)."""
@@ -130,10 +134,28 @@ def read_expert_tables(path: Path) -> tuple[ExpertTable, ...]:
         times.setdefault(row[:-1], []).append(row[-1] * 1e-3)
     tables: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for key, seconds in times.items():
-        kernel, datatype, experts, ranks = key[0], key[1], key[6], key[8]
-        if datatype in DATATYPES and experts % ranks == 0:
-            tables.setdefault((kernel, datatype), []).append((*key[2:], float(np.median(seconds))))
+        if not _unread(key):
+            median = float(np.median(seconds))
+            tables.setdefault(key[:2], []).append((*key[2:], median, len(seconds)))
     return tuple(_table(*name, rows) for name, rows in sorted(tables.items()))
+
+
+def unread_rows(path: Path) -> list[str]:
+    """Why each row that is in no table of ``read_expert_tables`` is in none.
+
+    Raises:
+        InputError: as for that.
+    """
+    columns = read_parquet(path, (*_KEY_COLUMNS, "version", "latency")).to_pydict()
+    keys = zip(*(columns[name] for name in _KEY_COLUMNS), strict=True)
+    return [reason for reason in map(_unread, keys) if reason]
+
+
+def _unread(key: tuple[Any, ...]) -> str:
+    datatype, experts, ranks = key[1], key[6], key[8]
+    if datatype not in DATATYPES:
+        return f"no law is of experts in {datatype}"
+    return "its experts do not divide evenly over its devices" if experts % ranks else ""
 
 
 def family_of(kernel: str, datatype: str) -> GroupedKernelFamily:
@@ -211,7 +233,7 @@ _KEY_COLUMNS = (
 
 
 def _table(kernel: str, datatype: str, rows: list[tuple[Any, ...]]) -> ExpertTable:
-    tokens, hidden, inter, top_k, experts, tp, ep, distribution, version, seconds = zip(
+    tokens, hidden, inter, top_k, experts, tp, ep, distribution, version, seconds, repeats = zip(
         *rows, strict=True
     )
     routing = [
@@ -237,6 +259,7 @@ def _table(kernel: str, datatype: str, rows: list[tuple[Any, ...]]) -> ExpertTab
         is_score=np.array(
             [is_score_row(" ".join(map(str, ("moe", datatype, *row[:8])))) for row in rows]
         ),
+        repeats=np.array(repeats),
     )
 
 

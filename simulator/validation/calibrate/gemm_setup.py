@@ -17,10 +17,11 @@ from simulator.roofline.laws.elementwise.quantise import (
 from simulator.roofline.laws.matmul.constants import MATMUL
 from simulator.validation.calibrate.matmul import Condition, DeviceFacts, MatmulSetup
 
-GEMM_DATATYPES: Mapping[str, str] = {
-    "bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "nvfp4": "nvfp4",
+PRECISIONS: Mapping[str, str] = {
+    "bfloat16": "bf16", "float16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block",
+    "nvfp4": "nvfp4",
 }  # fmt: skip
-"""Precision → what the tables call it."""
+"""What the tables call a precision → its name."""
 
 _BITS: Mapping[str, float] = {"bf16": 16.0, "nvfp4": 4.5}
 _COPIES: Mapping[str, float] = {"bf16": 6.0, "fp8": 6.0}
@@ -47,14 +48,14 @@ def gemm_setup(
         copies=_COPIES.get(precision, inf),
     )
     facts = DeviceFacts(
-        device.name, sheet_peak(device, precision), device.bandwidth_bytes_per_s,
+        device.name, sheet_peak(device, precision) or 0.0, device.bandwidth_bytes_per_s,
         int(device.units), device.cache_bytes,
     )  # fmt: skip
     family = device.book.in_benchmark(MATMUL, precision).kernels
     return MatmulSetup(facts, family, _BITS.get(precision, 8.0), condition, fixed or {})
 
 
-def sheet_peak(device: Device, precision: str) -> float:
-    """The dense peak that products of ``precision`` run at, FLOP/s."""
+def sheet_peak(device: Device, precision: str) -> float | None:
+    """The dense peak that products of ``precision`` run at, FLOP/s; None where there are none."""
     spelled = {"nvfp4": "fp4", "fp8_block": "fp8"}.get(precision, precision)
-    return device.peaks.get(precision) or device.peaks[spelled]
+    return device.peaks.get(precision) or device.peaks.get(spelled)

@@ -43,7 +43,8 @@ from simulator.validation.calibrate.experts import (
     predict_table_s,
     read_expert_tables,
 )
-from simulator.validation.calibrate.gemm_setup import GEMM_DATATYPES, gemm_setup
+from simulator.validation.calibrate.gemm_setup import PRECISIONS as GEMMS
+from simulator.validation.calibrate.gemm_setup import gemm_setup, sheet_peak
 from simulator.validation.calibrate.least_squares import FloatArray
 from simulator.validation.calibrate.matmul import (
     datatypes_in,
@@ -112,11 +113,12 @@ def _place(law: str, device: Device, precision: str = "bf16") -> str:
 
 def _matmul(path: Path, device: Device) -> KernelFit:
     """Products of every precision that the table and the device have."""
-    present, found = datatypes_in(path), list[KernelFit]()
-    for precision, datatype in GEMM_DATATYPES.items():
-        variant = "" if precision == "bf16" else precision
-        if datatype not in present or MATMUL.named(variant) not in device.book.sections:
+    found = list[KernelFit]()
+    for datatype in sorted(datatypes_in(path)):
+        precision = GEMMS.get(datatype, "")
+        if not precision or sheet_peak(device, precision) is None:
             continue
+        variant = "" if precision == "bf16" else precision
         rows = read_gemm_table(path, system_of(path, device.name), datatype)
         setup = gemm_setup(path, device, precision)
         fit = fit_matmul(rows, setup)

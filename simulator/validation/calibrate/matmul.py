@@ -6,6 +6,7 @@ table measured beside the product is its :class:`Condition`; only the product's 
 become the device's calibration.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,9 +126,9 @@ class MatmulSetup:
     """Parameters held at a value instead of fitted (``inf`` is not allowed)."""
 
 
-def datatypes_in(path: Path) -> frozenset[str]:
-    """The datatypes of which a kernel table has rows."""
-    return frozenset(read_parquet(path, ("gemm_dtype",)).column("gemm_dtype").to_pylist())
+def datatypes_in(path: Path) -> Counter[str]:
+    """The datatypes of which a kernel table has rows, and how many."""
+    return Counter(read_parquet(path, ("gemm_dtype",)).column("gemm_dtype").to_pylist())
 
 
 def read_gemm_table(path: Path, device: str, datatype: str) -> GemmRows:

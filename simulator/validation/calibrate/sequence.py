@@ -62,6 +62,17 @@ def predict_modules_s(
     return np.concatenate([_Prepared(g, device, frozenset())(device, condition) for g in groups])
 
 
+def module_errors(rows: ModuleRows, device: Device) -> FloatArray:
+    """Relative error of every row: each law's own, in its share of the block's time."""
+    by_law: dict[str, FloatArray] = {}
+    for op in rows.operators:
+        for part in cost(op, rows.shape, device, device.book):
+            by_law[part.law] = by_law.get(part.law, np.zeros_like(rows.measured_s)) + part.time_s
+    whole = sum(by_law.values(), start=np.zeros_like(rows.measured_s))
+    shares = ((seconds / whole * device.book.residual(law)) ** 2 for law, seconds in by_law.items())
+    return np.sqrt(sum(shares, start=np.zeros_like(rows.measured_s)))
+
+
 class _Prepared:
     """Rows of one block whose operators outside the fitted laws are costed once."""
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from simulator.roofline.device.device import Device
 from simulator.validation.calibrate.least_squares import Fit, Parameter
+from simulator.validation.calibrate.recurrence_tables import CONVOLUTION, read_recurrence_rows
 from simulator.validation.calibrate.sequence import Condition, fit_modules, with_constants
 from simulator.validation.calibrate.sequence_tables import (
     ModuleRows,
     read_batched_rows,
     read_module_rows,
-    read_recurrence_rows,
     read_scorer_rows,
     read_stream_rows,
 )
@@ -148,6 +148,20 @@ SCANS = {
         "attention.recurrent_scan",
         {"matrix_fraction": _MATRIX, "item_s": Parameter(6e-6, 1e-8, 1e-4)},
     ),
+    "mamba2 step": Scan(
+        "Mamba-2, step",
+        "mamba2",
+        "selective_state_update",
+        "attention.recurrent_step",
+        _STEP,
+    ),
+    "mamba2 scan": Scan(
+        "Mamba-2, scan",
+        "mamba2",
+        "mamba_chunk_scan_combined",
+        "attention.recurrent_scan",
+        {"matrix_fraction": _MATRIX, "item_s": Parameter(6e-6, 1e-8, 1e-4)},
+    ),
     "kda scan": Scan(
         "Kimi delta attention, scan",
         "kda",
@@ -168,6 +182,16 @@ def scans_in(path: Path, device: str) -> Iterator[tuple[Scan, list[ModuleRows]]]
                 yield scan, rows
 
 
+CONVOLUTIONS = ("causal_conv1d_fn", "causal_conv1d_fn_qkv3", "causal_conv1d_update")
+"""Kernels of the short convolution before a recurrence, of prompts and of a step."""
+
+
+def convolutions_in(path: Path, device: str) -> list[ModuleRows]:
+    """The rows of the convolutions that a table of recurrences holds."""
+    found = [read_recurrence_rows(path, device, kernel, CONVOLUTION) for kernel in CONVOLUTIONS]
+    return [rows for some in found for rows in some]
+
+
 def fit_scan(scan: Scan, rows: Sequence[ModuleRows], device: Device) -> tuple[Device, Fit]:
     """Fit what a kernel's rows tell of its law; the fit's names are ``law:constant``."""
     free = {f"{scan.law}:{name}": where for name, where in scan.free.items()}
@@ -182,11 +206,25 @@ _READERS = {
 }
 
 
+def read_groups(table: str, folder: Path, device: str) -> list[ModuleRows]:
+    """All rows of one table, those of one block together."""
+    return _READERS.get(table, read_module_rows)(folder / f"{table}_perf.parquet", device)
+
+
 def read_family(family: Family, folder: Path, device: str) -> dict[str, list[ModuleRows]]:
     """The tables of a family, apart by the precision of the products (other kernels run)."""
+    return in_engines(
+        family, {table: read_groups(table, folder, device) for table in family.tables}
+    )
+
+
+def in_engines(
+    family: Family, tables: Mapping[str, Sequence[ModuleRows]]
+) -> dict[str, list[ModuleRows]]:
+    """The rows that are steps of an engine, apart by the precision of the products."""
     found: dict[str, list[ModuleRows]] = {}
-    for table in family.tables:
-        for rows in _READERS.get(table, read_module_rows)(folder / f"{table}_perf.parquet", device):
+    for table, groups in tables.items():
+        for rows in groups:
             if table in family.alone:
                 found.setdefault(f"{table}@{rows.label.split('|')[1]}", []).append(rows)
                 continue

@@ -6,7 +6,7 @@ row in milliseconds: ``mla_``, ``dsa_``, ``dsv4_csa_``, ``dsv4_hca_`` and ``msa_
 norms, rope and cache writes, run by vLLM. Beside them stand tables of single kernels:
 ``dsv4_hca_attn_module`` (the core alone), ``dsv4_paged_mqa_logits_module`` (the scorer alone),
 ``mhc_module`` (the residual streams of a layer), ``mla_bmm`` (the products of each head with the
-latent space), ``gdn`` and ``kda`` (a recurrence).
+latent space); ``recurrence_tables`` has those of recurrences.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 
 from simulator.graph.block import BlockContext
 from simulator.graph.kinds import lower
-from simulator.graph.operator import AttentionCore, Indexer, Matmul, Operator, Recurrence
+from simulator.graph.operator import AttentionCore, Indexer, Matmul, Operator
 from simulator.graph.step_shape import StepShape
 from simulator.specs import catalogue
 from simulator.specs.kinds.block_sparse import BlockSparseAttention
 from simulator.specs.kinds.compressed import CompressedAttention
 from simulator.specs.kinds.grouped_query import SharedKeyAttention
-from simulator.specs.kinds.kind import AttentionKind, divide
+from simulator.specs.kinds.kind import divide
 from simulator.specs.kinds.latent import SharedLatentAttention
-from simulator.specs.kinds.recurrent import GatedDeltaNet, KimiDeltaAttention
 from simulator.specs.kinds.residual import HyperConnections
 from simulator.specs.precision import BF16, NATIVE_CACHE, CacheFormat, precision
 from simulator.validation.parquet import read_parquet
@@ -39,8 +38,13 @@ HeadedAttention = CompressedAttention | SharedKeyAttention | SharedLatentAttenti
 
 MODELS = {
     "deepseek-ai/DeepSeek-V3": "deepseek-v3",
+    "deepseek-ai/DeepSeek-R1": "deepseek-r1",
+    "nvidia/DeepSeek-V3.1-NVFP4": "deepseek-v3",
     "deepseek-ai/DeepSeek-V3.2": "deepseek-v3.2",
     "zai-org/GLM-5": "glm-5",
+    "zai-org/GLM-5-FP8": "glm-5",
+    "nvidia/GLM-5-NVFP4": "glm-5",
+    "deepseek-ai/DeepSeek-V4-Pro": "deepseek-v4-pro",
     "sgl-project/DeepSeek-V4-Flash-FP8": "deepseek-v4-flash",
     "sgl-project/DeepSeek-V4-Pro-FP8": "deepseek-v4-pro",
     "MiniMaxAI/MiniMax-M3": "minimax-m3",
@@ -52,25 +56,34 @@ _NOT_THE_SHAPE = ("framework", "version", "device", "latency", "power", "power_l
 
 @dataclass(frozen=True, slots=True)
 class ModuleRows:
-    """Measured runs of one block: its operators, the steps, seconds, and which rows are scored."""
+    """Measured runs of one block: its operators, the steps, seconds, and which rows are scored.
+
+    ``repeats`` is how many rows of the file measured each.
+    """
 
     operators: tuple[Operator, ...]
     shape: StepShape
     measured_s: FloatArray
     score: BoolArray
+    repeats: NDArray[np.int_]
     label: str
 
     def where(self, keep: BoolArray) -> "ModuleRows":
         """The rows for which ``keep`` is true."""
-        shape, measured_s = self.shape[keep], self.measured_s[keep]
-        return ModuleRows(self.operators, shape, measured_s, self.score[keep], self.label)
+        return replace(
+            self,
+            shape=self.shape[keep],
+            measured_s=self.measured_s[keep],
+            score=self.score[keep],
+            repeats=self.repeats[keep],
+        )
 
 
 def read_table(path: Path, device: str) -> dict[str, NDArray[Any]]:
     """The columns of a table, one row for each different shape (the median of its repeats).
 
-    Adds ``measured_s`` and ``score``; ``device`` is part of the identity on which the split
-    into fitted and scored rows hangs.
+    Adds ``measured_s``, ``score`` and ``repeats``; ``device`` is part of the identity on which
+    the split into fitted and scored rows hangs.
 
     Raises:
         InputError: pyarrow is missing, or the file is no such table.
@@ -86,8 +99,26 @@ def read_table(path: Path, device: str) -> dict[str, NDArray[Any]]:
     found = {name: columns[name][first] for name in names}
     found["measured_s"] = 1e-3 * np.array([np.median(latency[r]) for r in repeats.values()])
     keys = ("|".join([device, *map(str, key)]) for key in repeats)
-    found["score"] = np.array([is_score_row(key) for key in keys])
+    found["score"] = np.array([is_score_row(key) for key in keys], np.bool_)
+    found["repeats"] = np.array([len(rows) for rows in repeats.values()], np.int_)
     return found
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a table has."""
+    return int(read_parquet(path, ("latency",)).num_rows)
+
+
+def rows_at(
+    operators: tuple[Operator, ...],
+    shape: StepShape,
+    table: dict[str, NDArray[Any]],
+    rows: NDArray[np.intp],
+    label: str,
+) -> ModuleRows:
+    """Some rows of a table with what they ran."""
+    measured_s, score, repeats = (table[name][rows] for name in ("measured_s", "score", "repeats"))
+    return ModuleRows(operators, shape, measured_s, score, repeats, label)
 
 
 def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
@@ -113,13 +144,13 @@ def read_module_rows(path: Path, device: str) -> list[ModuleRows]:
             batch, new, past = (part[n].astype(np.float64) for n in ("batch_size", "isl", "step"))
             decodes = "context" not in path.name and not np.any(new > 1)
             found.append(
-                ModuleRows(
+                rows_at(
                     tuple(operators),
                     StepShape.decode(batch, past)
                     if decodes
                     else StepShape.prefill(batch, new, past),
-                    table["measured_s"][some],
-                    table["score"][some],
+                    table,
+                    some,
                     "|".join(map(str, label)),
                 )
             )
@@ -143,8 +174,7 @@ def read_scorer_rows(path: Path, device: str) -> list[ModuleRows]:
         scorer = tuple(replace(op, picks=False) for op in whole if isinstance(op, Indexer))
         packed = (table["batch_size"][rows] * table["isl"][rows]).astype(np.float64)
         shape = StepShape.prefill(1.0, packed, table["step"][rows].astype(np.float64))
-        measured_s, score = table["measured_s"][rows], table["score"][rows]
-        found.append(ModuleRows(scorer, shape, measured_s, score, "|".join(map(str, label))))
+        found.append(rows_at(scorer, shape, table, rows, "|".join(map(str, label))))
     return found
 
 
@@ -166,8 +196,7 @@ def read_batched_rows(path: Path, device: str) -> list[ModuleRows]:
         up = replace(latent, groups=int(heads))
         product = up if name == "mla_gen_pre" else replace(up, n=up.k, k=up.n)
         shape = StepShape.prefill(1.0, table["num_tokens"][rows].astype(np.float64))
-        measured_s, score = table["measured_s"][rows], table["score"][rows]
-        found.append(ModuleRows((product,), shape, measured_s, score, "|".join(map(str, label))))
+        found.append(rows_at((product,), shape, table, rows, "|".join(map(str, label))))
     return found
 
 
@@ -186,48 +215,9 @@ def read_stream_rows(path: Path, device: str) -> list[ModuleRows]:
         operators = lower(HyperConnections(streams=int(streams)), context)
         chosen = [op for op in operators if (op.name != "residual.mix_back") == bool(before)]
         shape = StepShape.prefill(1.0, table["num_tokens"][rows].astype(np.float64))
-        measured_s, score = table["measured_s"][rows], table["score"][rows]
         label = f"{hidden}|{'pre' if before else 'post'}"
-        found.append(ModuleRows(tuple(chosen), shape, measured_s, score, label))
+        found.append(rows_at(tuple(chosen), shape, table, rows, label))
     return found
-
-
-def read_recurrence_rows(path: Path, device: str, kernel: str) -> list[ModuleRows]:
-    """The rows of a ``gdn`` or ``kda`` table that one kernel ran: the recurrence alone.
-
-    Raises:
-        InputError: pyarrow is missing, or the file is no such table.
-    """
-    table = read_table(path, device)
-    table = {name: column[table["kernel_source"] == kernel] for name, column in table.items()}
-    found = []
-    heads = np.stack([table["num_k_heads"], table["num_v_heads"]], axis=1)
-    for keys, values in np.unique(heads, axis=0):
-        rows = np.flatnonzero((heads == (keys, values)).all(axis=1))
-        batch = table["batch_size"][rows].astype(np.float64)
-        is_decode = table["phase"][rows[0]] == "generation"
-        tokens = table["seq_len"][rows].astype(np.float64)
-        found.append(
-            ModuleRows(
-                (_recurrence(path.name.split("_")[0], int(keys), int(values)),),
-                StepShape.decode(batch, 0.0) if is_decode else StepShape.prefill(batch, tokens),
-                table["measured_s"][rows],
-                table["score"][rows],
-                f"{keys}|{values}",
-            )
-        )
-    return found
-
-
-def _recurrence(kind: str, keys: int, values: int) -> Operator:
-    """The recurrence of a layer with these heads of 128 values."""
-    block: AttentionKind
-    if kind == "kda":
-        block = KimiDeltaAttention(heads=values, head_size=128, decay_rank=128)
-    else:
-        block = GatedDeltaNet(key_heads=keys, value_heads=values, key_size=128, value_size=128)
-    context = BlockContext(values * 128, BF16, BF16, NATIVE_CACHE, 1)
-    return next(op for op in lower(block, context) if isinstance(op, Recurrence))
 
 
 def _groups(

@@ -2,7 +2,7 @@
 
 Columns: ``device, n_devices, model, weight_format, engine, scenario, prompt_tokens, gen_tokens,
 batch, metric, value, notes, source``. Rows whose device, model, format or engine the catalogue
-does not know are left out, as are rows that their notes call derived or suspect.
+does not know are refused, as are rows that their notes call derived or suspect.
 """
 
 import csv
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.row import Row, UnaskedError, number, rows_of, whole
 
 _DEVICES = (
     (r"Apple M1 \(8-core GPU\)|Apple M1 7-Core", "apple-m1"),
@@ -77,7 +78,7 @@ _MODELS = (
     (r"Qwen ?3[ -]4B", "qwen3-4b"),
     (r"Qwen3-8B", "qwen3-8b"),
     (r"Qwen3-32B", "qwen3-32b"),
-    (r"Qwen3-VL-2B", "qwen3-vl-2b"),
+    (r"Qwen3-VL[- ]2B", "qwen3-vl-2b"),
     (r"Mano-P 1\.0-4B|Mano-CUA-4B", "mano-p-4b"),
     (r"R1-Distill-Qwen-14B", "qwen2.5-14b"),
     (r"Qwen2\.5-3B", "qwen2.5-3b"),
@@ -89,7 +90,15 @@ _MODELS = (
     (r"LFM2-1\.2B", "lfm2-1.2b"),
     (r"[Gg]emma[- ]3[- ]4[bB]", "gemma-3-4b"),
     (r"[Gg]emma[- ]3[- ]1[bB]", "gemma-3-1b"),
-    (r"Gemma-2-2B", "gemma-2-2b"),
+    (r"Gemma-?2[- ]2B", "gemma-2-2b"),
+    (r"Gemma3-1B", "gemma-3-1b"),
+    (r"Gemma 4 E4B", "gemma-4-e4b"),
+    (r"Phi3 3\.8B", "phi-3-mini-4k-instruct"),
+    (r"GLM-4\.7-Flash", "glm-4.7-flash"),
+    (r"Qwen2 0\.5B", "qwen2.5-0.5b"),
+    (r"Qwen3\.5[- ]0\.8B", "qwen3.5-0.8b"),
+    (r"Qwen3\.5[- ]2B", "qwen3.5-2b"),
+    (r"Qwen3\.5[- ]4B", "qwen3.5-4b"),
     (r"Qwen3\.5-9B", "qwen3.5-9b"),
     (r"Qwen3\.[56]-35B-A3B", "qwen3.5-35b-a3b"),
     (r"BitNet-b1\.58-2B-4T", "bitnet-b1.58-2b-4t"),
@@ -113,7 +122,7 @@ _FORMATS = (
     (r"^5bit$", "mlx5"),
     (r"^6bit$", "mlx6"),
     (r"^8bit$", "mlx8"),
-    (r"^W8A8", "int8"),
+    (r"^[Ww]8[Aa]8", "int8"),
     (r"^W8A16", "w8a16"),
     (r"ternary|I2_S", "ternary"),
 )
@@ -125,9 +134,11 @@ _ENGINES = (
     (r"bitnet\.cpp", "bitnetcpp"),
     (r"^vLLM$", "vllm"),
 )
-_SKIPPED = re.compile(
-    r"DERIVED|ESTIMATED|suspect|TurboQuant|T-MAC|ik_llama|depth [1-9]|\bthreads=[1-4]\b",
-    re.IGNORECASE,
+_REFUSED = (
+    (r"DERIVED|ESTIMATED|suspect", "its notes call it derived or suspect"),
+    (r"TurboQuant|T-MAC|ik_llama", "a fork of its engine ran it, of which there is no profile"),
+    (r"depth [1-9]", "it is of tokens behind others, and the table does not say of how many"),
+    (r"\bthreads=[1-4]\b", "it was run on a few of the cores only"),
 )
 _METRICS = {
     "decode_tok_s": ("decode", "output_tokens_per_s", 1.0),
@@ -148,51 +159,52 @@ def is_edge_table(columns: list[str]) -> bool:
     return {"device", "weight_format", "scenario", "prompt_tokens", "metric"} <= set(columns)
 
 
-def edge_points(path: Path) -> Iterator[Point]:
-    """The rows that the catalogue can answer."""
+def edge_rows(path: Path) -> Iterator[Row]:
+    """Every row, of which the catalogue can answer some."""
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            point = edge_point(row)
-            if point is not None:
-                yield point
+        yield from rows_of(csv.DictReader(file), lambda row: (edge_point(row),))
 
 
-def edge_point(row: Mapping[str, str]) -> Point | None:
-    """One row as a point, or None where the catalogue cannot answer it."""
-    if _SKIPPED.search(f"{row['notes']} {row['engine']}") or row["metric"] not in _METRICS:
-        return None
-    hardware = _first(_DEVICES, row["device"])
-    model = _first(_MODELS, row["model"])
-    precision = _first(_FORMATS, row["weight_format"])
-    engine = _first(_ENGINES, row["engine"])
-    if None in (hardware, model, precision, engine):
-        return None
+def edge_point(row: Mapping[str, str]) -> Point:
+    """One row as a point.
+
+    Raises:
+        UnaskedError: the catalogue cannot answer it.
+    """
+    told = f"{row['notes']} {row['engine']}"
+    for pattern, reason in _REFUSED:
+        if re.search(pattern, told, re.IGNORECASE):
+            raise UnaskedError(reason)
+    if row["metric"] not in _METRICS:
+        raise UnaskedError(f"nothing predicts {row['metric']} of a row like this")
+    if (whole(row["n_devices"], "number of devices") or 1) > 1:
+        raise UnaskedError("several devices shared it, and the table does not say how")
+    hardware = _first(_DEVICES, row["device"], "device")
+    model = _first(_MODELS, row["model"], "model")
+    precision = _first(_FORMATS, row["weight_format"], "format")
+    engine = _first(_ENGINES, row["engine"], "engine")
     phase, quantity, scale = _METRICS[row["metric"]]
-    prompt, generated = _number(row["prompt_tokens"]), _number(row["gen_tokens"])
-    batch = int(_number(row["batch"]) or 1)
-    devices = int(_number(row["n_devices"]) or 1)
+    prompt = whole(row["prompt_tokens"], "length of the prompt")
+    generated = whole(row["gen_tokens"], "length of the answer")
+    batch = whole(row["batch"], "batch") or 1
     asked: dict[str, Any] = {"batch": batch, "precision": precision, "engine": engine}
     if _RANDOM_TOKENS in row["notes"] and batch > 1:
         asked["expert_skew"] = RANDOM_TOKEN_SKEW
-    if devices > 1:
-        return None
     if phase == "decode":
-        asked["context"] = (
-            max(1, round(prompt + generated / 2)) if prompt + generated else (SHORT_CONTEXT)
-        )
+        held = max(1, round(prompt + generated / 2))
+        asked["context"] = held if prompt + generated else SHORT_CONTEXT
     else:
         if prompt < 1:
-            return None
-        asked["context"] = int(prompt)
-    value = float(row["value"]) * scale
-    if row["metric"] == "prefill_tok_s":
+            raise UnaskedError("it does not say how long the prompt was")
+        asked["context"] = prompt
+    value = number(row["value"], "value") * scale
+    if row["metric"] == "prefill_tok_s" and value > 0:
         value = batch * prompt / value
-    return Point(str(hardware), str(model), phase, quantity, value, asked, row["source"])
+    return Point(hardware, model, phase, quantity, value, asked, row["source"])
 
 
-def _first(table: tuple[tuple[str, str], ...], text: str) -> str | None:
-    return next((name for pattern, name in table if re.search(pattern, text)), None)
-
-
-def _number(text: str) -> float:
-    return float(text) if text else 0.0
+def _first(table: tuple[tuple[str, str], ...], text: str, what: str) -> str:
+    found = next((name for pattern, name in table if re.search(pattern, text)), None)
+    if found is None:
+        raise UnaskedError(f"no {what} of the catalogue is the row's: {text or 'it names none'}")
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simulator.errors import InputError, nearest
 from simulator.validation.measured.point import Point
 
 _MODELS = {
@@ -24,8 +25,16 @@ def is_laboratory(document: Mapping[str, Any]) -> bool:
 
 
 def laboratory_points(document: Mapping[str, Any], hardware: str = "h200-sxm") -> Iterator[Point]:
-    """Decode steps, prefills and sustained power of one document."""
+    """Decode steps, prefills and sustained power of one document.
+
+    Raises:
+        InputError: nobody told which model it is of.
+    """
     name = str(document["model"])
+    if name not in _MODELS:
+        raise InputError(
+            f"no model is known to be {name!r}", field="model", remedy=nearest(name, _MODELS)
+        )
     model, precision = _MODELS[name]
     source = f"vLLM {document['vllm']} on one {hardware}, random weights"
     base = {"engine": "vllm", "precision": precision, "max_context": 40960}

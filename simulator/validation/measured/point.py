@@ -6,6 +6,9 @@ from typing import Any
 
 from simulator.validation.split import is_score_row
 
+DRAFTED = "its answers were drafted (multi-token prediction), which nothing predicts yet"
+"""Why such rows are not asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -12,6 +12,7 @@ from simulator.traces.device_names import device_named
 from simulator.traces.formats import format_of
 from simulator.traces.results.measured_run import MeasuredRun
 from simulator.validation.measured.point import Point
+from simulator.validation.measured.row import Row
 
 MOST_BYTES = 500_000_000
 
@@ -32,8 +33,8 @@ class Told:
     notes: tuple[str, ...] = ()
 
 
-def run_points(path: Path, told: Told) -> Iterator[Point]:
-    """Every figure of every run in a file.
+def run_rows(path: Path, told: Told) -> Iterator[Row]:
+    """Every run in a file as a row of its figures.
 
     A run of one request at a time is also a decode step of batch 1, which calibrations can use.
 
@@ -50,7 +51,8 @@ def run_points(path: Path, told: Told) -> Iterator[Point]:
             remedy=f"serve its requests: roofsim run quickstart --trace {path}",
         )
     for run in form.runs(text, path):
-        yield from _points_of(run, path, told)
+        points = tuple(_points_of(run, path, told))
+        yield Row(points) if points else Row(refused="the run measured none of the known figures")
 
 
 def _points_of(run: MeasuredRun, path: Path, told: Told) -> Iterator[Point]:

@@ -6,30 +6,48 @@ silicon_tpot_ms``. The client draws both lengths evenly from 0.8 of them upwards
 """
 
 import csv
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import Run, is_drafted, settings_of
-from simulator.validation.measured.point import Point
+from simulator.validation.measured.inferencex import Run, is_drafted, settings_of, vllm_of
+from simulator.validation.measured.point import DRAFTED, Point
+from simulator.validation.measured.row import Row, UnaskedError, number, rows_of, whole
+from simulator.validation.systems import SYSTEMS
 
-_SYSTEMS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200"}
 _MODELS = {
     "Llama-3.1-8B": "llama-3.1-8b",
     "Llama-3.1-70B": "llama-3.1-70b",
+    "Llama-3.3-70B": "llama-3.3-70b",
+    "Llama-3.1-405B": "llama-3.1-405b",
+    "Qwen3-8B": "qwen3-8b",
+    "Qwen3-14B": "qwen3-14b",
     "Qwen3-32B": "qwen3-32b",
+    "Qwen3-30B-A3B": "qwen3-30b-a3b",
     "Qwen3-235B-A22B": "qwen3-235b-a22b",
+    "Qwen3-Coder-480B": "qwen3-coder-480b-a35b",
     "Qwen3.5-397B-A17B": "qwen3.5-397b-a17b",
     "DeepSeek-R1": "deepseek-r1",
+    "DeepSeek-V3.2": "deepseek-v3.2",
     "DeepSeek-V3": "deepseek-v3",
+    "DeepSeek-V4-Pro": "deepseek-v4-pro",
+    "DeepSeek-V4-Flash": "deepseek-v4-flash",
     "gpt-oss-120b": "gpt-oss-120b",
+    "gpt-oss-20b": "gpt-oss-20b",
+    "Kimi-K2.5": "kimi-k2.5",
+    "Kimi-K2": "kimi-k2",
+    "GLM-5": "glm-5",
+    "MiniMax-M2.5": "minimax-m2.5",
+    "MiniMax-M3": "minimax-m3",
 }
 _OTHER_CLIENT = re.compile(r"auto-gap-analysis")
 _MEASURED = re.compile(r"measured=(\d{4}-\d\d-\d\d)")
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d+)")
 LENGTH_SPREAD = 0.2
 """Lengths are drawn from (1 - spread) upwards."""
+_BACKENDS = ("vllm", "sglang", "trtllm")
 
 
 def is_serving_table(columns: list[str]) -> bool:
@@ -37,37 +55,41 @@ def is_serving_table(columns: list[str]) -> bool:
     return {"silicon_ttft_ms", "silicon_tpot_ms", "backend"} <= set(columns)
 
 
-def serving_points(path: Path) -> Iterator[Point]:
-    """TTFT and TPOT of the rows that one machine of NVLink-joined devices serves by itself."""
+def serving_rows(path: Path) -> Iterator[Row]:
+    """TTFT and TPOT of every row whose layout and load are known."""
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield from _points(row)
+        yield from rows_of(csv.DictReader(file), _points)
 
 
 def _points(row: Mapping[str, str]) -> Iterator[Point]:
-    in_flight = _CONCURRENCY.search(row["silicon_data_source"])
     model = next((slug for name, slug in _MODELS.items() if name in row["model_path"]), None)
-    hardware = _SYSTEMS.get(row["system"])
-    tp, dp = _whole(row["tp_size"]), _whole(row["attention_dp_size"]) or 1
-    if row["mode"] != "agg" or in_flight is None or model is None or hardware is None:
-        return
-    if dp > 1 or tp > _LARGEST_NODE:
-        return
+    if model is None:
+        raise UnaskedError(f"no model of the catalogue is the row's: {row['model_path']}")
+    hardware = SYSTEMS.get(row["system"])
+    if hardware is None:
+        raise UnaskedError(f"no device of the catalogue is the row's: {row['system']}")
+    if row["backend"] not in _BACKENDS:
+        raise UnaskedError(f"no engine is known as {row['backend']!r}")
+    if row["mode"] != "agg":
+        raise UnaskedError("prompts and answers were served by pools of their own")
+    users = _users(row)
+    layout = _layout(row)
     asked: dict[str, Any] = {
         "engine": row["backend"],
         "precision": _precision(row, model),
         "kv_precision": _cache(row),
-        "tp": tp,
-        "ep": max(1, _whole(row["moe_ep_size"])),
-        "isl": _whole(row["isl"]),
-        "osl": _whole(row["osl"]),
-        "concurrency": int(in_flight.group(1)),
+        **layout,
+        "isl": whole(row["isl"], "isl"),
+        "osl": whole(row["osl"], "osl"),
+        "concurrency": users,
         "length_spread": LENGTH_SPREAD,
     }
-    # Requests in flight are counted over all replicas, the batch size for one.
-    replicas = round(int(in_flight.group(1)) / max(_whole(row["batch_size"]), 1))
+    own = layout["tp"] * layout.get("dp", 1)
+    ranks = _size(row, "attention_dp_size")
+    # Requests in flight are counted over all replicas, the batch size for one rank of attention.
+    replicas = round(users / max(whole(row["batch_size"], "batch_size") * ranks, 1))
     if replicas > 1:
-        asked["devices"] = tp * replicas
+        asked["devices"] = own * replicas
     source = row["silicon_data_source"]
     unasked = ""
     if _OTHER_CLIENT.search(source):
@@ -76,21 +98,67 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
         load = asked["isl"], asked["osl"], asked["concurrency"]
         day = _MEASURED.search(source)
         version = row["backend_version"], day.group(1) if day else ""
-        run = Run(row["backend"], hardware, model, row["precision"], tp, *load, *version)
-        settings, unasked = settings_of(run), _DRAFTED if is_drafted(run) else ""
+        run = Run(row["backend"], hardware, model, row["precision"], own, *load, *version)
+        settings, unasked = settings_of(run), DRAFTED if is_drafted(run) else ""
+        if "dp" in layout:
+            # The table says how this run was laid out, which the recipe of its day may not.
+            settings = {name: v for name, v in settings.items() if name not in ("tp", "dp", "ep")}
     # The client starts all of its users together; what no recipe says of the cache is 16 bits.
     kept = {} if asked["kv_precision"] else {"kv_precision": "bf16"}
     settings = {"start": "together", **kept} | settings
-    for column, quantity in (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s")):
-        if row[column]:
-            value = float(row[column]) / 1e3
-            yield Point(
-                hardware, model, "serve", quantity, value, asked, source,
-                settings=settings, unasked=unasked,
-            )  # fmt: skip
+    found = [(column, q) for column, q in _FIGURES if row[column]]
+    if not found:
+        raise UnaskedError("it measures nothing")
+    for column, quantity in found:
+        value = number(row[column], column) / 1e3
+        yield Point(
+            hardware, model, "serve", quantity, value, asked, source,
+            settings=settings, unasked=unasked,
+        )  # fmt: skip
 
 
-_LARGEST_NODE = 8
+_FIGURES = (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s"))
+
+
+def _users(row: Mapping[str, str]) -> int:
+    """Requests in flight over the whole deployment."""
+    told = _CONCURRENCY.search(row["silicon_data_source"])
+    if told is not None:
+        return int(told.group(1))
+    if whole(row["batch_size"], "batch_size"):
+        return whole(row["batch_size"], "batch_size")
+    raise UnaskedError("it does not say how many requests were in flight")
+
+
+def _layout(row: Mapping[str, str]) -> dict[str, int]:
+    """How the devices share the model, by labels that mean different things in different rows.
+
+    ``tp_size`` is the product of both where experts are spread: e² devices by its words are e of
+    them. With ranks of attention of their own, the devices are those that share the experts, or
+    their root where that product is the number of ranks by the row's words.
+    """
+    tensors, ranks = (
+        whole(row["tp_size"], "tp_size"),
+        whole(row["attention_dp_size"], "attention_dp_size") or 1,
+    )
+    slices, experts = (
+        whole(row["moe_tp_size"], "moe_tp_size"),
+        max(1, whole(row["moe_ep_size"], "moe_ep_size")),
+    )
+    if whole(row["pp_size"], "pp_size") > 1:
+        raise UnaskedError("its layers were spread over stages of devices")
+    if ranks > 1:
+        devices = slices * experts
+        if tensors > 1 or experts == 1:
+            raise UnaskedError("it says of ranks of attention what none of its known layouts does")
+        if devices == ranks and (root := math.isqrt(devices)) ** 2 == devices and slices > 1:
+            devices = root
+        return {"tp": 1, "dp": devices, "ep": devices}
+    if tensors == 1 and slices > 1:
+        tensors = slices
+    elif slices == experts > 1 and experts * experts == tensors:
+        tensors = experts
+    return {"tp": tensors, "ep": experts}
 
 
 def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
@@ -103,16 +171,16 @@ def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
     if row["backend"] == "trtllm":
         if row["backend_version"].startswith("1.0."):
             return {"engine": "trtllm-1.0"}
-        prompt = _whole(row["isl"])
+        prompt = whole(row["isl"], "isl")
         return {"max_batched_tokens": prompt} if prompt > _STEP_TOKENS else {}
     if row["backend"] == "vllm" and "Llama-3.1-8B" in row["model_path"]:
-        return {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
-    return {}
+        repeated = {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
+        return repeated | vllm_of(row["backend_version"])
+    return vllm_of(row["backend_version"]) if row["backend"] == "vllm" else {}
 
 
 _AIPERF_PROMPTS = 100
 _STEP_TOKENS = 8192
-_DRAFTED = "its answers were drafted (multi-token prediction), which nothing predicts yet"
 
 
 def _cache(row: Mapping[str, str]) -> str | None:
@@ -120,9 +188,9 @@ def _cache(row: Mapping[str, str]) -> str | None:
 
     TensorRT-LLM quantises it; so do the Blackwell recipes of vLLM, and SGLang's for DeepSeek.
     """
-    if row["precision"] == "bf16":
+    if (row["precision"] or _named_precision(row)) == "bf16":
         return None
-    blackwell = row["system"].startswith("b200")
+    blackwell = row["system"].startswith(("b200", "b300", "gb200", "gb300"))
     narrow = row["backend"] == "trtllm" or (
         blackwell and (row["backend"] == "vllm" or "DeepSeek" in row["model_path"])
     )
@@ -131,9 +199,10 @@ def _cache(row: Mapping[str, str]) -> str | None:
 
 def _precision(row: Mapping[str, str], model: str) -> str:
     """The stored format: 4-bit checkpoints differ in what they leave wider."""
-    if row["precision"] == "bf16":
+    said = row["precision"] or _named_precision(row)
+    if said == "bf16":
         return "bf16"
-    if row["precision"] == "fp8":
+    if said == "fp8":
         if row["moe_quant_mode"] == "fp8_block" and "llama" not in model:
             return "fp8_block"
         return row["gemm_quant_mode"] if row["gemm_quant_mode"] in ("fp8", "fp8_block") else "fp8"
@@ -142,5 +211,15 @@ def _precision(row: Mapping[str, str], model: str) -> str:
     return "nvfp4_experts" if model.startswith("deepseek") else "nvfp4"
 
 
-def _whole(text: str) -> int:
-    return int(float(text)) if text else 0
+def _named_precision(row: Mapping[str, str]) -> str:
+    """What the model's name says of a row that names no precision, else 16 bits."""
+    name = row["model_path"].upper()
+    return next((p for p, words in _NAMED.items() if any(w in name for w in words)), "bf16")
+
+
+_NAMED = {"fp4": ("FP4",), "fp8": ("FP8",)}
+
+
+def _size(row: Mapping[str, str], column: str) -> int:
+    """A label of the layout; what is empty or 0 is not split."""
+    return max(1, whole(row[column], column))

@@ -1,6 +1,8 @@
 """What a device is made of: what its file says, and what stands in where it says nothing."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.roofline.device.device import resolve
 from simulator.specs import catalogue
@@ -17,6 +19,34 @@ def test_a_node_is_eight_devices_where_its_link_does_not_say():
     assert found.scale_up.fabric.devices == 8
     # A network between nodes has no end that anybody would reach.
     assert found.scale_out.fabric.devices >= 100_000
+
+
+@given(st.integers(2, 64), st.floats(1e9, 1e12))
+def test_all_peers_of_a_mesh_together_get_what_a_device_can_send(devices, bandwidth):
+    spec = catalogue.hardware("mi300x")
+    near = spec.links.scale_up.model_copy(
+        update={
+            "topology": "mesh",
+            "domain": devices,
+            "bandwidth": Quantity(value=bandwidth),
+            "per_peer": None,
+        }
+    )
+
+    def fabric(link):
+        links = spec.links.model_copy(update={"scale_up": link})
+        return resolve(spec.model_copy(update={"links": links})).scale_up.fabric
+
+    mesh = fabric(near)
+    assert mesh.peer_bandwidth_bytes_per_s * (devices - 1) == pytest.approx(bandwidth)
+    stated = fabric(near.model_copy(update={"per_peer": Quantity(value=bandwidth / 100)}))
+    assert stated.peer_bandwidth_bytes_per_s == pytest.approx(bandwidth / 100)
+    # Behind a switch a single peer gets it all; a ring is one axis of all devices.
+    switch = fabric(near.model_copy(update={"topology": "switched"}))
+    assert switch.peer_bandwidth_bytes_per_s == bandwidth
+    assert fabric(near.model_copy(update={"topology": "ring"})).dims == (devices,)
+    alone = fabric(near.model_copy(update={"domain": 1}))
+    assert alone.peer_bandwidth_bytes_per_s == bandwidth
 
 
 def test_errors_that_a_calibration_states_are_those_of_its_laws():

@@ -26,6 +26,23 @@ def device(rated_w: float = 700.0) -> PowerCalibration:
 H200 = device()
 
 
+def plain(active_w: float) -> PowerCalibration:
+    return PowerCalibration(
+        limit_w=700.0, idle_w=100.0, active_w=active_w, joules_per_flop={"bf16": 1e-12},
+        joules_per_hbm_byte=3e-11, joules_per_link_byte=1e-11, joules_per_host_byte=5e-11,
+        clock_exponent=1.6, lowest_clock=0.15,
+    )  # fmt: skip
+
+
+def test_what_nobody_measured_stays_within_what_circuits_draw() -> None:
+    """A byte over a link takes 1 to 100 pJ, and energy goes as voltage squared at most cubed."""
+    assumed = power_calibration(PowerShares(0.2, 0.0, 2.0, 0.8), 700.0, PEAKS, BANDWIDTH)
+    assert 1e-12 <= assumed.joules_per_link_byte <= assumed.joules_per_host_byte <= 100e-12
+    assert 1 <= assumed.clock_exponent <= 3
+    assert 0.05 <= assumed.lowest_clock <= 0.5
+    assert 0.9 <= assumed.limit_w / 700.0 <= 1.0
+
+
 def test_an_idle_device_draws_its_idle_power() -> None:
     assert H200.drawn_j(2.0, 0.0, 0.0, min) == pytest.approx(2 * 0.19 * 700)
 
@@ -73,7 +90,7 @@ def test_the_energy_of_an_unknown_datatype_is_an_error() -> None:
 
 def test_a_limit_below_idle_is_an_error() -> None:
     with pytest.raises(ValueError, match="limit_w"):
-        PowerCalibration(100.0, 133.0, 10.0, {}, 1e-10)
+        replace(H200, limit_w=100.0, idle_w=133.0)
 
 
 seconds = st.floats(min_value=1e-6, max_value=10)
@@ -110,7 +127,7 @@ def test_a_known_idle_power_leaves_a_busy_device_as_it_was() -> None:
 
 
 def test_a_power_law_without_meaning_is_refused():
-    sound = PowerCalibration(700.0, 100.0, 20.0, {"bf16": 1e-12}, 3e-11)
+    sound = plain(active_w=20.0)
     replace(sound, lowest_clock=1.0, clock_exponent=0.0, active_w=0.0)
     for changes in (
         {"lowest_clock": 0.0}, {"lowest_clock": 1.01}, {"clock_exponent": -0.1}, {"idle_w": -1.0},
@@ -127,9 +144,8 @@ def test_a_power_law_without_meaning_is_refused():
 
 @given(st.floats(10.0, 2000.0), st.floats(0.2, 1.0))
 def test_a_clock_that_was_held_draws_the_limit(work_j, busy):
-    sound = PowerCalibration(700.0, 100.0, 200.0, {"bf16": 1e-12}, 3e-11)
+    sound = plain(active_w=200.0)
     clock = float(held_clock(sound, 1.0, busy, work_j))
-    # Energy of work falls as the clock to the power of 1.6 where nobody measured it.
     drawn = 100.0 + (200.0 * clock * busy + work_j) * clock**1.6
     if clock == 1.0:
         assert drawn <= 700.0 + 1e-6

@@ -9,13 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from simulator.graph.operator import AttentionCore
+from simulator.graph.operator import AttentionCore, LatentCore
 from simulator.graph.span import Span
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.laws.attention.constants import DECODE, PREFILL
+from simulator.roofline.laws.attention.constants import (
+    DECODE,
+    LATENT_DECODE,
+    LATENT_PREFILL,
+    PREFILL,
+)
 from simulator.roofline.laws.attention.formula import (
     decode_attention_time_s,
+    mla_decode_time_s,
+    mla_prefill_time_s,
     prefill_attention_time_s,
 )
 from simulator.roofline.laws.collective.constants import Link, LinkCalibration, Protocol
@@ -169,6 +176,35 @@ def test_cores_ask_their_kernels_for_what_they_see(span, reach):
         rates, prompts.kernels, prompts.constants, 2, 900, 100, 32, 8, 128, window_tokens=reach
     )
     assert prefill.time_s == pytest.approx(2 * float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("absorbed", [True, False])
+def test_latent_cores_are_absorbed_in_decode_and_expanded_in_prompts(absorbed):
+    op = LatentCore(
+        name="core", query_heads=128, kv_rank=512, nope_size=128, rope_size=64, value_size=96,
+        kv_bytes_per_value=2.0, count=3, absorbed_prefill=absorbed,
+    )  # fmt: skip
+    shape = StepShape.of(
+        decode_sequences=7, decode_context=5000, prefill_sequences=2, prefill_tokens=900,
+        prefill_past=100,
+    )  # fmt: skip
+    decode, prefill = cost(op, shape, H200, H200.book)
+    if absorbed:
+        # Sparse attention picks latents, which nobody expands, in both phases.
+        assert all("gather" in part.law for part in (decode, prefill))
+        return
+    _, rates = H200.attending("bf16")
+    law, prompts = H200.book.law(LATENT_DECODE), H200.book.law(LATENT_PREFILL)
+    expected = mla_decode_time_s(
+        rates, law.kernels, law.constants, 7, 5001, 128, latent_dim=512, rope_dim=64
+    )
+    assert decode.time_s == pytest.approx(3 * float(expected), rel=1e-9)
+    expected = mla_prefill_time_s(
+        rates, prompts.kernels, prompts.constants, 2, 900, 100, 128, key_dim=192, value_dim=96
+    )
+    assert prefill.time_s == pytest.approx(3 * float(expected), rel=1e-9)
+    for empty in (StepShape.decode(0, 100), StepShape.prefill(0, 100)):
+        assert all(part.time_s == 0.0 for part in cost(op, empty, H200, H200.book))
 
 
 def test_picked_blocks_are_gathered_in_prompts_and_read_as_a_shorter_cache_in_decode():

@@ -287,7 +287,8 @@ class TestMenu:
 
     def test_datatypes_a_switch_cannot_add_take_the_ring(self):
         rows = [
-            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True) for d in ("half", "int8")
+            fitting.CollectiveRow("all_reduce", d, 8, 1 << 30, 1.0, True, 1)
+            for d in ("half", "int8")
         ]
         by_switch_s, by_ring_s = fitting.predict_rows_s(rows, self.link, NCCL)
         assert by_ring_s == ring_all_reduce_s(1 << 30, 8, self.link) > by_switch_s
@@ -328,6 +329,79 @@ class TestHierarchy:
         assert np.all(np.diff(seconds) > 0)
         assert seconds[0] == 0.0
 
+    @given(
+        message=st.floats(0, 1e10),
+        groups=st.lists(st.sampled_from([1, 2, 7, 8, 16, 24, 64, 128, 256, 1024]), min_size=1),
+    )
+    def test_groups_of_any_sizes_together_are_each_as_alone(self, message, groups):
+        """Some within a domain, some over two domains or many: none bears upon another."""
+        levels = (self.inner, Link(switched(16, 2e11), REALISTIC), self.outer)
+        for law in (
+            partial(hierarchical_all_reduce_s, levels=levels, menus=MENUS),
+            partial(hierarchical_all_gather_s, levels=levels),
+            partial(hierarchical_reduce_scatter_s, levels=levels),
+            partial(hierarchical_all_to_all_s, levels=levels),
+            lambda m, n: expert_exchange_s(m / 1e6, 7168, 8, n, levels),
+        ):
+            together = law(message, np.array(groups))
+            assert together == pytest.approx([float(law(message, n)) for n in groups])
+
+    @pytest.mark.parametrize("domains", [2, 3, 16])
+    def test_inside_and_between_follow_one_another(self, domains):
+        """One protocol everywhere: both levels' steps and bytes, with nothing hidden."""
+        levels = tuple(Link(switched(n, b), calibration(PLAIN)) for n, b in ((8, 4e11), (16, 5e10)))
+        inside_s = BASE_S + 7 * STEP_S + 7 / 8 * MIB / 4e11
+        steps = domains - 1
+        between_s = BASE_S + steps * STEP_S + steps / domains * (MIB / 8) / 5e10
+        reduced = hierarchical_all_reduce_s(MIB, 8 * domains, levels, MENUS)
+        assert reduced <= 2 * inside_s + 2 * between_s - BASE_S + 1e-12
+        assert reduced > 2 * inside_s
+        gathered = hierarchical_all_gather_s(MIB, 8 * domains, levels)
+        doubling_s = (
+            BASE_S + np.ceil(np.log2(domains)) * STEP_S + steps / domains * (MIB / 8) / 5e10
+        )
+        assert gathered == pytest.approx(inside_s + min(between_s, doubling_s))
+        sent = hierarchical_all_to_all_s(MIB, 8 * domains, levels)
+        far_s = BASE_S + steps * STEP_S + steps / domains * MIB / 5e10
+        # The slower of the two, and the start of the other.
+        starts_s = (BASE_S + 7 * STEP_S, BASE_S + steps * STEP_S)
+        assert sent == pytest.approx(max(inside_s, far_s) + min(starts_s))
+
+    @given(message=st.floats(1.0, 1e9), domains=st.integers(2, 16), racks=st.integers(2, 64))
+    def test_three_levels_by_hand(self, message, domains, racks):
+        """Eight devices in a domain, so many domains in a rack, so many racks."""
+        widths, bandwidths = (8, domains, racks), (4e11, 1e11, 2e10)
+        levels = tuple(
+            Link(switched(n, b), calibration(PLAIN))
+            for n, b in zip(widths, bandwidths, strict=True)
+        )
+        gathered, shard = 0.0, message
+        sent_s, starts_s = [], []
+        for level, (n, bandwidth) in enumerate(zip(widths, bandwidths, strict=True)):
+            # Between domains one rank of each takes part, in a ring or by doubling.
+            steps = min(n - 1, np.ceil(np.log2(n))) if level else n - 1
+            gathered += BASE_S + steps * STEP_S + (n - 1) / n * shard / bandwidth
+            shard /= n
+            starts_s.append(BASE_S + (n - 1) * STEP_S)
+            sent_s.append(starts_s[-1] + (n - 1) / n * message / bandwidth)
+        # What crosses two levels is bound by the slower and pays the start of both.
+        outer_s = max(sent_s[1:]) + min(starts_s[1:])
+        outer_start_s = max(starts_s[1:]) + min(starts_s[1:])
+        sent = max(sent_s[0], outer_s) + min(starts_s[0], outer_start_s)
+        everybody = int(np.prod(widths))
+        assert hierarchical_all_gather_s(message, everybody, levels) == pytest.approx(gathered)
+        assert hierarchical_all_to_all_s(message, everybody, levels) == pytest.approx(sent)
+        free = tuple(replace(link, calibration=calibration(FREE)) for link in levels)
+        wires_s, shard = 0.0, message
+        for n, bandwidth in zip(widths, bandwidths, strict=True):
+            wires_s += 2 * (n - 1) / n * shard / bandwidth
+            shard /= n
+        rings = AllReduces(AllReduceMenu(("ring",)), AllReduceMenu(("ring",)))
+        reduced = hierarchical_all_reduce_s(message, everybody, free, rings)
+        assert reduced == pytest.approx(wires_s)
+        with pytest.raises(ValueError, match="add an outer link"):
+            hierarchical_all_gather_s(message, everybody, levels[:2])
+
     def test_groups_beyond_the_last_level_are_refused(self):
         for law in (partial(hierarchical_all_reduce_s, menus=MENUS), hierarchical_all_gather_s):
             with pytest.raises(ValueError, match="add an outer link"):
@@ -362,7 +436,9 @@ class TestCalibration:
         ]
         names = ("all_reduce", "all_gather", "reduce_scatter", "alltoall")
         blank = [
-            fitting.CollectiveRow(name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1)
+            fitting.CollectiveRow(
+                name, datatype, n, size, 1.0, (n + int(np.log2(size))) % 2 == 1, 1
+            )
             for name in names
             for n, size, datatype in shapes
         ]

@@ -9,11 +9,16 @@ from nonempty import nonempty
 from pydantic import ValidationError
 
 from simulator.errors import InputError
+from simulator.graph.build import build
+from simulator.graph.operator import Experts, LatentCore
+from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.device.law_book import law_book
 from simulator.roofline.laws.attention.constants import DECODE
 from simulator.roofline.laws.book import LawBook
+from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.experts.constants import EXPERTS
+from simulator.roofline.laws.experts.kernels import KERNEL_FAMILIES
 from simulator.roofline.laws.kinds import built_in, is_law, kind_of, names_of_laws
 from simulator.roofline.laws.law import LawKind
 from simulator.roofline.laws.lookup.constants import LOOKUP
@@ -124,6 +129,14 @@ def test_benchmarks_constants_hold_in_benchmarks_alone():
     assert found.in_benchmark(MATMUL, "nvfp4") is found.law(MATMUL, "nvfp4")
 
 
+@pytest.mark.parametrize(
+    ("family", "told"), [("cutlas", "unknown kernel family 'cutlas'"), ("", "no kernel family")]
+)
+def test_a_law_without_its_kernels_says_which_it_was_given(family, told):
+    with pytest.raises(InputError, match=told):
+        book().changed(families={"matmul": family})
+
+
 def test_an_engines_changes_make_a_new_book_and_leave_the_old_one():
     found = book()
     faster = found.changed({"matmul": {**found.constants["matmul"], "start_s": 0.0}})
@@ -158,3 +171,33 @@ def test_an_engine_is_of_its_own_class_and_says_whose_kernels_it_runs():
         "h100-sxm", "rtx-4090", "mi300x", "dgx-spark"
     ]  # fmt: skip
     assert not resolve(spark, "cpu").runs_gpu_kernels
+
+
+@pytest.mark.parametrize(
+    ("chip", "eight_bits"), [("h100-sxm", "bf16"), ("h200-sxm", "bf16"), ("b200", "fp8")]
+)
+def test_latent_attention_widens_a_narrow_cache_on_hopper_alone(chip, eight_bits):
+    """FlashMLA multiplies in 16 bits whatever the cache holds; Blackwell's kernels in 8."""
+    device = resolve(catalogue.hardware(chip))
+    for cache, datatype in (("bf16", "bf16"), ("fp8", eight_bits)):
+        graph = build(catalogue.model("deepseek-v3"), weights="fp8", kv=cache)
+        (core,) = {op for op in graph.operators if isinstance(op, LatentCore)}
+        decode = cost(core, StepShape.decode(8, 1000), device, device.book)[0]
+        assert list(decode.flops) == [datatype]
+
+
+@pytest.mark.parametrize(("tokens", "family"), [(1, "mul_mat_id"), (2, "mul_mat_q_id")])
+def test_vectors_serve_one_token_and_tiles_serve_more(tokens, family):
+    """llama.cpp on CUDA; what the host launches follows the kernels that run."""
+    device = resolve(catalogue.hardware("h200-sxm"))
+    graph = build(catalogue.model("qwen3-30b-a3b"))
+    op = next(o for o in graph.operators if isinstance(o, Experts))
+
+    def layers(name):
+        book = device.book.changed(families={EXPERTS.named(op.precision.name): name})
+        return cost(op, StepShape.decode(tokens, 100), device, book)[0]
+
+    either, one = layers("mul_mat_id_cuda"), layers(family)
+    assert either.time_s == one.time_s
+    assert either.kernels == one.kernels == op.count * KERNEL_FAMILIES[family].host_launches
+    assert layers("triton").kernels > layers("mul_mat_q_id").kernels > layers("mul_mat_id").kernels

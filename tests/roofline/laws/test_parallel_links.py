@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 
 from simulator.errors import InputError
 from simulator.graph.operator import Collective, ExpertExchange
-from simulator.graph.routing import selection_probability, with_copies, zipf_popularity
+from simulator.graph.routing import (
+    busiest_rank_imbalance,
+    selection_probability,
+    with_copies,
+    zipf_popularity,
+)
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.laws.collective.constants import LINK, Links
+from simulator.roofline.laws.collective.cost import levels_for
 from simulator.roofline.laws.collective.kernels import AllReduceMenu
 from simulator.roofline.laws.collective.span import crossings, spanned
 from simulator.roofline.laws.costing import cost
@@ -180,3 +186,46 @@ def test_the_hottest_expert_is_copied_first() -> None:
     assert sorted(placed) == pytest.approx([0.1, 0.2, 0.2, 0.2, 0.3])
     with pytest.raises(ValueError, match="redundant"):
         with_copies([1.0], -1)
+
+
+@given(
+    st.integers(1, 4000), st.sampled_from([1, 2, 8]), st.sampled_from([1.0, 2.0]),
+    st.sampled_from([2, 8]), st.integers(1, 60),
+)  # fmt: skip
+def test_every_byte_of_an_exchange_is_on_the_wire(tokens, top_k, value_bytes, shards, count):
+    """A row goes to each of its experts, from the busiest rank; each sends its share of rows."""
+    op = exchange(
+        top_k=top_k, bytes_per_value=value_bytes, token_shards=shards, mode="low_latency",
+        count=count,
+    )  # fmt: skip
+    shape = StepShape.decode(float(tokens), 100)
+    (load,) = cost(op, shape, H200, H200.book)
+    chosen = selection_probability(np.ones(256), top_k)
+    busiest = float(busiest_rank_imbalance(tokens * 8.0, chosen, 8))
+    sent = tokens / shards * 7168 * value_bytes * top_k
+    assert load.link_bytes == pytest.approx(count * sent * busiest)
+    # Gathered, a row comes to all the others as it is, and no rank is busier.
+    (gathered,) = cost(replace(op, mode="all_gather"), shape, H200, H200.book)
+    assert gathered.link_bytes == pytest.approx(count * 7 * tokens / shards * 7168 * 2)
+
+
+@pytest.mark.parametrize("group", [2, 4, 8])
+@pytest.mark.parametrize(
+    ("kind", "passes"), [("all_gather", 1), ("reduce_scatter", 1), ("all_reduce", 2)]
+)
+def test_all_but_the_own_share_of_a_message_is_on_the_wire(kind, passes, group):
+    op = Collective(name="x", kind=kind, bytes_per_row=8192.0, group=group, count=3)
+    (load,) = cost(op, StepShape.decode(50.0, 100), H200, H200.book)
+    whole = 50 * 8192
+    assert load.link_bytes == pytest.approx(3 * passes * (whole - whole / group))
+
+
+@pytest.mark.parametrize(("group", "stride", "asked"), [(16, 4, 64), (9, 1, 9), (2, 8, 16)])
+def test_more_devices_than_links_join_are_refused_with_both_numbers(group, stride, asked) -> None:
+    near = replace(H200.scale_up, fabric=replace(H200.scale_up.fabric, devices=8))
+    with pytest.raises(InputError, match=f"{asked} devices exceed the 8 that") as refused:
+        levels_for("my-chip", Links(near, None), group, stride)
+    assert refused.value.remedy == "use at most 8"
+    assert levels_for("my-chip", Links(near, None), 8)[0].fabric.devices == 8
+    with pytest.raises(InputError, match="no link"):
+        levels_for("my-chip", Links(None, None), 1)

@@ -235,6 +235,31 @@ def test_rows_are_late_by_what_the_layers_before_do_not_cover(tokens, base_s, la
     assert found == pytest.approx(late_s + beside_s - base_s, rel=1e-6, abs=1e-9)
 
 
+@given(
+    st.integers(1, 20_000), st.floats(1e-3, 0.1), st.integers(0, 9),
+    st.sampled_from([1e-7, 1e-4, 1e-2, 1e9]), st.booleans(),
+)  # fmt: skip
+def test_rows_share_the_link_fairly(tokens, base_s, layer, others_s, prefetch):
+    """Others take half of the link for as long as they last, and never more than half."""
+    exposure = rows(layer, prefetch=prefetch)
+    alone_s = float(exposure.link_s(tokens))
+    both_s = alone_s + min(alone_s, others_s)
+    found = exposure.exposed_s(base_s, tokens, np.asarray(others_s))
+    if not prefetch:
+        assert found == pytest.approx(both_s, rel=1e-9)
+        return
+    factor = PATH.gather_slowdown(TableOffload().compute_units)
+    beside_s = float(time_beside_traffic_s(base_s, both_s, factor))
+    late_s = max(both_s - layer / 10 * beside_s, 0.0)
+    assert found == pytest.approx(late_s + beside_s - base_s, rel=1e-6, abs=1e-9)
+
+
+def test_a_step_without_tokens_waits_for_no_rows():
+    for prefetch in (True, False):
+        found = rows(3, prefetch=prefetch).exposed_s(0.01, 0, np.asarray(0.5))
+        assert found == 0.0
+
+
 @given(st.integers(1, 20_000), st.integers(1, 8))
 def test_rows_that_the_host_collects_cost_its_thread(tokens, cores):
     exposure = rows(10, collected_by="host", host_cores=cores, prefetch=False)

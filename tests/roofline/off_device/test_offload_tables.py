@@ -126,6 +126,22 @@ def test_the_table_of_a_model_moves_from_the_device_to_the_host_or_a_drive() -> 
     assert drive.step_time_s > far.step_time_s
 
 
+@given(st.floats(0.0, 0.05))
+def test_the_device_keeps_the_hot_share_of_the_tables_and_no_other(hot_rows: float) -> None:
+    graph = build(catalogue.model("engram-27b"))
+    assert graph.table_bytes > 0
+    plan = offload(graph, H200, resolve(H200), Offload(tables=TableOffload(hot_rows=hot_rows))).plan
+    assert plan is not None
+    hot_bytes = hot_rows * graph.table_bytes
+    assert plan.device_bytes == pytest.approx(graph.weight_bytes + hot_bytes)
+    assert plan.bytes_by_tier["host"] == pytest.approx(graph.table_bytes)
+    # Where nobody places them they stay.
+    here = offload(graph, H200, resolve(H200), None).plan
+    assert here is not None
+    assert here.device_bytes == pytest.approx(graph.weight_bytes + graph.table_bytes)
+    assert here.bytes_by_tier == {"device": here.device_bytes}
+
+
 def test_tables_larger_than_the_host_are_refused_with_the_sum() -> None:
     model = with_table(catalogue.model("qwen3-4b"), parameters=1e12)
     graph = build(model)

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.step.sram import SramStepModel, spread
+from simulator.roofline.step.sram import SramStepModel, machine_load, spread
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 
@@ -83,6 +86,20 @@ def test_context_batch_and_prompts_never_make_a_step_shorter() -> None:
     assert np.all(np.diff(prompts) >= 0)
     peak = 15.8e15
     assert prompts[-1] > 10000 * 2 * 7.5e9 / peak
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "gpt-oss-20b"])
+@given(prompts=st.integers(1, 9), new=st.integers(2, 5000), past=st.integers(0, 5000))
+def test_a_token_of_a_prompt_reads_what_one_in_its_middle_reads(name, prompts, new, past) -> None:
+    model = model_of(name)
+    prompt = StepShape.prefill(prompts, new, past)
+    middle = StepShape.decode(prompts * new, past + new / 2)
+    for op in nonempty(model.graph.operators):
+        if op.driver == "logits":
+            continue
+        of_prompt = machine_load(op, prompt, model.device, model.machine)
+        of_tokens = machine_load(op, middle, model.device, model.machine)
+        assert of_prompt.memory_bytes == pytest.approx(of_tokens.memory_bytes, rel=1e-12)
 
 
 def test_a_simulation_runs_on_a_wafer() -> None:

@@ -1,6 +1,6 @@
 """Figures by their definitions, on records small enough to count by hand."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,12 +11,15 @@ from closed_form_clock import (
     settings,
     table,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.serving.cluster import Failure
 from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
 from simulator.serving.outcome.records import FINISHED, REJECTED, Counters, Records
 from simulator.serving.outcome.remarks import remarks
 from simulator.serving.outcome.statistics import batch_means, percentiles
+from simulator.serving.traffic.request import NO_ROW
 
 CLOCK = ClosedFormClock()
 
@@ -27,6 +30,7 @@ def records(**columns):
         "input_tokens": np.full(rows, 10), "output_tokens": np.full(rows, 5),
         "cached_tokens": np.zeros(rows, int), "replica": np.zeros(rows, int),
         "preemptions": np.zeros(rows, int), "status": np.full(rows, FINISHED, np.int8),
+        "session": np.full(rows, NO_ROW),
     }  # fmt: skip
     given = {key: np.asarray(value) for key, value in columns.items()}
     return Records(**(base | given))
@@ -40,7 +44,7 @@ THREE = records(
     cached_tokens=[0, 5, 0],
     status=np.array([FINISHED, FINISHED, REJECTED], np.int8),
 )
-BUSY = Counters(busy_s=4.0, energy_j=2000.0, peak_blocks=50, prefill_s=1.0, steps=9)
+BUSY = Counters(busy_s=4.0, energy_j=2000.0, peak_blocks=50, prompt_s=1.0, steps=9)
 
 
 def figures(**options):
@@ -108,6 +112,14 @@ def test_gaps_between_tokens_are_within_a_per_cent():
 def test_an_overload_is_noticed_and_a_stable_load_is_not():
     assert is_overloaded(serve(random_table(0, 400, rate=150.0), CLOCK, settings()).records)
     assert not is_overloaded(serve(random_table(0, 400, rate=3.0), CLOCK, settings()).records)
+
+
+def test_a_load_that_comes_nearly_at_once_is_an_overload():
+    """Even the first then wait, so that the last do not wait far longer than those."""
+    arrived = np.linspace(0.0, 1.0, 100)
+    late = records(arrival_s=arrived, started_s=10.0 + arrived, first_token_s=11.0 + arrived,
+                   finished_s=12.0 + arrived)  # fmt: skip
+    assert is_overloaded(late)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 101, 5000])
@@ -200,6 +212,46 @@ def test_objectives_are_met_up_to_their_limit():
     ):  # fmt: skip
         assert figures(objectives=limits).goodput_requests_per_s == pytest.approx(met / 10)
     assert figures(objectives=Limits()).goodput_requests_per_s is None
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=4))
+def test_what_tiers_gave_and_took_adds_up_over_replicas(amounts):
+    """Hits of all tiers, the device's own among them, are the hit rate."""
+    counters = tuple(
+        replace(
+            BUSY,
+            hits_by_tier={"host": a, "storage": b},
+            read_bytes_by_tier={"host": c, "storage": d},
+            written_bytes_by_tier={"host": e, "storage": f},
+        )
+        for a, b, c, d, e, f in amounts
+    )  # fmt: skip
+    cached = np.array([20, 30, 0])
+    found = measure(
+        replace(THREE, cached_tokens=cached, input_tokens=np.array([100, 100, 100])), counters,
+        makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=100,
+    )  # fmt: skip
+    below = [sum(column) for column in zip(*amounts, strict=True)]
+    assert found.hits_by_tier == pytest.approx(
+        {
+            "device": (50 - below[0] - below[1]) / 200,
+            "host": below[0] / 200,
+            "storage": below[1] / 200,
+        }
+    )
+    assert sum(found.hits_by_tier.values()) == pytest.approx(found.hit_rate)
+    assert found.read_bytes_by_tier == {"host": below[2], "storage": below[3]}
+    assert found.written_bytes_by_tier == {"host": below[4], "storage": below[5]}
+    assert found.bytes_by_tier == {"host": below[2] + below[4], "storage": below[3] + below[5]}
+
+
+def test_nobody_found_anything_where_there_are_no_prompts():
+    nobody = replace(THREE, status=np.full(3, REJECTED, np.int8))
+    found = measure(
+        nobody, (Counters(),), makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=100
+    )
+    assert found.hits_by_tier == {"device": 0.0}
+    assert found.hit_rate == found.prefill_share == found.output_tokens_per_s == 0.0
 
 
 def test_shares_are_of_all_replicas():

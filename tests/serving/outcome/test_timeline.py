@@ -94,12 +94,14 @@ def test_gaps_between_tokens_are_steps_of_every_sequence(rows):
 
 
 def test_gaps_beyond_the_bins_count_in_the_outermost():
-    timeline = Timeline(1)
-    timeline.add_gap(1e-9, 1)
-    assert timeline.gap_mean() == pytest.approx(1e-6, rel=0.011)
-    timeline = Timeline(1)
-    timeline.add_gap(1e7, 1)
-    assert timeline.gap_percentile(50) == pytest.approx(1e4, rel=0.011)
+    """From a microsecond to 10,000 s, each as the middle of its bin, which is 1 % wide."""
+    width = 1e10 ** (1 / 2300)
+    for gap_s, counted_s in ((1e-9, 1e-6 * width**0.5), (1e7, 1e4 / width**0.5)):
+        timeline = Timeline(1)
+        timeline.add_gap(gap_s, 1)
+        assert timeline.gap_mean() == pytest.approx(counted_s, rel=1e-9)
+        assert timeline.gap_percentile(50) == pytest.approx(counted_s, rel=1e-9)
+    assert width == pytest.approx(1.01, rel=1e-3)
     assert np.isnan(Timeline(1).gap_percentile(50))
 
 

@@ -1,5 +1,7 @@
 """What each scheduling policy promises, seen from outside."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from closed_form_clock import (
@@ -9,9 +11,13 @@ from closed_form_clock import (
     settings,
     table,
 )
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from simulator.errors import InputError
-from simulator.serving.policies.ordering import ordering
+from simulator.serving.policies.ordering import COMPOSITIONS, ordering
+from simulator.serving.policies.routing import ROUTERS
+from simulator.serving.traffic.request import NO_ROW, Request
 
 CLOCK = ClosedFormClock()
 
@@ -62,6 +68,89 @@ def test_deadlines_keep_more_promises_under_overload():
 def test_unknown_policies_get_a_suggestion():
     with pytest.raises(InputError, match="fcfs"):
         ordering("fcsf")
+
+
+@given(st.integers(0, 300), st.integers(0, 3), st.integers(1, 300))
+def test_what_a_step_is_made_of(decoding, half_done, budget):
+    mixed, prompts_first, static = (
+        COMPOSITIONS[name](decoding, half_done, budget)
+        for name in ("mixed", "prefill-first", "static")
+    )
+    # Every sequence that decodes is a token of the budget, and prompts get the rest.
+    assert mixed == (True, max(budget - decoding, 0), True)
+    # A step of prompts alone, as long as there are any.
+    assert prompts_first == (False, budget, True)
+    # Prompts that have begun are computed whole before anybody decodes; then only decoding
+    # goes on, until the batch is empty and takes new ones.
+    decodes, tokens, admits = static
+    assert decodes == (half_done == 0)
+    assert tokens == (0 if decoding and not half_done else budget)
+    assert admits == (decoding == 0)
+
+
+def test_sessions_stay_and_spread_evenly():
+    for replicas in (2, 3, 4, 7, 8, 16):
+        idle = [Idle()] * replicas
+        homes = [ROUTERS["session-sticky"](asking(n), idle, 5) for n in range(2000)]
+        again = [ROUTERS["session-sticky"](asking(n), idle, 9) for n in range(2000)]
+        assert homes == again
+        counts = np.bincount(homes, minlength=replicas)
+        assert len(counts) == replicas
+        assert counts.min() > 0.85 * 2000 / replicas
+        assert counts.max() < 1.15 * 2000 / replicas
+        # Neighbours do not go together.
+        assert len(set(homes[:4])) > 1
+
+
+@dataclass
+class Idle:
+    """A replica with so many unfinished requests and cached tokens."""
+
+    unfinished: int = 0
+    cached: int = 0
+
+    def cached_prefix_tokens(self, _request) -> int:
+        return self.cached
+
+
+def asking(session: int) -> Request:
+    request = Request(0, 0.0, 10, 5, deadline_s=np.inf)
+    request.session = session
+    return request
+
+
+def test_a_request_without_session_goes_where_least_waits():
+    loads = [Idle(3), Idle(1), Idle(1)]
+    assert ROUTERS["session-sticky"](asking(NO_ROW), loads, 0) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=6))
+@example([(24, 1), (16, 0)])
+@example([(25, 1), (16, 0)])
+@example([(29, 1), (20, 0)])
+@example([(8, 1), (0, 0)])
+@example([(9, 1), (0, 0)])
+@example([(12, 1), (9, 0)])
+def test_a_prefix_aware_router_follows_the_cache_unless_queues_are_far_apart(states):
+    replicas = [Idle(load, 100 * cached) for load, cached in states]
+    loads = [load for load, _ in states]
+    request = asking(0)
+    assert ROUTERS["prefix-aware"](request, replicas, 0) == loads.index(min(loads))
+    request.prefix = (1, 2)
+    chosen = ROUTERS["prefix-aware"](request, replicas, 0)
+    if max(loads) > 1.5 * min(loads) and max(loads) - min(loads) > 8:
+        assert chosen == loads.index(min(loads))
+        return
+    # Most of the prompt, then the shortest queue, then the first.
+    best = min(range(len(states)), key=lambda i: (-states[i][1], loads[i], i))
+    assert chosen == best
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 50))
+def test_plain_routers(loads, routed):
+    replicas = [Idle(load) for load in loads]
+    assert ROUTERS["round-robin"](asking(0), replicas, routed) == routed % len(loads)
+    assert ROUTERS["least-loaded"](asking(0), replicas, routed) == loads.index(min(loads))
 
 
 def gaps_and_ttft(composition, **options):

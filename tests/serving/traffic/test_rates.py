@@ -11,17 +11,9 @@ from scipy.integrate import quad
 
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths, weibull_shape
 from simulator.serving.traffic.synthetic import draw_requests
-from simulator.specs.workload import (
-    Bursty,
-    Constant,
-    Diurnal,
-    Lognormal,
-    OnOff,
-    Poisson,
-    Ramp,
-    Synthetic,
-    Uniform,
-)
+from simulator.specs.arrivals import Bursty, Constant, Diurnal, OnOff, Poisson, Ramp
+from simulator.specs.lengths import Lognormal, Uniform
+from simulator.specs.workload import Synthetic
 
 COUNT = 400
 

@@ -14,7 +14,9 @@ from pydantic import TypeAdapter
 
 from simulator.serving.traffic.arrivals import draw_arrivals, draw_lengths, weibull_shape
 from simulator.serving.traffic.synthetic import draw_requests
-from simulator.specs.workload import Arrivals, Length, Synthetic
+from simulator.specs.arrivals import Arrivals
+from simulator.specs.lengths import Length
+from simulator.specs.workload import Synthetic
 
 COUNT = 20_000
 

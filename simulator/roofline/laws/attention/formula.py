@@ -67,7 +67,7 @@ def prefill_attention_time_s(
     b, new, past, heads, groups_of, key_dim = floats(
         batch, query_tokens, past_tokens, query_heads, kv_heads, head_dim
     )
-    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    (out_dim,) = floats(head_dim if value_dim is None else value_dim)
     kv_size, act_size, window = floats(
         kv_bytes_per_value, activation_bytes_per_value, window_tokens
     )
@@ -109,7 +109,7 @@ def prefill_attention_time_s(
     moved = b * new * heads * dims_moved * act_size
     moved = moved + b * groups_of * (past + new) * dims_moved * kv_size
     if causal:
-        row = groups_of * dims_moved if stored_dims is None else floats(stored_dims)[0]
+        (row,) = floats(groups_of * dims_moved if stored_dims is None else stored_dims)
         stored = b * new * row * (act_size + kv_size)
         moved = moved + calibration.cache_write_factor * stored
     found = cached_fraction(moved, cache_bytes)
@@ -165,7 +165,7 @@ def decode_attention_time_s(
     b, context, heads, groups_of, key_dim = floats(
         batch, context_tokens, query_heads, kv_heads, head_dim
     )
-    out_dim = key_dim if value_dim is None else floats(value_dim)[0]
+    (out_dim,) = floats(head_dim if value_dim is None else value_dim)
     kv_size, act_size, window, cache = floats(
         kv_bytes_per_value, activation_bytes_per_value, window_tokens, cache_bytes
     )

@@ -72,7 +72,7 @@ KERNELS = {
     ),
     "trtllm-gen-mla-decode": AttentionKernel(tile_rows=128, wide_tile_rows=128, tile_keys=64),
     # FlashAttention 4's forward pass on Blackwell, used for expanded latent attention.
-    "flash-4-mla-prefill": AttentionKernel(tile_rows=256, wide_tile_rows=256, packs_groups=False),
+    "flash-4-mla-prefill": AttentionKernel(tile_rows=256, wide_tile_rows=256),
     "triton-mla-decode": AttentionKernel(
         tile_rows=16, wide_tile_rows=16, tile_keys=32, max_splits=4, widens_cache=True
     ),

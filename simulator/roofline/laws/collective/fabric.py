@@ -119,10 +119,10 @@ def extents(fabric: Fabric, devices: ArrayLike) -> list[FloatArray]:
     result = []
     for index, dim in enumerate(sorted(fabric.dims)):
         axes_left = len(fabric.dims) - index
-        even = 2 ** np.ceil(np.log2(np.maximum(left, 1)) / axes_left - 1e-9)
+        even = 2 ** np.ceil(np.log2(left) / axes_left - 1e-9)
         extent = left if axes_left == 1 else np.minimum(np.minimum(even, dim), left)
-        result.append(np.maximum(extent, 1.0))
-        left = left / result[-1]
+        result.append(extent)
+        left = left / extent
     return result
 
 
@@ -141,9 +141,9 @@ def _axes_geometry(fabric: Fabric, n: FloatArray) -> Geometry:
     for extent, dim in zip(extents(fabric, n), sorted(fabric.dims), strict=True):
         used = extent > 1
         wraps = (extent >= dim) & (dim > 2) & (fabric.kind is FabricKind.TORUS)
-        bandwidth += np.where(used, np.where(wraps, 1.0, 0.5) * axis_bandwidth, 0.0)
+        bandwidth += used * np.where(wraps, 1.0, 0.5) * axis_bandwidth
         steps += np.where(wraps, np.floor(extent / 2), extent - 1)
-        load = np.maximum(load, np.where(used, np.where(wraps, extent / 4, extent / 2), 0.0))
+        load = np.maximum(load, used * np.where(wraps, extent / 4, extent / 2))
     return Geometry(
         ring_bandwidth_bytes_per_s=np.maximum(bandwidth, 0.5 * axis_bandwidth),
         ring_steps=steps,

@@ -17,8 +17,8 @@ class GroupedKernelFamily:
     name: str
     tiles: tuple[tuple[int, int], ...]
     """Output tiles (rows, columns) that its autotuner or its shipped configurations choose from."""
-    kernels: int
-    """Launches a layer: sorting rows by expert, the two products, the activation, the sum."""
+    further_kernels: int = 0
+    """Launches a layer beside those that every family has, see ``kernels``."""
     quantise_kernels: int = 0
     """Further launches where activations are narrower than 16 bits."""
     sharding_kernels: int = 0
@@ -41,11 +41,19 @@ class GroupedKernelFamily:
     """Largest step that it serves; ``beyond`` serves larger ones."""
     beyond: "GroupedKernelFamily | None" = None
 
+    @property
+    def kernels(self) -> int:
+        """Launches a layer: sorting rows by expert, the two products and the sum at least.
+
+        An activation that is not fused and rows that are copied into order are one more each.
+        """
+        own = (not self.activation_fused) + self.permutes_rows
+        return 4 + own + self.further_kernels
+
 
 TRITON = GroupedKernelFamily(
     "triton",
     ((16, 64), (16, 128), (32, 64), (32, 128), (64, 64), (64, 128), (128, 128), (128, 256)),
-    kernels=5,
     quantise_kernels=2,
     sharding_kernels=2,
     walks_all_rows=True,
@@ -56,7 +64,7 @@ TRITON = GroupedKernelFamily(
 TRITON_KERNELS = GroupedKernelFamily(
     "triton_kernels",
     ((16, 128), (32, 128), (64, 128), (128, 128), (128, 256)),
-    kernels=6,
+    further_kernels=2,
     activation_fused=True,
     blocks_per_pass=8,
 )
@@ -65,7 +73,6 @@ TRITON_KERNELS = GroupedKernelFamily(
 MARLIN = GroupedKernelFamily(
     "marlin",
     ((8, 128), (16, 128), (32, 128), (48, 128), (64, 128), (64, 256)),
-    kernels=5,
     walks_all_rows=True,
 )
 """Weight-only 4-bit with 16-bit activations: the weights are widened in registers."""
@@ -73,7 +80,6 @@ MARLIN = GroupedKernelFamily(
 CUTLASS = GroupedKernelFamily(
     "cutlass",
     ((16, 128), (32, 128), (64, 128), (128, 128), (128, 256)),
-    kernels=6,
     quantise_kernels=1,
     permutes_rows=True,
 )
@@ -82,7 +88,6 @@ CUTLASS = GroupedKernelFamily(
 DEEPGEMM = GroupedKernelFamily(
     "deepgemm",
     ((64, 128), (128, 128), (128, 160)),
-    kernels=6,
     quantise_kernels=1,
     permutes_rows=True,
 )
@@ -91,7 +96,6 @@ DEEPGEMM = GroupedKernelFamily(
 TRTLLM_GEN = GroupedKernelFamily(
     "trtllm_gen",
     ((8, 128), (16, 128), (32, 128), (64, 128), (128, 128), (256, 128)),
-    kernels=4,
     quantise_kernels=1,
     activation_fused=True,
 )
@@ -100,7 +104,6 @@ TRTLLM_GEN = GroupedKernelFamily(
 TRTLLM_GEN_BLOCK = GroupedKernelFamily(
     "trtllm_gen_block",
     TRTLLM_GEN.tiles,
-    kernels=5,
     quantise_kernels=1,
     walks_all_rows=True,
 )
@@ -109,7 +112,6 @@ TRTLLM_GEN_BLOCK = GroupedKernelFamily(
 MUL_MAT_ID = GroupedKernelFamily(
     "mul_mat_id",
     ((1, 16), (8, 32), (16, 64), (32, 64), (64, 64), (64, 128)),
-    kernels=6,
     host_launches=8,
     permutes_rows=True,
 )
@@ -118,7 +120,7 @@ MUL_MAT_ID = GroupedKernelFamily(
 MUL_MAT_Q_ID = GroupedKernelFamily(
     "mul_mat_q_id",
     MUL_MAT_ID.tiles,
-    kernels=15,
+    further_kernels=9,
     host_launches=17,
     permutes_rows=True,
     walked_tile=(128, 128),
