@@ -123,7 +123,7 @@ class Bridge(Spec):
     """
 
     name: str
-    devices: Pieces
+    devices: Side
     bandwidth: BytesPerSecond
 
 
@@ -147,7 +147,7 @@ class Link(Spec):
     topology: Topology = "switched"
     dimensions: Annotated[list[Side], Field(min_length=1, max_length=8)] | None = None
     in_network_reduction: bool = False
-    bridges: list[Bridge] = []
+    bridges: Annotated[list[Bridge], Field(max_length=8)] = []
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None
 

@@ -73,7 +73,7 @@ def _link(owner: str, place: str, link: hardware.Link | None, domain: int) -> Li
         hop_latency_s=float(link.latency) if link.latency is not None else 0.0,
         dims=dims,
         in_network_reduction=link.in_network_reduction,
-        bridges=tuple(Bridge(float(b.devices), float(b.bandwidth)) for b in link.bridges),
+        bridges=tuple(Bridge(b.devices, float(b.bandwidth)) for b in link.bridges),
     )
     field = f"links.{place}.calibration.constants"
     constants = {
