@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulator.errors import InputError
     from simulator.planning.bill.answer import bill
     from simulator.planning.compare import compare
+    from simulator.planning.plan.search import plan
     from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sweep import sweep
     from simulator.simulate.predict import predict
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from simulator.specs.question import read_bill, read_scenario
 
 __all__ = [
-    "InputError", "bill", "compare", "predict", "read_bill", "read_scenario", "sensitivity",
+    "InputError", "bill", "compare", "plan", "predict", "read_bill", "read_scenario", "sensitivity",
     "simulate", "sweep",
 ]  # fmt: skip
 
@@ -30,6 +31,7 @@ _HOMES = {
     "InputError": "simulator.errors",
     "bill": "simulator.planning.bill.answer",
     "compare": "simulator.planning.compare",
+    "plan": "simulator.planning.plan.search",
     "predict": "simulator.simulate.predict",
     "read_bill": "simulator.specs.question",
     "read_scenario": "simulator.specs.question",

@@ -51,6 +51,17 @@ class Asked:
         named = (Change("hardware", name, "--hardware") for name in hardware)
         return replace(self, changes=(*named, *self.changes))
 
+    def choosing(self, names: str) -> "Asked":
+        """The same of a plan that chooses among devices, named with commas between them.
+
+        ``auto`` leaves open what it chooses from; a scenario names one that the plan need not take.
+        """
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+        if not chosen or chosen == ["auto"]:
+            return self
+        change = Change("plan.hardware", chosen, "--hardware")
+        return replace(self, changes=(change, *self.changes))
+
     def of_a_table(self) -> tuple[Change, ...]:
         """What all rows of a table have in common."""
         if self.launch is None:
