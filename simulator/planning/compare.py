@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from simulator.errors import InputError, nearest, shown
 from simulator.planning.system import NoLayoutError, System, system_named
-from simulator.planning.workers.crew import Lost, made
-from simulator.planning.workers.local import checked_workers, local_crew
+from simulator.planning.workers.in_order import made_in_order
+from simulator.planning.workers.local import checked_workers
 from simulator.simulate.best import at_load_and_best
 from simulator.simulate.case_files import faults, in_one_line
 from simulator.simulate.cluster import resolve
@@ -19,7 +19,7 @@ from simulator.specs.what_if import hardware_of, model_of
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class _Entry:
     """A system and what it is asked; ``refusal`` says why it cannot be."""
 
     name: str
@@ -52,22 +52,15 @@ def compare(
     """
     checked_workers(workers)
     questions = [scenario] if isinstance(scenario, Scenario) else list(scenario)
-    systems = list(candidates(questions, hardware))
+    systems = list(_entries(questions, hardware))
     _check(systems, relative_to)
-    outcomes: dict[int, SimulationResult | Exception] = {
-        i: system.refusal for i, system in enumerate(systems) if system.refusal is not None
-    }
-    todo = [(i, system.asked) for i, system in enumerate(systems) if i not in outcomes]
-    with local_crew(max(1, min(checked_workers(workers), len(todo)))) as crew:
-        for batch in made(_simulated, todo, crew):
-            for (place, _), outcome in batch:
-                outcomes[place] = _told(outcome)
-            if progress is not None:
-                progress(len(outcomes), len(systems))
-    return _compared(systems, [outcomes[i] for i in range(len(systems))], relative_to)
+    able = [system.asked for system in systems if system.refusal is None]
+    answers = iter(made_in_order(_simulated, able, workers, progress))
+    outcomes = [system.refusal or next(answers) for system in systems]
+    return _compared(systems, outcomes, relative_to)
 
 
-def candidates(questions: Sequence[Scenario], hardware: Sequence[str]) -> Iterator[Candidate]:
+def _entries(questions: Sequence[Scenario], hardware: Sequence[str]) -> Iterator[_Entry]:
     """Every question on every system, with the reason where one cannot serve it.
 
     Raises:
@@ -76,19 +69,19 @@ def candidates(questions: Sequence[Scenario], hardware: Sequence[str]) -> Iterat
     for question in questions:
         of_several = f"{question.name}: " if len(questions) > 1 else ""
         if not hardware:
-            yield _candidate(System.of(question).name, question)
+            yield _entry(System.of(question).name, question)
         for text in hardware:
             yield _named(text, question, of_several)
 
 
-def _named(text: str, question: Scenario, prefix: str) -> Candidate:
+def _named(text: str, question: Scenario, prefix: str) -> _Entry:
     try:
-        return _candidate(f"{prefix}{text}", system_named(text, question).serving(question))
+        return _entry(f"{prefix}{text}", system_named(text, question).serving(question))
     except NoLayoutError as refusal:
-        return Candidate(f"{prefix}{text}", question, refusal)
+        return _Entry(f"{prefix}{text}", question, refusal)
 
 
-def _candidate(name: str, asked: Scenario) -> Candidate:
+def _entry(name: str, asked: Scenario) -> _Entry:
     # What does not exist is a slip of the pen; what does not fit is an answer.
     hardware_of(asked.hardware), model_of(asked.model)
     for deployment in (asked.deployment, *asked.deployment.pools.values()):
@@ -98,11 +91,11 @@ def _candidate(name: str, asked: Scenario) -> Candidate:
     try:
         resolve(asked)
     except InputError as refusal:
-        return Candidate(name, asked, refusal)
-    return Candidate(name, asked)
+        return _Entry(name, asked, refusal)
+    return _Entry(name, asked)
 
 
-def _check(systems: Sequence[Candidate], relative_to: str | None) -> None:
+def _check(systems: Sequence[_Entry], relative_to: str | None) -> None:
     """Refuse what is no comparison.
 
     Raises:
@@ -129,7 +122,7 @@ def _check(systems: Sequence[Candidate], relative_to: str | None) -> None:
 
 
 def _compared(
-    systems: Sequence[Candidate],
+    systems: Sequence[_Entry],
     outcomes: Sequence[SimulationResult | Exception],
     relative_to: str | None,
 ) -> Comparison:
@@ -158,12 +151,8 @@ def _compared(
     )
 
 
-def _told(outcome: SimulationResult | Exception | Lost) -> SimulationResult | Exception:
-    return RuntimeError(outcome.reason) if isinstance(outcome, Lost) else outcome
-
-
-def _simulated(numbered: tuple[int, Scenario]) -> SimulationResult | Exception:
+def _simulated(asked: Scenario) -> SimulationResult | Exception:
     try:
-        return at_load_and_best(numbered[1])
+        return at_load_and_best(asked)
     except Exception as failure:
         return failure
