@@ -29,6 +29,7 @@ def show_validation(found: Validation) -> None:
             screen.print(f"[dim]note: {note}[/dim]")
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
+    _section(screen, "Served, asked by flags alone", found.plain, ("model", "quantity"))
     _section(
         screen,
         "A device nobody measured (its class's defaults alone)",
