@@ -5,7 +5,8 @@
 Cosmic Ray (https://cosmic-ray.readthedocs.io) finds what can be mutated and writes the mutants, in
 a copy of the checkout. ``seed`` draws places in the code, and one mutant of each: an operator
 turned round, a number one off, a comparison that includes its end, a condition negated. Left out
-is what no caller could see (annotations, decorators) and what floats cannot do (``a | b``).
+is what no caller could see (annotations, decorators, ``strict=True`` for what is as long anyway)
+and what floats cannot do (``a | b``).
 
 Every mutant meets the tests that reach it, of its room and of the room on top of it, until one
 fails; a process forked from one that holds the libraries spares their import. Survivors are printed
@@ -193,7 +194,8 @@ def _mutants(path: Path) -> Iterator[Mutant]:
         found = (start for node in nodes for start, _ in operator.mutation_positions(node))
         for occurrence, (line, column) in enumerate(found):
             text = lines[line - 1]
-            is_idle = text[column : column + 2] == "*," or text.strip() in EQUIVALENT
+            is_idle = text[column : column + 2] == "*," or text[:column].endswith("strict=")
+            is_idle = is_idle or text.strip() in EQUIVALENT
             if not is_idle and not any(a <= (line, column) < b for a, b in unseen):
                 yield Mutant(path, name, occurrence, line, column)
 

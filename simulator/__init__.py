@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.errors import InputError
     from simulator.planning.compare import compare
+    from simulator.planning.sweep import sweep
     from simulator.simulate.predict import predict
     from simulator.simulate.run import simulate
     from simulator.specs.question import read_scenario
 
-__all__ = ["InputError", "compare", "predict", "read_scenario", "simulate"]
+__all__ = ["InputError", "compare", "predict", "read_scenario", "simulate", "sweep"]
 
 _HOMES = {
     "InputError": "simulator.errors",
@@ -26,6 +27,7 @@ _HOMES = {
     "predict": "simulator.simulate.predict",
     "read_scenario": "simulator.specs.question",
     "simulate": "simulator.simulate.run",
+    "sweep": "simulator.planning.sweep",
 }
 
 

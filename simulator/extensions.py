@@ -12,7 +12,7 @@ neither slow down a start nor take a built-in name over.
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from simulator.errors import InputError
 
@@ -52,6 +52,12 @@ def extension(group: Group, name: str, kind: type[ExtensionT]) -> ExtensionT | N
 def extension_names(group: Group) -> tuple[str, ...]:
     """The names that installed packages define in ``group``, sorted."""
     return tuple(sorted({point.name for point in _points(group)}))
+
+
+def extension_packages() -> tuple[str, ...]:
+    """The installed packages that add anything, each with its version, sorted."""
+    dists = {p.dist for group in get_args(Group) for p in _points(group) if p.dist is not None}
+    return tuple(sorted(f"{dist.name} {dist.version}" for dist in dists))
 
 
 @cache

@@ -2,12 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from simulator.simulate.prediction import Prediction
 
 ScenarioName = Annotated[
     str | None,
@@ -20,6 +23,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, n
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Folder for the report; out/NAME unless --json is given."),
+]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Print what every dollar goes to, with formula and source."),
 ]
 ChartFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for charts; none are drawn without.")
@@ -53,6 +60,26 @@ def print_json(content: object) -> None:
     """One JSON object on stdout."""
     json.dump(content, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def print_prediction(
+    found: "Prediction", as_json: bool, explain: bool, more: Mapping[str, object] | None = None
+) -> None:
+    """A prediction, and with ``explain`` what every dollar of it goes to; ``more`` is for JSON."""
+    if as_json:
+        from simulator.report.explain import breakdown_rows
+
+        every_dollar = {"breakdown": breakdown_rows(found)} if explain else {}
+        print_json(found.to_dict() | every_dollar | dict(more or {}))
+        return
+    from simulator.cli.show import show_prediction
+
+    show_prediction(found)
+    if explain:
+        from simulator.cli.console import console
+        from simulator.report.explain import explained
+
+        console().print(explained(found))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -27,12 +27,14 @@ def predict(
     operators: Annotated[
         bool, typer.Option("--operators", help="Show where the time of the step goes.")
     ] = False,
+    explain: opt.Explain = False,
     as_json: opt.Json = False,
 ) -> None:
     """Predict a decode step, a prefill, or a serving point, without a scenario file."""
     if cases is not None:
-        if operators:
-            raise InputError("goes with one step", file="--operators", remedy="leave it out")
+        for flag, given in (("--operators", operators), ("--explain", explain)):
+            if given:
+                raise InputError("goes with one question", file=flag, remedy="leave it out")
         _predict_cases(asked, cases, keep or [], out, as_json)
         return
     for flag, value in (("--keep", keep), ("--out", out)):
@@ -48,14 +50,11 @@ def predict(
     scenario = asked.point()
     found = answer(scenario)
     rows = operators_of(scenario) if operators else []
-    if as_json:
-        explained = {"operators": [row.to_dict() for row in rows]} if operators else {}
-        opt.print_json(found.to_dict() | explained)
-        return
-    from simulator.cli.show import show_operators, show_prediction
+    steps = {"operators": [row.to_dict() for row in rows]} if operators else {}
+    opt.print_prediction(found, as_json, explain, steps)
+    if operators and not as_json:
+        from simulator.cli.show import show_operators
 
-    show_prediction(found)
-    if operators:
         show_operators(rows)
 
 

@@ -23,29 +23,38 @@ def run(
     sources: Annotated[
         bool, typer.Option("--sources", help="Print where the numbers are from.")
     ] = False,
+    explain: opt.Explain = False,
 ) -> None:
     """Simulate a scenario, print a summary, and write charts and a report."""
     wanted = asked.scenario(scenario)
     if wanted.is_step:
-        _step(wanted, out, as_json)
+        _step(wanted, out, as_json, explain)
         return
     from simulator.report.write import REPORT, write_report
-    from simulator.simulate.run import simulate
+    from simulator.simulate.best import at_load_and_best
 
     folder = opt.folder_for(out, wanted.name, as_json)
     with opt.report_folder(folder, REPORT):
         with opt.progress_bar("requests", quiet=as_json) as progress:
-            result = simulate(wanted, progress)
+            result = at_load_and_best(wanted, progress)
         if folder is not None:
             write_report(result, folder)
     if as_json:
-        opt.print_json(result.to_dict())
+        from simulator.report.explain import breakdown_rows
+
+        every_dollar = {"breakdown": breakdown_rows(result)} if explain else {}
+        opt.print_json(result.to_dict() | every_dollar)
         return
     from simulator.cli.console import console
     from simulator.report.tables import summary
 
     screen = console()
     screen.print(summary(result))
+    if explain:
+        from simulator.report.explain import explained
+
+        screen.print()
+        screen.print(explained(result))
     if sources:
         screen.print("\n[bold]Sources[/bold]")
         for source in result.sources:
@@ -54,15 +63,9 @@ def run(
         print(f"report: {folder / 'report.html'}", file=sys.stderr)
 
 
-def _step(wanted: "Scenario", out: Path | None, as_json: bool) -> None:
+def _step(wanted: "Scenario", out: Path | None, as_json: bool, explain: bool) -> None:
     from simulator.simulate.predict import answer
 
     if out is not None:
         raise InputError("engine steps have no report", file="--out", remedy="leave it out")
-    found = answer(wanted)
-    if as_json:
-        opt.print_json(found.to_dict())
-        return
-    from simulator.cli.show import show_prediction
-
-    show_prediction(found)
+    opt.print_prediction(answer(wanted), as_json, explain)

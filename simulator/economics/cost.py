@@ -1,20 +1,22 @@
 """What an hour of a device costs, and what that makes of a million tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.basis import Basis, basis_of, others
+from simulator.economics.basis import Basis, basis_of, others, percentile_words
 from simulator.economics.offers import counted, quote
 from simulator.economics.price import DevicePrice, PriceLine
+from simulator.economics.rules import Shares, Work
 from simulator.errors import InputError, nearest
 from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
 from simulator.specs.price_book import offers_for, providers
-from simulator.specs.prices import Offer, Term
+from simulator.specs.prices import Offer, Surroundings, Term
+from simulator.units import money, percent
 
 NumberT = TypeVar("NumberT", float, NDArray[np.float64])
 
@@ -31,7 +33,7 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
     basis = basis_of(economics)
     if economics.usd_per_device_hour is not None:
         own = economics.usd_per_device_hour
-        line = PriceLine("rent", own, str(basis))
+        line = PriceLine(_rent(_ALL), own, f"{money(own)}/h as given", str(basis))
         return DevicePrice(basis, own, own, own, (line,))
     offers = counted(offers_for(hardware, economics.prices), basis)
     if not offers:
@@ -46,13 +48,30 @@ def device_price(hardware: Hardware, economics: Economics) -> DevicePrice | None
         found.usd,
         found.low,
         found.high,
-        (PriceLine("rent", found.usd, sources),),
+        (PriceLine(_rent(offers[0].included), found.usd, _quoted(offers, basis), sources),),
         offers=offers,
     )
     is_committed = all(offer.term in _COMMITTED for offer in offers)
     if economics.utilisation is None or not is_committed:
         return price
     return _used_in_part(price, economics.utilisation)
+
+
+_ALL: tuple[Surroundings, ...] = get_args(Surroundings)
+
+
+def _rent(included: Collection[Surroundings]) -> str:
+    """What a rent is called: with what is in it, and what it leaves out, which is not counted."""
+    named = [part for part in _ALL if part in included]
+    missing = [part for part in _ALL if part not in included]
+    words = f"rent with {', '.join(named)}" if named else "rent of the device alone"
+    return f"{words}; {' and '.join(missing)} not counted" if missing and named else words
+
+
+def _quoted(offers: Sequence[Offer], basis: Basis) -> str:
+    count = len({offer.provider for offer in offers})
+    among = f"{count} providers" if count > 1 else offers[0].provider
+    return f"{percentile_words(basis.percentile)} of {among}, an hour of one device"
 
 
 def _owned(
@@ -76,12 +95,19 @@ def _owned(
 
 def _used_in_part(price: DevicePrice, share: float) -> DevicePrice:
     idle = price.usd_per_hour * (1.0 / share - 1.0)
+    line = PriceLine(
+        "hours without work",
+        idle,
+        f"{money(price.usd_per_hour)}/h × (1 / {percent(share)} − 1)",
+        "the scenario",
+        "idle",
+    )
     return replace(
         price,
         usd_per_hour=price.usd_per_hour / share,
         low=price.low / share,
         high=price.high / share,
-        lines=(*price.lines, PriceLine("hours without work", idle, "the scenario")),
+        lines=(*price.lines, line),
         note=f"work in {share:.0%} of the paid hours",
     )
 
@@ -132,32 +158,32 @@ def usd_per_second(
 
 @dataclass(frozen=True, slots=True)
 class TokenCost(Generic[NumberT]):
-    """Dollars per million tokens: of input alone, of output alone, and of both together.
+    """Dollars per million tokens: of uncached input, of cached input, of output, and of all.
 
     Numbers or arrays, as the tokens were; None where there are no such tokens.
     """
 
     usd_per_million_input_tokens: NumberT | None
+    usd_per_million_cached_input_tokens: NumberT | None
     usd_per_million_output_tokens: NumberT | None
     usd_per_million_tokens: NumberT | None
 
 
-def token_cost(
-    usd: NumberT, input_tokens: NumberT, output_tokens: NumberT, prefill_share: float
-) -> TokenCost[NumberT]:
-    """Share ``usd`` between input and output by the device time that each took.
+def token_cost(usd: NumberT, work: Work, shares: Shares) -> TokenCost[NumberT]:
+    """What ``usd`` comes to for a token of each kind of ``work``, divided by ``shares``.
 
-    Input carries ``prefill_share`` of the cost, output the rest, and both together all of it,
-    so input and output dollars sum to what was paid. Numbers, or arrays of one shape.
+    All kinds together carry all of it. Numbers, or arrays of one shape.
 
-    >>> token_cost(10.0, 2e6, 1e6, 0.4)  # doctest: +NORMALIZE_WHITESPACE
-    TokenCost(usd_per_million_input_tokens=2.0, usd_per_million_output_tokens=6.0,
-              usd_per_million_tokens=3.3333333333333335)
+    >>> work = Work(prompts=0.4, added=0.4, uncached=2e6, output=1e6)
+    >>> token_cost(10.0, work, Shares(0.4, 0.0, 0.6))  # doctest: +NORMALIZE_WHITESPACE
+    TokenCost(usd_per_million_input_tokens=2.0, usd_per_million_cached_input_tokens=None,
+              usd_per_million_output_tokens=6.0, usd_per_million_tokens=3.3333333333333335)
     """
     return TokenCost(
-        _per_million(usd * prefill_share, input_tokens),
-        _per_million(usd * (1 - prefill_share), output_tokens),
-        _per_million(usd, input_tokens + output_tokens),
+        _per_million(usd * shares.uncached, work.uncached),
+        _per_million(usd * shares.cached, work.cached),
+        _per_million(usd * shares.output, work.output),
+        _per_million(usd, work.uncached + work.cached + work.output),
     )
 
 

@@ -17,6 +17,7 @@ from simulator.economics.offers import Quote
 from simulator.economics.price import EnergyPrice, PriceLine, summed
 from simulator.specs.ownership import Ownership
 from simulator.specs.quantity import Quantity
+from simulator.units import money, percent
 
 HOURS_PER_YEAR = 8766.0
 MONTHS_PER_YEAR = 12.0
@@ -75,6 +76,8 @@ def owned_hour(bought: Quote, limit_w: float, known: Ownership) -> OwnedHour:
         * _end(leaves["pue"].low, leaves["pue"]),
         _end(leaves["usd_per_kwh"].high, leaves["usd_per_kwh"])
         * _end(leaves["pue"].high, leaves["pue"]),
+        leaves["pue"].value,
+        "; ".join(dict.fromkeys((sources["usd_per_kwh"], sources["pue"]))),
     )
     return OwnedHour(lines, total, max(total - down, 0.0), total + up, energy)
 
@@ -100,31 +103,65 @@ def _swings(
 
 def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[PriceLine, ...]:
     years, interest = costs["amortisation_years"], costs["cost_of_capital"]
-    residual = costs["residual_value"]
-    parts = (("device", "device_usd"), ("server", "server_usd"), ("network", "network_usd"))
+    residual, pue, usd_per_kwh = costs["residual_value"], costs["pue"], costs["usd_per_kwh"]
+    parts = (("device", "device_usd"), ("host", "server_usd"), ("network", "network_usd"))
     bought = sum(costs[key] for _, key in parts)
     spread = (1.0 - residual) / years
     kilowatts = (limit_w + costs["server_watts"]) / 1000.0
     server_kw = costs["server_watts"] / 1000.0
-    by_year = [
-        *((name, costs[key] * spread, sources[key]) for name, key in parts),
-        (
+    rack, staff = costs["rack_usd_per_kw_month"], costs["staff_usd_per_year"]
+    capital = bought * (annuity(interest, years, residual) - spread)
+    paid = [
+        *(
+            PriceLine(
+                name,
+                costs[key] * spread / HOURS_PER_YEAR,
+                f"{money(costs[key])} × (1 − {percent(residual)}) / {years:g} years{_A_YEAR}",
+                sources[key],
+            )
+            for name, key in parts
+        ),
+        PriceLine(
             "cost of capital",
-            bought * (annuity(interest, years, residual) - spread),
+            capital / HOURS_PER_YEAR,
+            f"annuity of {money(bought)} at {interest:.1%} over {years:g} years, less what it "
+            f"pays back{_A_YEAR}",
             sources["cost_of_capital"],
         ),
-        (
+        PriceLine(
             "rack and space",
-            kilowatts * costs["rack_usd_per_kw_month"] * MONTHS_PER_YEAR,
+            kilowatts * rack * MONTHS_PER_YEAR / HOURS_PER_YEAR,
+            f"{kilowatts:.3g} kW × {money(rack)} a month × 12{_A_YEAR}",
             sources["rack_usd_per_kw_month"],
         ),
-        ("staff", costs["staff_usd_per_year"], sources["staff_usd_per_year"]),
+        PriceLine(
+            "staff",
+            staff / HOURS_PER_YEAR,
+            f"{money(staff)} a year{_A_YEAR}",
+            sources["staff_usd_per_year"],
+        ),
     ]
-    paid = [PriceLine(name, usd / HOURS_PER_YEAR, source) for name, usd, source in by_year]
-    idle = summed(paid) * (1.0 / costs["utilisation"] - 1.0)
-    power = server_kw * costs["pue"] * costs["usd_per_kwh"]
+    together, used = summed(paid), costs["utilisation"]
+    power = server_kw * usd_per_kwh
+    at_price = f"{server_kw:.3g} kW × {money(usd_per_kwh)}/kWh"
     return (
         *paid,
-        PriceLine("hours without work", idle, sources["utilisation"]),
-        PriceLine("power of the server", power, sources["server_watts"]),
+        PriceLine(
+            "hours without work",
+            together * (1.0 / used - 1.0),
+            f"{money(together)}/h of all above × (1 / {percent(used)} − 1)",
+            sources["utilisation"],
+            "idle",
+        ),
+        PriceLine("power of the host", power, at_price, sources["server_watts"], "energy"),
+        PriceLine(
+            "cooling of the host",
+            power * (pue - 1.0),
+            f"{at_price} × (PUE {pue:g} − 1)",
+            sources["pue"],
+            "energy",
+        ),
     )
+
+
+_A_YEAR = f" / {HOURS_PER_YEAR:,.0f} h"

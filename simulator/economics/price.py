@@ -2,27 +2,39 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from simulator.economics.basis import Basis
 from simulator.specs.prices import Offer
 
+LineKind = Literal["kept", "idle", "energy"]
+"""What is paid whether the device computes or not, what is paid for hours without work, or what
+is drawn from the grid."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """One part of what an hour of a device costs, and where the number is from."""
+    """One part of what an hour of a device costs: how it comes about, where numbers are from."""
 
     name: str
     usd_per_hour: float
+    formula: str
     source: str
+    kind: LineKind = "kept"
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyPrice:
-    """Dollars for a kilowatt-hour that a device draws, cooling included, with an 80 % interval."""
+    """Dollars for a kilowatt-hour that a device draws, cooling included, with an 80 % interval.
+
+    ``pue`` is how often it is paid: once for the device, the rest for cooling and distribution.
+    """
 
     usd_per_kwh: float
     low: float
     high: float
+    pue: float = 1.0
+    source: str = ""
 
 
 NO_ENERGY = EnergyPrice(0.0, 0.0, 0.0)

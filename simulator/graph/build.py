@@ -208,6 +208,15 @@ def stored_as(model: Model, weights: str | None) -> Model:
     return llama_cpp_mix(model, name) if name in MIXES and not told else model
 
 
+def surroundings(model: Model, weights: str, kv: str | None, layout: Layout) -> BlockContext:
+    """What surrounds parts beside a model's own layers, stored as ``weights`` and ``kv`` name.
+
+    Raises:
+        InputError: one of them is no precision.
+    """
+    return _context(stored_as(model, weights), weights, CacheFormat.of(kv), layout)
+
+
 def _context(model: Model, weights: str, cache: CacheFormat, layout: Layout) -> BlockContext:
     """What all layers share; ``stored`` is that of the model's ends."""
     chosen = precision(weights)

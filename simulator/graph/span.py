@@ -85,9 +85,21 @@ class Span:
 
     def pairs_in(self, step: StepShape) -> tuple[FloatArray, FloatArray]:
         """Query-entry pairs of the decoding and of the prefilling rows of a step."""
-        decode = step.decode_sequences * self.entries(step.decode_context + 1)
+        # Of several rows of a sequence the middle one sees what they see on average.
+        middle = step.decode_context + (step.decode_width + 1) / 2
+        decode = step.decode_rows * self.entries(middle)
         prefill = step.prefill_sequences * self.pairs(step.prefill_tokens, step.prefill_past)
         return decode, prefill
+
+    def entries_of_decoding(self, step: StepShape) -> FloatArray:
+        """Cache entries that the decoding rows of a step attend to, each once a sequence.
+
+        Further rows of a sequence see what the first does and at most as many entries more.
+        """
+        last = step.decode_context + step.decode_width
+        further = (step.decode_width - 1) / self.compression
+        seen = np.minimum(self.entries(last) + further, last / self.compression)
+        return step.decode_sequences * seen
 
     def entries_of_prompts(self, step: StepShape, pairs: FloatArray) -> FloatArray:
         """Cache entries that any row of a step's prompts attends to, each once a sequence.

@@ -1,6 +1,6 @@
 """What one engine step is asked to do: decoding sequences and chunks of prompts."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,17 +8,27 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 
 
+def _one() -> FloatArray:
+    return _ONE
+
+
+_ONE = np.ones(())
+
+
 @dataclass(frozen=True, slots=True)
 class StepShape:
     """One step, or an array of steps: every field broadcasts against the others.
 
     Args:
-        decode_sequences: sequences that each produce one token.
+        decode_sequences: sequences that decode.
         decode_context: tokens that such a sequence already holds, on average.
         prefill_sequences: prompts of which a chunk is processed.
         prefill_tokens: new tokens of such a chunk, on average.
         prefill_past: tokens cached before the chunk, on average.
         prefill_logits: of the prompts, those whose last token is in this step (they sample).
+        decode_width: tokens of each decoding sequence that are computed: its last one, and those
+            drafted behind it.
+        decode_sampled: of these, the ones behind which a token is found.
     """
 
     decode_sequences: FloatArray
@@ -27,6 +37,8 @@ class StepShape:
     prefill_tokens: FloatArray
     prefill_past: FloatArray
     prefill_logits: FloatArray
+    decode_width: FloatArray = field(default_factory=_one)
+    decode_sampled: FloatArray = field(default_factory=_one)
 
     @classmethod
     def of(
@@ -38,6 +50,8 @@ class StepShape:
         prefill_tokens: ArrayLike = 0,
         prefill_past: ArrayLike = 0,
         prefill_logits: ArrayLike | None = None,
+        decode_width: ArrayLike = 1,
+        decode_sampled: ArrayLike = 1,
     ) -> "StepShape":
         """Build from numbers or arrays of one common (broadcast) shape."""
         logits = prefill_sequences if prefill_logits is None else prefill_logits
@@ -48,6 +62,8 @@ class StepShape:
             prefill_tokens,
             prefill_past,
             logits,
+            decode_width,
+            decode_sampled,
         )
         return cls(*(np.asarray(a, dtype=np.float64) for a in arrays))
 
@@ -76,12 +92,17 @@ class StepShape:
     @property
     def tokens(self) -> FloatArray:
         """Rows of the token-wise matrix products."""
-        return self.decode_sequences + self.prefill_sequences * self.prefill_tokens
+        return self.decode_rows + self.prefill_sequences * self.prefill_tokens
+
+    @property
+    def decode_rows(self) -> FloatArray:
+        """Rows of the decoding sequences."""
+        return self.decode_sequences * self.decode_width
 
     @property
     def logit_rows(self) -> FloatArray:
-        """Rows of the output head: one for each sequence that samples."""
-        return self.decode_sequences + self.prefill_logits
+        """Rows of the output head: one for each token that is found."""
+        return self.decode_sequences * self.decode_sampled + self.prefill_logits
 
     @property
     def sequences(self) -> FloatArray:

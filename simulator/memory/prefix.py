@@ -12,17 +12,20 @@ class PrefixCache:
     """Which units are resident, who holds them, and in which order idle ones go.
 
     Sizes are in cache blocks. The cache never takes room by itself: its owner says how much may
-    stay idle (``shrink``), so free memory is used fully and yielded at once.
+    stay idle (``shrink``), so free memory is used fully and yielded at once. ``held_block_s`` are
+    block-seconds that units lay idle until somebody came for them, by the owner's clock ``now_s``.
     """
 
-    __slots__ = ("_blocks", "_holders", "_idle", "idle_blocks")
+    __slots__ = ("_blocks", "_holders", "_idle", "held_block_s", "idle_blocks", "now_s")
 
     def __init__(self) -> None:
         self._holders: dict[int, int] = {}
         self._blocks: dict[int, int] = {}
-        # Insertion order is the order of becoming idle.
-        self._idle: dict[int, None] = {}
+        # Since when each is idle; insertion order is the order of becoming so.
+        self._idle: dict[int, float] = {}
         self.idle_blocks = 0
+        self.now_s = 0.0
+        self.held_block_s = 0.0
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -54,8 +57,9 @@ class PrefixCache:
         for unit in units:
             holders[unit] += 1
             if unit in idle:
-                del idle[unit]
-                woken += self._blocks[unit]
+                blocks = self._blocks[unit]
+                self.held_block_s += blocks * (self.now_s - idle.pop(unit))
+                woken += blocks
         self.idle_blocks -= woken
         return woken
 
@@ -72,13 +76,13 @@ class PrefixCache:
 
         The last unit becomes idle first, so that a prefix outlives what hangs on it.
         """
-        holders, idle, blocks = self._holders, self._idle, self._blocks
+        holders, idle, blocks, now_s = self._holders, self._idle, self._blocks, self.now_s
         freed = 0
         for unit in reversed(units):
             left = holders[unit] - 1
             holders[unit] = left
             if not left:
-                idle[unit] = None
+                idle[unit] = now_s
                 freed += blocks[unit]
         self.idle_blocks += freed
         return freed

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
-from simulator.planning.workers import checked_workers, made_in_parallel
+from simulator.planning.workers.crew import Lost, made
+from simulator.planning.workers.local import checked_workers, local_crew
+from simulator.simulate.best import at_load_and_best
 from simulator.simulate.cluster import resolve
 from simulator.simulate.result import SimulationResult
-from simulator.simulate.run import simulate
 from simulator.specs.scenario import Scenario
 
 
@@ -17,14 +18,14 @@ def compare(
     workers: int = -1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[SimulationResult]:
-    """Simulate ``scenario`` once on each of ``hardware``, in parallel, in the order given.
+    """Answer ``scenario``, at its load and at best, on each of ``hardware``, in the order given.
 
     Every name is resolved before anything runs, so that a misspelling or a model that does not
     fit costs no time. ``progress`` is called with (devices done, devices in all).
 
     Raises:
         InputError: fewer than two names, a name twice, workers that are no number of processes, or
-            anything ``simulate`` refuses.
+            anything ``at_load_and_best`` refuses.
     """
     checked_workers(workers)
     if len(hardware) < 2:
@@ -39,9 +40,22 @@ def compare(
     scenarios = [scenario.on(name) for name in hardware]
     for variant in scenarios:
         resolve(variant)
-    results = []
-    for result in made_in_parallel(simulate, scenarios, workers):
-        results.append(result)
-        if progress is not None:
-            progress(len(results), len(scenarios))
-    return results
+    found: dict[int, SimulationResult] = {}
+    with local_crew(min(checked_workers(workers), len(scenarios))) as crew:
+        for batch in made(_simulated, enumerate(scenarios), crew):
+            for (place, _), outcome in batch:
+                if isinstance(outcome, Lost):
+                    raise RuntimeError(outcome.reason)
+                if isinstance(outcome, Exception):
+                    raise outcome
+                found[place] = outcome
+            if progress is not None:
+                progress(len(found), len(scenarios))
+    return [found[place] for place in range(len(scenarios))]
+
+
+def _simulated(numbered: tuple[int, Scenario]) -> SimulationResult | Exception:
+    try:
+        return at_load_and_best(numbered[1])
+    except Exception as failure:
+        return failure

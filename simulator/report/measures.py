@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulator.simulate.answer import Answer
-from simulator.simulate.figures import FIGURE
-from simulator.units import significant
+from simulator.simulate.figure import Figure
+from simulator.simulate.figures import COMPARED, FIGURE, HEADLINE
+from simulator.units import money, percent, significant
 
 if TYPE_CHECKING:
     from simulator.simulate.result import SimulationResult
@@ -50,6 +51,26 @@ def devices_words(result: "SimulationResult") -> str:
     if result.devices == 1:
         return result.hardware_title
     return f"{result.devices} × {result.hardware_title}, {result.layout}"
+
+
+def token_words(answer: Answer, prefix: str = "") -> str:
+    """What a million tokens of each kind cost: ``input $0.026, output $0.842``."""
+    kinds = (("input", "input"), ("cached input", "cached_input"), ("output", "output"))
+    found = ((name, answer.figures.get(f"{prefix}usd_per_million_{k}_tokens")) for name, k in kinds)
+    return ", ".join(f"{name} {money(usd)}" for name, usd in found if usd is not None)
+
+
+def busy_words(answer: Answer) -> str:
+    """How much of the time a machine computes, and how much of what it can do that is."""
+    busy = f"computing {percent(answer.figures['busy_fraction'])} of the time"
+    share = answer.figures.get("capacity_fraction")
+    return busy if share is None else f"{busy}, at {percent(share)} of its capacity"
+
+
+def compared(answers: Sequence[Answer]) -> list[Figure]:
+    """The figures by which these stand side by side."""
+    always = set(HEADLINE)
+    return [f for f in COMPARED if f in always or any(f.key in a.figures for a in answers)]
 
 
 def labels(results: "Sequence[SimulationResult]") -> list[str]:

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.report import style
 from simulator.report.chart import Chart
-from simulator.report.measures import devices_words, factor, interval, labels, times
+from simulator.report.measures import (
+    busy_words,
+    compared,
+    devices_words,
+    factor,
+    interval,
+    labels,
+    times,
+    token_words,
+)
 from simulator.report.price_words import price_rows, verdict
 from simulator.report.ranking import ranking
 from simulator.report.tables import LATENCIES
-from simulator.simulate.figures import FIGURE, HEADLINE
+from simulator.simulate.figures import FIGURE
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.units import humane, money, percent, seconds, significant
 
@@ -64,10 +73,10 @@ def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
 def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]) -> str:
     """The comparison of several simulations as HTML."""
     names = labels(results)
-    rows = []
+    rows, shown = [], compared(results)
     for name, result in zip(names, results, strict=True):
         cells = []
-        for figure in HEADLINE:
+        for figure in shown:
             value = result.figures.get(figure.key)
             ratio = factor(value, results[0].figures.get(figure.key))
             cells.append(
@@ -91,7 +100,7 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
         "comparison.html.j2",
         title=f"{results[0].model_title} on {len(results)} systems",
         setting=[results[0].workload, f"factors relative to {names[0]}"],
-        headline=HEADLINE,
+        headline=shown,
         rows=rows,
         notes=list(notes),
         sources=[_linked(source) for source in sources],
@@ -162,7 +171,8 @@ def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
         "tpot_s": f"p99 {seconds(m.tpot_s.p99)}",
         "usd_per_million_tokens": "no price is known"
         if result.usd_per_device_hour is None
-        else f"{money(result.usd_per_device_hour)} an hour and device",
+        else f"at this load; {money(result.usd_per_device_hour)} an hour and device",
+        "best_usd_per_million_tokens": str(result.best_within),
         "joules_per_output_token": f"{humane(result.power_w_per_device, 'W')} a device",
     }
     return [
@@ -173,7 +183,7 @@ def _headline(result: SimulationResult) -> list[dict[str, str | None]]:
             "interval": interval(result, figure.key),
             "detail": details[figure.key],
         }
-        for figure in HEADLINE
+        for figure in compared([result])
     ]
 
 
@@ -199,8 +209,7 @@ def _facts(result: SimulationResult) -> list[tuple[str, str]]:
         ("Prompts from cache", percent(m.cached_tokens / max(m.input_tokens, 1))
          if m.cached_tokens else ""),
         ("Preemptions", f"{m.preemptions:,}"),
-        ("Busy", f"{percent(m.busy_fraction)} of the time, "
-                 f"{percent(m.prefill_share)} of that for prompts"),
+        ("Busy", f"{busy_words(result)}; {percent(m.prefill_share)} of the time for prompts"),
     ]  # fmt: skip
     return [(name, value) for name, value in facts if value]
 
@@ -260,11 +269,13 @@ def _cost(result: SimulationResult) -> list[tuple[str, str]]:
         ("Price of a device", f"{money(result.usd_per_device_hour)} an hour{spread}"),
         ("Where from", str(result.price_origin)),
         ("This run", f"{money(total)} for {result.devices} × {seconds(m.makespan_s)}"),
-        ("Input", f"{money(result.usd_per_million_input_tokens)} per million tokens, "
-                  f"{percent(m.prefill_share)} of the cost"),
-        ("Output", f"{money(result.usd_per_million_output_tokens)} per million tokens"),
-        ("Both together", f"{money(usd)} per million tokens"),
+        ("At this load", f"{money(usd)} per million tokens; {token_words(result)}"),
+        ("At best", f"{money(result.best_usd_per_million_tokens)} per million tokens; "
+                    f"{token_words(result, 'best_')}; {result.best_within}"
+         if result.best_within else ""),
+        ("Divided", str(result.cost_rule)),
     ]  # fmt: skip
+    rows = [(name, words) for name, words in rows if words]
     rows += [
         ("On another basis", f"{cost.basis}: {money(cost.usd_per_million_tokens)} per million "
                              f"tokens{f' ({cost.mark})' if cost.mark else ''}")

@@ -83,7 +83,15 @@ def verdict(found: Ranking) -> list[str]:
         of_all = f", of {len(found.declared.usd)} systems with a price" if found.unpriced else ""
         tie = " (a tie)" if found.declared.cheapest is None else ""
         leaders = leaders_words(found.declared)
-        said.append(f"Cheapest, {found.declared.basis}: {leaders} a million tokens{tie}{of_all}")
+        said.append(
+            f"Cheapest at this load, {found.declared.basis}: {leaders} a million tokens{tie}"
+            f"{of_all}"
+        )
+        if found.at_best is not None:
+            said.append(
+                "Cheapest at best within the objectives, each machine at the most load that it "
+                f"takes: {leaders_words(found.at_best)} a million tokens"
+            )
     if found.overturning:
         named = ", ".join(other.basis for other in found.overturning)
         said.append(f"Another basis overturns this: {named}")

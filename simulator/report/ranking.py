@@ -47,11 +47,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How systems stand in money on the declared basis, and what other bases would say."""
+    """How systems stand in money on the declared basis, and what other bases would say.
+
+    ``at_best`` is the declared basis at the most load of each machine within the objectives, where
+    that of all is known.
+    """
 
     declared: Standing
     others: tuple[Standing, ...]
     unpriced: tuple[str, ...]
+    at_best: Standing | None = None
 
     def verdict(self, other: Standing) -> Verdict:
         """What another basis says of the declared basis's cheapest, or of those that tie."""
@@ -96,6 +101,7 @@ class Ranking:
         return {
             "headline": self.headline,
             "declared": _plain(self.declared),
+            "at_best": None if self.at_best is None else _plain(self.at_best),
             "unpriced": list(self.unpriced),
             "others": [{**_plain(other), "verdict": self.verdict(other)} for other in self.others],
             "overturned_by": [other.basis for other in self.overturning],
@@ -122,6 +128,7 @@ def ranking(results: Sequence[SimulationResult]) -> Ranking:
     Another basis counts where at least two of the systems have a price on it.
     """
     names = labels(results)
+    best: dict[str, _Cost] = {}
     declared: dict[str, _Cost] = {}
     elsewhere: dict[tuple[str, str | None], dict[str, _Cost]] = {}
     for name, result in zip(names, results, strict=True):
@@ -129,15 +136,20 @@ def ranking(results: Sequence[SimulationResult]) -> Ranking:
         if usd is not None:
             mark = result.figures.get("price_mark") or ""
             declared[name] = _Cost(usd, result.figures["usd_per_device_hour"], mark)
+            most = result.figures.get("best_usd_per_million_tokens")
+            if most is not None:
+                best[name] = declared[name]._replace(usd=most)
         for cost in result.elsewhere:
             found = _Cost(cost.usd_per_million_tokens, cost.usd_per_device_hour, cost.mark)
             elsewhere.setdefault((cost.basis, cost.provider), {})[name] = found
     # Bases of all providers first, then those of one.
     ordered = sorted(elsewhere.items(), key=lambda entry: entry[0][1] is not None)
+    basis = str(results[0].figures.get("price_basis"))
     return Ranking(
-        _standing(str(results[0].figures.get("price_basis")), None, declared),
-        tuple(_standing(*basis, costs) for basis, costs in ordered if len(costs) > 1),
+        _standing(basis, None, declared),
+        tuple(_standing(*other, costs) for other, costs in ordered if len(costs) > 1),
         tuple(name for name in names if name not in declared),
+        _standing(basis, None, best) if best and best.keys() == declared.keys() else None,
     )
 
 

@@ -8,12 +8,22 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from simulator.report.measures import bound_words, devices_words, factor, interval, labels, times
+from simulator.report.measures import (
+    bound_words,
+    busy_words,
+    compared,
+    devices_words,
+    factor,
+    interval,
+    labels,
+    times,
+    token_words,
+)
 from simulator.report.price_words import other_bases, price_rows, verdict
 from simulator.report.ranking import Ranking, ranking
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure
-from simulator.simulate.figures import FIGURE, HEADLINE
+from simulator.simulate.figures import COMPARED, FIGURE, HEADLINE
 from simulator.units import humane, money, percent, seconds, significant
 
 if TYPE_CHECKING:
@@ -106,11 +116,12 @@ def _headline(result: "SimulationResult") -> Table:
         "output_tokens_per_s": f"{significant(m.total_tokens_per_s)} tokens/s with prompts"
         f"{per_device}; {significant(m.requests_per_s)} requests/s{goodput}",
         "usd_per_million_tokens": _cost_detail(result),
+        "best_usd_per_million_tokens": _best_detail(result),
         "joules_per_output_token": f"{total_energy} per token with "
-        f"prompts; {power} a device, busy {percent(m.busy_fraction)} of the time",
+        f"prompts; {power} a device; {busy_words(result)}",
     }
-    for figure in HEADLINE:
-        if figure.key in details:
+    for figure in COMPARED:
+        if figure.key in details and (figure in HEADLINE or figure.key in result.figures):
             number = result.figures.get(figure.key)
             value = Text(figure.number(number), style="bold")
             if number is not None:
@@ -127,11 +138,28 @@ def _headline(result: "SimulationResult") -> Table:
 def _cost_detail(result: "SimulationResult") -> str:
     if result.usd_per_device_hour is None:
         return f"no price: {result.price_basis}"
+    load = "at this load, which overloads it" if result.overloaded else "at this load"
     return (
-        f"input {money(result.usd_per_million_input_tokens)}, output "
-        f"{money(result.usd_per_million_output_tokens)}; {money(result.usd_per_device_hour)}/h a "
-        f"device, {result.price_origin}"
+        f"{load}: {token_words(result)}; {money(result.usd_per_device_hour)}/h a device, "
+        f"{result.price_origin}"
     )
+
+
+def _best_detail(result: "SimulationResult") -> str:
+    users = "" if result.best_users is None else f" from {result.best_users:,} users"
+    return (
+        f"{result.best_within}: {token_words(result, 'best_')}, at "
+        f"{significant(result.best_requests_per_s)} requests/s{users} and "
+        f"{FIGURE['joules_per_output_token'].show(result.best_joules_per_output_token)} per output "
+        "token"
+    )
+
+
+def _task_words(result: "SimulationResult") -> str:
+    """What a request costs, and what else is counted for."""
+    keys = ("usd_per_request", "usd_per_conversation", "usd_per_solved_task")
+    found = ((FIGURE[key], result.figures.get(key)) for key in keys)
+    return ", ".join(f"{f.number(usd)} {f.per}" for f, usd in found if usd is not None)
 
 
 def _latencies(result: "SimulationResult") -> Table:
@@ -176,6 +204,8 @@ def _facts(result: "SimulationResult") -> Table:
     if m.cached_tokens:
         cache += f"; {percent(m.cached_tokens / max(m.input_tokens, 1))} of prompts from the cache"
     found.add_row("Cache in use", cache)
+    if result.usd_per_device_hour is not None:
+        found.add_row("Cost divided", f"{result.cost_rule}; {_task_words(result)}")
     if m.rejected:
         found.add_row("Rejected", Text(f"{m.rejected:,} requests", style="yellow"))
     return found
@@ -233,7 +263,8 @@ class _Compared:
         wide = options.max_width >= 100
         found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=_DIM)
         found.add_column("System", min_width=12)
-        for figure in HEADLINE:
+        shown = compared(self.results)
+        for figure in shown:
             unit = (figure.unit_words or "mean").replace("output token", "output\ntoken")
             found.add_column(f"{figure.short}\n{unit}", justify="right", no_wrap=True)
         if wide:
@@ -241,7 +272,7 @@ class _Compared:
             found.add_column("Bound by\nprefill, decode", no_wrap=True)
         for row, name in enumerate(labels(self.results)):
             result = self.results[row]
-            cells = [_cell(f, result, self.results[0], first=row == 0) for f in HEADLINE]
+            cells = [_cell(f, result, self.results[0], first=row == 0) for f in shown]
             more = (
                 humane(result.power_w_per_device, "W"),
                 f"{result.prefill.bound}, {result.decode.bound}",

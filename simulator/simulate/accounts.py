@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from simulator.economics.basis import basis_of
+from simulator.economics.breakdown import CostLine, Paid, breakdown
 from simulator.economics.price import DevicePrice
+from simulator.economics.rules import Work, rule_of
 from simulator.serving.cluster import Outcome
 from simulator.serving.outcome.metrics import Limits, ServingMetrics, measure
 from simulator.serving.outcome.records import Counters
@@ -20,22 +22,28 @@ class PoolAccount:
     """What one pool took over the run.
 
     Args:
+        price: of an hour of one of its devices; None where no price is known.
         usd: dollars a second, with both ends of the price; None where no price is known.
-        prefill_share: part of its working time that went into prompts.
+        prompts, added, loads, held: shares of its working time and memory, see ``Work``.
     """
 
+    pool: Pool
     energy_j: float
+    power_w: float
+    price: DevicePrice | None
     usd: Known
     busy_fraction: float
-    prefill_share: float
-    device_s: float
+    prompts: float
+    added: float
+    loads: float
+    held: float
 
 
 def measured(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> ServingMetrics:
     """What a simulation amounts to, over all pools."""
     wanted = scenario.objectives
     per_replica = [pool.replica for pool in cluster.pools for _ in range(pool.replicas)]
-    metrics = measure(
+    return measure(
         outcome.records,
         outcome.counters,
         makespan_s=outcome.makespan_s,
@@ -46,21 +54,93 @@ def measured(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> ServingM
         objectives=Limits(wanted.ttft, wanted.tpot, wanted.e2e),
         warm_up=scenario.warm_up_requests,
     )
-    if len(cluster.pools) == 1:
-        return metrics
-    accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
-    return replace(metrics, prefill_share=_prefill_share(accounts))
 
 
 def facts(scenario: Scenario, cluster: Cluster, outcome: Outcome, metrics: ServingMetrics) -> Known:
-    """What figures follow from beside the metrics: devices, prompts, and dollars."""
+    """What figures follow from beside the metrics: devices, tokens by kind, and dollars."""
     accounts = accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
+    work = _work(accounts, metrics)
+    economics, conversations = scenario.economics, outcome.records.conversations
     return {
         "devices": cluster.devices,
         "input_tokens_per_s": metrics.input_tokens / metrics.makespan_s,
-        "prefill_share": metrics.prefill_share,
+        "work": work,
+        "shares": rule_of(economics)(work, economics),
+        "conversations_per_s": conversations and conversations / metrics.makespan_s,
+        "success_rate": economics.success_rate,
         **_paid(accounts),
     }
+
+
+def facts_when_full(
+    scenario: Scenario,
+    cluster: Cluster,
+    outcome: Outcome,
+    metrics: ServingMetrics,
+    requests_per_s: float,
+    power_w: float,
+) -> Known:
+    """The same where requests are answered at a steady rate, as ``metrics`` is of a whole run.
+
+    A run fills and empties the machine; its shares of time hold for the steady state too.
+    """
+    factor = requests_per_s / metrics.requests_per_s if metrics.requests_per_s else 0.0
+    more = power_w / metrics.power_w
+    accounts = [
+        replace(a, usd=usd_known(a.price, a.pool.devices, a.power_w * more))
+        for a in accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
+    ]
+    known = dict(facts(scenario, cluster, outcome, metrics))
+    work: Work = known["work"]
+    known["work"] = replace(
+        work,
+        uncached=work.uncached * factor,
+        cached=work.cached * factor,
+        output=work.output * factor,
+    )
+    rates = ("input_tokens_per_s", "conversations_per_s")
+    known |= {key: known[key] and known[key] * factor for key in rates}
+    return {
+        **known,
+        **_paid(accounts),
+        "power_w": power_w,
+        "requests_per_s": requests_per_s,
+        "output_tokens_per_s": metrics.output_tokens_per_s * factor,
+    }
+
+
+def _work(accounts: Sequence[PoolAccount], metrics: ServingMetrics) -> Work:
+    """The work of all pools, each weighing as its dollars do, or as its devices without prices."""
+    weights = [account.usd["usd_per_s"] for account in accounts]
+    if None in weights or not sum(weights):
+        weights = [account.pool.devices for account in accounts]
+
+    def mean(name: str) -> float:
+        each = (w * getattr(a, name) for w, a in zip(weights, accounts, strict=True))
+        return float(sum(each) / sum(weights))
+
+    return Work(
+        prompts=mean("prompts"),
+        added=mean("added"),
+        loads=mean("loads"),
+        held=mean("held"),
+        uncached=(metrics.input_tokens - metrics.cached_tokens) / metrics.makespan_s,
+        cached=metrics.cached_tokens / metrics.makespan_s,
+        output=metrics.output_tokens / metrics.makespan_s,
+    )
+
+
+def every_dollar(accounts: Sequence[PoolAccount]) -> tuple[CostLine, ...]:
+    """What every dollar goes to; nothing where a pool has no price."""
+    groups = []
+    for account in accounts:
+        if account.price is None:
+            return ()
+        name = "" if len(accounts) == 1 else f"{account.pool.role} pool"
+        groups.append(
+            Paid(account.price, account.pool.devices, account.power_w, account.busy_fraction, name)
+        )
+    return breakdown(groups)
 
 
 def _paid(accounts: Sequence[PoolAccount]) -> Known:
@@ -119,27 +199,22 @@ def _account(
 ) -> PoolAccount:
     busy_s = sum(c.busy_s for c in counters)
     idle_s = sum(max(span_s - c.busy_s, 0.0) for c in counters)
-    of_one_j = sum(c.energy_j for c in counters) + pool.replica.device.power.idle_w * idle_s
-    energy_j = of_one_j * pool.replica.deployment.devices_per_replica
+    replica = pool.replica
+    of_one_j = sum(c.energy_j for c in counters) + replica.device.power.idle_w * idle_s
+    energy_j = of_one_j * replica.deployment.devices_per_replica
+    power_w = energy_j / span_s
+    cache_share = max(replica.budget.cache, 0.0) / replica.device.memory_bytes
+    held_s = sum(c.held_block_s for c in counters) / max(replica.limits.kv_blocks, 1)
+    computing_s = busy_s or 1.0
     return PoolAccount(
+        pool=pool,
         energy_j=energy_j,
-        usd=usd_known(price, pool.devices, energy_j / span_s),
+        power_w=power_w,
+        price=price,
+        usd=usd_known(price, pool.devices, power_w),
         busy_fraction=busy_s / (len(counters) * span_s),
-        prefill_share=_share_of_prompts(pool, counters, busy_s),
-        device_s=pool.devices * span_s,
+        prompts=sum(c.prompt_s for c in counters) / computing_s,
+        added=sum(c.prompt_added_s for c in counters) / computing_s,
+        loads=sum(c.load_s for c in counters) / computing_s,
+        held=cache_share * held_s / (len(counters) * span_s),
     )
-
-
-def _share_of_prompts(pool: Pool, counters: Sequence[Counters], busy_s: float) -> float:
-    if pool.role != "both":
-        return float(pool.role == "prefill")
-    return sum(c.prefill_s for c in counters) / busy_s if busy_s else 0.0
-
-
-def _prefill_share(accounts: Sequence[PoolAccount]) -> float:
-    """The part that prompts have of the dollars, or of device time where prices are unknown."""
-    weights = [account.usd["usd_per_s"] for account in accounts]
-    if None in weights or not sum(weights):
-        weights = [account.device_s for account in accounts]
-    of_prompts = sum(w * a.prefill_share for w, a in zip(weights, accounts, strict=True))
-    return float(of_prompts / sum(weights))

@@ -1,11 +1,12 @@
 """An answer: the figures of one question, or of many at once, as every interface gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from simulator.economics.breakdown import CostLine
 from simulator.errors import InputError
 from simulator.simulate.figure import Figure, Value
 from simulator.simulate.figures import FIGURE, HEADLINE
@@ -27,11 +28,14 @@ class Answer:
         figures: by key, in the order of the table; None or absent where there is none.
         intervals: (low, high) by key.
         notes: assumptions and fallbacks that a reader should hear of.
+        breakdown: what every dollar goes to, line by line; empty without a price, or where many
+            questions were asked at once.
     """
 
     figures: Mapping[str, Value] = field(kw_only=True)
     intervals: Mapping[str, Interval] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
+    breakdown: tuple[CostLine, ...] = field(kw_only=True, default=())
 
     identity: ClassVar[tuple[str, ...]] = ()
     """Fields that say what the answer is about; they stand first."""
@@ -60,13 +64,7 @@ class Answer:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise InputError(
-                "a data frame needs pandas", remedy="pip install 'roofsim[frame]'"
-            ) from None
-        return pandas.DataFrame(self.rows())
+        return frame(self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary like ``to_dict`` for each question that was asked."""
@@ -119,6 +117,21 @@ class Answer:
     def _about(self) -> str:
         """What the answer is about, in a few words."""
         return ", ".join(str(getattr(self, name)) for name in self.identity)
+
+
+def frame(rows: Sequence[Mapping[str, Any]]) -> "DataFrame":
+    """Rows of answers as a pandas DataFrame.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise InputError(
+            "a data frame needs pandas", remedy="pip install 'roofsim[frame]'"
+        ) from None
+    return pandas.DataFrame(rows)
 
 
 def _cell(figure: Figure, value: Value) -> str:

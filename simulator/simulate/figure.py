@@ -18,9 +18,10 @@ Value: TypeAlias = Any
 """A number, an array with an entry for each question, a text, or None."""
 
 Known: TypeAlias = Mapping[str, Value]
-"""Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``,
-``prefill_share`` (of the cost), and ``usd_per_s`` (None without a price) with its ``_low`` and
-``_high`` at the ends of the price's interval."""
+"""Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``, ``work`` and
+the ``shares`` of the cost that a rule makes of it, and ``usd_per_s`` (None without a price) with
+its ``_low`` and ``_high`` at the ends of the price's interval; where there are any,
+``conversations_per_s`` and ``success_rate``."""
 
 
 @dataclass(frozen=True, slots=True)

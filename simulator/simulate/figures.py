@@ -7,54 +7,21 @@ given by whoever asks the question.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from simulator.economics.cost import token_cost
+from simulator.simulate.derived import (
+    cost_of,
+    device_hour,
+    over,
+    share_of,
+    solved_task,
+    total_tokens,
+)
 from simulator.simulate.figure import Error, Figure, Known, Value
 
 if TYPE_CHECKING:
     from simulator.serving.outcome.metrics import ServingMetrics
-
-
-def _over(above: str, below: str) -> Callable[[Known], Value]:
-    """The quotient of two known figures; None where either is missing, or there is nothing below.
-
-    Both may be arrays.
-    """
-
-    def quotient(known: Known) -> Value:
-        top, bottom = known.get(above), known.get(below)
-        if top is None or bottom is None or (isinstance(bottom, int | float) and not bottom):
-            return None
-        return top / bottom
-
-    return quotient
-
-
-def _total_tokens(known: Known) -> Value:
-    outputs, inputs = known.get("output_tokens_per_s"), known["input_tokens_per_s"]
-    return inputs if outputs is None else outputs + inputs
-
-
-def _cost(part: str) -> Callable[[Known], Value]:
-    """One part of what a million tokens cost; None without a price."""
-
-    def usd(known: Known) -> Value:
-        if known["usd_per_s"] is None:
-            return None
-        outputs = known.get("output_tokens_per_s")
-        rates = known["input_tokens_per_s"], 0.0 if outputs is None else outputs
-        cost = token_cost(known["usd_per_s"], *rates, known["prefill_share"])
-        return getattr(cost, part)
-
-    return usd
-
-
-def _device_hour(known: Known) -> Value:
-    """Dollars for an hour of one device; None without a price."""
-    usd = known["usd_per_s"]
-    return None if usd is None else usd * 3600.0 / known["devices"]
 
 
 _STEP: tuple[Error, ...] = ("step",)
@@ -126,7 +93,7 @@ _FROM_ADMISSION = _mean(
     "from the start of the prompt's first chunk until the first token is out",
 )  # fmt: skip
 
-FIGURES: tuple[Figure, ...] = (
+AT_LOAD: tuple[Figure, ...] = (
     Figure(
         "step_time_s", "seconds", "Step time",
         "of a decode step, that of serving with the mean batch; of a prefill, all its steps",
@@ -144,12 +111,12 @@ FIGURES: tuple[Figure, ...] = (
         "output_tokens_per_s_per_device", "tokens/s", "Output throughput a device",
         "output throughput over the number of devices", "Output a device", "a device",
         better="higher", errors=_STEP, column=True,
-        derived=_over("output_tokens_per_s", "devices"),
+        derived=over("output_tokens_per_s", "devices"),
     ),
     Figure(
         "total_tokens_per_s", "tokens/s", "Throughput with prompts",
         "input and output tokens a second", "Total", better="higher", errors=_STEP, column=True,
-        derived=_total_tokens,
+        derived=total_tokens,
     ),
     Figure(
         "requests_per_s", "requests/s", "Requests", "finished requests over the makespan",
@@ -181,43 +148,82 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "power_w_per_device", "watts", "Power a device", "mean power of one device", "Power",
         "a device", better="lower", errors=_POWER, column=True,
-        derived=_over("power_w", "devices"),
+        derived=over("power_w", "devices"),
     ),
     Figure(
         "joules_per_output_token", "joules", "Energy", "energy of all devices over output tokens",
         "Energy", "per output token", "lower", _ENERGY, column=True,
-        derived=_over("power_w", "output_tokens_per_s"),
+        derived=over("power_w", "output_tokens_per_s"),
     ),
     Figure(
         "joules_per_total_token", "joules", "Energy with prompts",
         "energy of all devices over input and output tokens", "Energy", "per token", "lower",
-        _ENERGY, column=True, derived=_over("power_w", "total_tokens_per_s"),
+        _ENERGY, column=True, derived=over("power_w", "total_tokens_per_s"),
     ),
     Figure(
         "watts_per_token_per_s", "W per token/s", "Power for throughput",
         "power over output throughput, the same number as energy per output token",
         better="lower", errors=_ENERGY, column=True,
-        derived=_over("power_w", "output_tokens_per_s"),
+        derived=over("power_w", "output_tokens_per_s"),
     ),
     Figure(
         "usd_per_million_input_tokens", "usd", "Cost of input",
-        "the cost of the device time that prompts take, over input tokens", "Input",
-        "per M input tokens", "lower", _COST, column=True,
-        derived=_cost("usd_per_million_input_tokens"),
+        "the share of the cost that the rule gives to prompts, over input tokens that no cache "
+        "spared", "Input", "per M input tokens", "lower", _COST, column=True,
+        derived=cost_of(lambda cost: cost.usd_per_million_input_tokens),
+    ),
+    Figure(
+        "usd_per_million_cached_input_tokens", "usd", "Cost of cached input",
+        "the share of the cost that the rule gives to cached prefixes (memory held for them, "
+        "waits for lower tiers), over input tokens that the cache spared", "Cached input",
+        "per M cached input tokens", "lower", _COST, column=True,
+        derived=cost_of(lambda cost: cost.usd_per_million_cached_input_tokens),
     ),
     Figure(
         "usd_per_million_output_tokens", "usd", "Cost of output",
-        "the cost of all other device time, over output tokens", "Output",
-        "per M output tokens", "lower", _COST, column=True,
-        derived=_cost("usd_per_million_output_tokens"),
+        "all the rest of the cost, over output tokens", "Output", "per M output tokens", "lower",
+        _COST, column=True, derived=cost_of(lambda cost: cost.usd_per_million_output_tokens),
     ),
     Figure(
-        "usd_per_million_tokens", "usd", "Cost", "all of the cost, over input and output tokens",
+        "usd_per_million_tokens", "usd", "Cost",
+        "all of the cost over input and output tokens, at the load that was asked for",
         "Cost", "per M tokens", "lower", _COST, column=True,
-        derived=_cost("usd_per_million_tokens"),
+        derived=cost_of(lambda cost: cost.usd_per_million_tokens),
+    ),
+    Figure(
+        "usd_per_request", "usd", "Cost of a request", "all of the cost over finished requests",
+        "A request", "per request", "lower", _COST, column=True,
+        derived=over("usd_per_s", "requests_per_s"),
+    ),
+    Figure(
+        "usd_per_solved_task", "usd", "Cost of a solved task",
+        "the cost of a task (a conversation where there are any, otherwise a request) over the "
+        "share of tasks that are solved, which the scenario gives", "A solved task",
+        "per solved task", "lower", _COST, column=True, derived=solved_task,
+    ),
+    Figure(
+        "cost_rule", "text", "Rule of the cost",
+        "how the cost is divided among kinds of tokens", column=True, prose=True,
     ),
     *_spread(_TTFT),
     *_spread(_TPOT),
+    Figure(
+        "usd_per_conversation", "usd", "Cost of a conversation",
+        "all of the cost over conversations that took place, where requests are turns of them",
+        "A conversation", "per conversation", "lower", _COST,
+        derived=over("usd_per_s", "conversations_per_s"),
+    ),
+    *(
+        Figure(
+            f"cost_share_{kind}", "fraction", f"Share of {words}",
+            f"part of the cost that the rule gives to {words}", derived=share_of(part),
+        )
+        for kind, part, words in (
+            ("input", "uncached", "input that no cache spared"),
+            ("cached_input", "cached", "cached input"),
+            ("output", "output", "output"),
+        )
+    ),
     Figure("requests", "count", "Requests", "requests that came", measured=lambda m: m.requests),
     Figure(
         "finished", "count", "Finished", "requests that were answered",
@@ -301,7 +307,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "usd_per_device_hour", "usd/hour", "Price",
         "of an hour of one device; owned, with the power that it drew", "Price",
-        errors=("price",), column=True, derived=_device_hour,
+        errors=("price",), column=True, derived=device_hour,
     ),
     _price_text(
         "basis", "Basis of the price",
@@ -340,13 +346,58 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure("steps", "count", "Steps", "engine steps of all replicas", measured=lambda m: m.steps),
     Figure(
-        "busy_fraction", "fraction", "Busy", "share of the makespan in which replicas compute",
+        "busy_fraction", "fraction", "Busy",
+        "share of the makespan in which replicas compute, however small their batches",
         errors=_STEP, measured=lambda m: m.busy_fraction,
+    ),
+    Figure(
+        "capacity_fraction", "fraction", "Share of capacity",
+        "requests a second over the most that the machine takes within the objectives",
+        errors=_STEP,
     ),
     Figure(
         "overloaded", "text", "Overloaded",
         "whether the queue grew throughout, so that latencies depend on the run's length",
         measured=lambda m: m.overloaded,
+    ),
+)  # fmt: skip
+"""Figures of what was asked: a step, or a machine at a load."""
+
+AT_BEST: Mapping[str, str] = {
+    f"best_{key}": key
+    for key in (
+        "requests_per_s", "output_tokens_per_s", "joules_per_output_token",
+        "usd_per_million_input_tokens", "usd_per_million_cached_input_tokens",
+        "usd_per_million_output_tokens", "usd_per_million_tokens",
+    )
+}  # fmt: skip
+"""Figures at the most load within the objectives, and what each is at any load."""
+
+
+def _at_best(key: str, of: Figure) -> Figure:
+    return Figure(
+        key,
+        of.unit,
+        f"{of.label} at best",
+        f"`{of.key}` at the most load that the machine takes within the objectives",
+        "At best",
+        of.per,
+        of.better,
+        of.errors,
+    )
+
+
+FIGURES: tuple[Figure, ...] = (
+    *AT_LOAD,
+    *(_at_best(best, of) for best, key in AT_BEST.items() for of in AT_LOAD if of.key == key),
+    Figure(
+        "best_users", "count", "Users at best",
+        "users of a closed loop at the most load within the objectives",
+    ),
+    Figure(
+        "best_within", "text", "At best",
+        "within which objectives the figures at best are, and for which share of requests",
+        prose=True,
     ),
 )  # fmt: skip
 """All of them, in the order in which they are written."""
@@ -364,7 +415,16 @@ HEADLINE: tuple[Figure, ...] = tuple(
         "joules_per_output_token",
     )
 )  # fmt: skip
-"""What systems are compared by, in the order in which they are shown."""
+"""What an answer is known by, in the order in which it is shown."""
+
+COMPARED: tuple[Figure, ...] = tuple(
+    FIGURE[key]
+    for key in (
+        "output_tokens_per_s", "ttft_s", "tpot_s", "usd_per_million_tokens",
+        "best_usd_per_million_tokens", "joules_per_output_token",
+    )
+)  # fmt: skip
+"""What systems are compared by, where they have it."""
 
 
 def figures_of(known: Known, metrics: "ServingMetrics | None" = None) -> dict[str, Value]:

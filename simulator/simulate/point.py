@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.report import OperatorReport, joined, report
+from simulator.roofline.step.report import OperatorReport, joined
 from simulator.simulate.replica import Replica, capacity_batch
 from simulator.units import humane
 
@@ -31,12 +31,13 @@ def decode_steps(replica: Replica, batch: np.ndarray, context: np.ndarray) -> di
     per_replica = np.ceil(batch / replica.deployment.replicas)
     most = capacity_batch(replica, context + 1)
     _check_batch(replica, per_replica, context + 1, most)
-    step = replica.step_model.evaluate(StepShape.decode(per_replica, context))
+    step = replica.step.evaluate(StepShape.decode(per_replica, context))
+    gain = replica.step.gain(per_replica)
     cache = replica.graph.kv_bytes(context) * np.ceil(per_replica / replica.deployment.dp)
     return {
         "step_time_s": step.time_s,
-        "tpot_s": step.time_s / replica.mode.tokens,
-        "output_tokens_per_s": batch * replica.mode.tokens / step.time_s,
+        "tpot_s": step.time_s / gain,
+        "output_tokens_per_s": batch * gain / step.time_s,
         "bound": step.bound,
         "memory_used_bytes": replica.budget.weights + replica.budget.reserve + cache,
         "max_batch": (most * replica.deployment.replicas).astype(np.int64),
@@ -44,7 +45,6 @@ def decode_steps(replica: Replica, batch: np.ndarray, context: np.ndarray) -> di
             batch.shape, replica.kv_capacity_tokens * replica.deployment.replicas
         ),
         "power_w": step.power_w * replica.deployment.total_devices,
-        "prefill_share": np.zeros(batch.shape),
         "sigma": step.relative_sigma,
     }
 
@@ -72,7 +72,7 @@ def prefill_steps(
         numbers = np.arange(first, min(first + several, chunks.most))[:, None]
         shape = chunks.steps(numbers)
         active = shape.prefill_tokens > 0
-        step = replica.step_model.evaluate(shape)
+        step = replica.step.evaluate(shape)
         seconds += np.where(active, steps * step.time_s, 0.0).sum(axis=0)
         joules += np.where(active, steps * step.energy_j, 0.0).sum(axis=0)
         ends = numbers == last
@@ -92,7 +92,6 @@ def prefill_steps(
         "power_w": joules / seconds * replica.deployment.total_devices,
         "requests_per_s": batch / seconds,
         "input_tokens_per_s": batch * context / seconds,
-        "prefill_share": np.ones(batch.shape),
         "sigma": np.sqrt(variance),
     }
 
@@ -172,13 +171,13 @@ class Chunks:
 def remarks_on_decode(replica: Replica, batch: np.ndarray, context: np.ndarray) -> tuple[str, ...]:
     """What a reader of ``decode_steps`` must know of these steps."""
     per_replica = np.ceil(batch / replica.deployment.replicas)
-    return replica.step_model.remarks(StepShape.decode(per_replica, context))
+    return replica.step.remarks(StepShape.decode(per_replica, context))
 
 
 def operators_of_decode(replica: Replica, batch: float, context: float) -> list[OperatorReport]:
     """The rows of what ``decode_steps`` answers for one batch and context."""
     per_replica = np.ceil(batch / replica.deployment.replicas)
-    return report(replica.step_model, StepShape.decode(per_replica, context))
+    return replica.step.report(StepShape.decode(per_replica, context))
 
 
 def operators_of_prefill(replica: Replica, batch: float, context: float) -> list[OperatorReport]:
@@ -186,7 +185,7 @@ def operators_of_prefill(replica: Replica, batch: float, context: float) -> list
     per_replica = np.ceil(np.array(batch / replica.deployment.replicas))
     chunks = Chunks.of(replica, per_replica, np.array(context))
     chunks.check(replica, MOST_REPORTED)
-    reports = [report(replica.step_model, chunks.steps(np.array(i))) for i in range(chunks.most)]
+    reports = [replica.step.report(chunks.steps(np.array(i))) for i in range(chunks.most)]
     return joined(reports, float(chunks.rounds))
 
 

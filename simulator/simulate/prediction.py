@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from simulator.economics.breakdown import Paid, breakdown
 from simulator.economics.cost import device_price, nearest_price
+from simulator.economics.rules import Work, rule_of
 from simulator.simulate.answer import Answer
 from simulator.simulate.figure import Figure, Value
 from simulator.simulate.figures import COLUMNS, figures_of
@@ -65,20 +67,32 @@ def steps_predicted(
 ) -> Prediction:
     """Steps of ``phase`` on ``setup``: the ``given`` figures and all that follow from them.
 
-    ``given`` holds at least ``power_w`` (of all devices), the token rates that apply,
-    ``prefill_share``, and ``sigma``, the relative error of the step time; numbers, or arrays of
-    one shape. ``told`` stands before the notes of the setup.
+    ``given`` holds at least ``power_w`` (of all devices), the token rates that apply, and
+    ``sigma``, the relative error of the step time; numbers, or arrays of one shape. ``told``
+    stands before the notes of the setup.
     """
     devices = setup.deployment.total_devices
     price = device_price(setup.hardware, economics)
     paid = usd_known(price, devices, given["power_w"])
-    rates = {"input_tokens_per_s": 0.0, **given, "devices": devices}
+    inputs, outputs = given.get("input_tokens_per_s", 0.0), given.get("output_tokens_per_s", 0.0)
+    is_prompt = float(phase == "prefill")
+    work = Work(prompts=is_prompt, added=is_prompt, uncached=inputs, output=outputs)
+    rates = {
+        "input_tokens_per_s": inputs,
+        **given,
+        "devices": devices,
+        "work": work,
+        "shares": rule_of(economics)(work, economics),
+        "success_rate": economics.success_rate,
+    }
     notes, nearest = (*told, *setup.notes, *idle_words(economics, (price,))), None
     if price is None:
         nearest = _nearest(setup, economics, rates)
         notes = (*notes, unpriced_words(setup.hardware, economics, nearest))
     known = {**rates, **paid, **price_figures(economics, (price,), nearest)}
     figures = figures_of({k: v for k, v in known.items() if k != "sigma"})
+    is_one = not np.ndim(given["power_w"])
+    lines = breakdown([Paid(price, devices, given["power_w"])]) if price and is_one else ()
     widths = widths_of(given["sigma"], setup.device.power_sigma, known)
     return Prediction(
         hardware=setup.device.name,
@@ -91,6 +105,7 @@ def steps_predicted(
         figures=figures,
         intervals=intervals_of_steps(figures, widths),
         notes=notes,
+        breakdown=lines,
     )
 
 
@@ -118,4 +133,5 @@ def served(result: "SimulationResult") -> Prediction:
         figures=result.figures,
         intervals=result.intervals,
         notes=result.notes,
+        breakdown=result.breakdown,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from simulator.economics.basis import basis_of
 from simulator.economics.cost import usd_per_second, without_effect
 from simulator.economics.price import DevicePrice
+from simulator.economics.rules import rule_words
 from simulator.simulate.figure import Known, Value
 from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
@@ -58,6 +59,7 @@ def price_figures(
     offers = {offer for price in known for offer in price.offers}
     return {
         "price_basis": str(basis_of(economics)),
+        "cost_rule": rule_words(economics),
         "price_offers": len(offers) if is_priced and offers else None,
         "price_providers": _joined(known, "providers") if is_priced else None,
         "price_regions": _joined(known, "regions") if is_priced else None,

@@ -14,7 +14,8 @@ from simulator.graph.parallel import Layout, check_layout
 from simulator.memory.kvcache import MemoryBudget, cache_blocks, memory_budget, require_fit
 from simulator.roofline.device.device import Device, resolve
 from simulator.roofline.laws.machine.constants import MACHINE
-from simulator.roofline.step.decoding import PLAIN, DecodeMode
+from simulator.roofline.modes.whole_step import WholeStep, notes_of
+from simulator.roofline.step.drafted_table import DraftedTable
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.serving.replica.limits import EngineLimits
@@ -27,6 +28,7 @@ from simulator.specs.engine_profile import EngineProfile
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Same
 from simulator.specs.model import Model
+from simulator.specs.quantity import Quantity
 from simulator.specs.scenario import Named
 from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import humane
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     # Imported where they are used: most deployments are no such machine and offload nothing.
     from simulator.roofline.off_device.offload import OffloadPlan
     from simulator.roofline.step.sram import Machine
+    from simulator.simulate.drafting import Speculating
+
+_ONCE_A_STEP = ("step_overhead", "sequence_overhead", "prompt_layer_start")
+"""What an engine's profile says of a step, not of each pass in it."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,11 @@ class Replica:
     offload: "OffloadPlan | None" = None
     machine: "Machine | None" = None
     remarks: tuple[str, ...] = ()
+    speculating: "Speculating | None" = None
 
     @cached_property
     def step_model(self) -> StepModel:
-        """The cost of any step."""
+        """The cost of any pass of the model itself."""
         if self.machine is not None:
             from simulator.roofline.step.sram import SramStepModel
 
@@ -71,15 +78,22 @@ class Replica:
         return StepModel(self.graph, self.device, self.profile, self.offload)
 
     @cached_property
-    def step_table(self) -> StepTable:
-        """The same, compiled for simulation."""
-        limits = self.limits
-        return StepTable(self.step_model, limits.max_batched_tokens, limits.max_context, self.mode)
+    def step(self) -> WholeStep:
+        """The cost of any step: the model's passes, and those of what drafts for it."""
+        if self.speculating is None:
+            return WholeStep(self.step_model)
+        drafting = self.speculating.drafting
+        # What the engine does once a step counts for the model's pass.
+        free = {name: Quantity(value=0.0) for name in _ONCE_A_STEP}
+        profile = self.profile.model_copy(update=free)
+        models = {id(r.graph): StepModel(r.graph, self.device, profile) for r in drafting.runs}
+        runs = tuple((models[id(run.graph)], run.each) for run in drafting.runs)
+        return WholeStep(self.step_model, self.speculating.mode, runs)
 
-    @property
-    def mode(self) -> DecodeMode:
-        """How its sequences decode."""
-        return PLAIN
+    @cached_property
+    def step_table(self) -> StepTable | DraftedTable:
+        """The same, compiled for simulation."""
+        return self.step.table(self.limits.max_batched_tokens, self.limits.max_context)
 
     @property
     def kv_capacity_tokens(self) -> int:
@@ -93,7 +107,8 @@ class Replica:
         said = [f"{self.model.name}: {text}" for text in about]
         if self.hardware.hypothetical:
             said.append(f"{self.hardware.name} is hypothetical: its numbers are announcements")
-        return (*self._hardware_notes(), *said, *self.step_model.notes)
+        models = (self.step_model, *(model for model, _ in self.step.runs))
+        return (*self._hardware_notes(), *said, *notes_of(models))
 
     def _hardware_notes(self) -> Iterator[str]:
         hardware, profile = self.hardware, self.profile
@@ -132,7 +147,16 @@ def replica_of(hardware: Named, model: Named, deployment: Deployment) -> Replica
     found, engine = hardware_of(hardware)
     host = _host(deployment)
     profile = Same(catalogue.engine_profile(deployment.engine))
-    return _resolved(Same(found), engine, Same(model_of(model)), profile, deployment, host)
+    drafts = _drafts(deployment)
+    return _resolved(Same(found), engine, Same(model_of(model)), profile, deployment, host, drafts)
+
+
+def _drafts(deployment: Deployment) -> Same[Model] | None:
+    """The model that a deployment names for drafting."""
+    wanted = deployment.speculation
+    if wanted is None or wanted.model is None:
+        return None
+    return Same(model_of(wanted.model))
 
 
 def _host(deployment: Deployment) -> Same[Hardware] | None:
@@ -151,6 +175,7 @@ def _resolved(
     known: Same[EngineProfile],
     deployment: Deployment,
     _host: Same[Hardware] | None,
+    drafts: Same[Model] | None,
 ) -> Replica:
     hardware, model = loaded.thing, read.thing
     profile = known.thing
@@ -184,6 +209,21 @@ def _resolved(
 
         away = offload(graph, hardware, device, deployment.offload)
         graph, device, plan = away.graph, away.device, away.plan
+    device_bytes = None if plan is None else plan.device_bytes
+    speculating: Speculating | None = None
+    if deployment.speculation is not None:
+        from simulator.simulate.drafting import speculate
+
+        other = None if drafts is None else drafts.thing
+        if machine is not None:
+            raise InputError(
+                f"how fast {device.title} drafts is not known: its speed is a latency law of "
+                "single tokens",
+                field="deployment.speculation",
+                remedy="leave it out, or name other hardware",
+            )
+        speculating = speculate(model, other, deployment, layout, precision, kv_precision)
+        graph, device_bytes = speculating.beside(graph, device_bytes)
     budget = memory_budget(
         graph,
         memory_bytes,
@@ -193,8 +233,16 @@ def _resolved(
             profile.reserve_bytes(device.memory_bytes),
             (0.1 if machine is None else 0.02) * memory_bytes,
         ),
-        None if plan is None else plan.device_bytes,
+        device_bytes,
     )
+    if speculating is not None and budget.cache <= 0 < budget.cache + speculating.weight_bytes:
+        raise InputError(
+            f"{model.name} fits {device.title} by itself, but not with the "
+            f"{humane(speculating.weight_bytes, 'B')} of weights that draft for it",
+            field="deployment.speculation",
+            remedy="draft with less: a smaller model, a lower speculation.precision, or ngram:3, "
+            "which takes no memory",
+        )
     settled = filled_in(deployment, profile, model, device.memory_bytes)
     block_tokens, max_context = settled.kv_block_tokens or 0, settled.max_context or 0
     fits = budget.cache > 0
@@ -212,6 +260,7 @@ def _resolved(
             remedy=remedy,
         )
     settled = settled.model_copy(update={"kv_blocks": blocks})
+    drafting = () if speculating is None else speculating.remarks
     limits = limits_of(settled, profile, hardware, graph.kv_bytes_per_token)
     return Replica(
         hardware,
@@ -226,7 +275,8 @@ def _resolved(
         limits,
         plan,
         machine,
-        (*storage.remarks, *remarks_on_size(model, graph), *sampling),
+        (*storage.remarks, *remarks_on_size(model, graph), *sampling, *drafting),
+        speculating,
     )
 
 

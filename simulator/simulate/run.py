@@ -5,11 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.economics.breakdown import times
 from simulator.serving.cluster import ClusterSettings, Outcome, serve
 from simulator.serving.outcome.metrics import Limits, ServingMetrics
 from simulator.serving.outcome.remarks import remarks
 from simulator.serving.traffic.request import RequestTable
-from simulator.simulate.accounts import accounts_of, costs_elsewhere, facts, measured
+from simulator.simulate.accounts import (
+    accounts_of,
+    costs_elsewhere,
+    every_dollar,
+    facts,
+    measured,
+)
 from simulator.simulate.cliffs import cliffs
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.simulate.figure import Known
@@ -98,6 +105,9 @@ def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> Simulat
         sources=cluster.sources,
         records=outcome.records,
         timeline=outcome.timeline.series(),
+        breakdown=every_dollar(
+            accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
+        ),
     )
 
 
@@ -231,5 +241,6 @@ def _for_the_whole(
         replicas=whole.replicas,
         figures=figures,
         intervals=rescaled(part.intervals, part.figures, figures),
+        breakdown=times(part.breakdown, factor),
         notes=(*part.notes, note),
     )

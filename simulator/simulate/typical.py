@@ -1,7 +1,6 @@
 """The typical steps of a simulation, explained: what binds a prompt, and a decode step."""
 
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.report import report
 from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.simulate.cluster import Cluster
 from simulator.simulate.replica import Replica
@@ -13,7 +12,10 @@ def typical_steps(cluster: Cluster, metrics: ServingMetrics) -> tuple[Binding, B
     finished = max(metrics.finished, 1)
     prompt = max(1.0, metrics.input_tokens / finished)
     context = prompt + metrics.output_tokens / finished / 2
-    batch = max(1.0, metrics.output_tokens / max(metrics.steps, 1))
+    gained = metrics.output_tokens / max(metrics.steps, 1)
+    # Of so many tokens a step each sequence that drafts has had several.
+    mode = cluster.answers.step.mode
+    batch = max(1.0, gained if gained > mode.tokens * mode.up_to else gained / mode.tokens)
     chunk = min(prompt, float(cluster.prompts.limits.max_batched_tokens))
     return (
         _binding(cluster.prompts, "prefill", 1.0, prompt, StepShape.prefill(1, chunk)),
@@ -24,7 +26,7 @@ def typical_steps(cluster: Cluster, metrics: ServingMetrics) -> tuple[Binding, B
 def _binding(
     replica: Replica, phase: str, batch: float, context: float, shape: StepShape
 ) -> Binding:
-    step = replica.step_model.evaluate(shape)
+    step = replica.step.evaluate(shape)
     return Binding(
         phase,
         str(step.bound),
@@ -32,5 +34,5 @@ def _binding(
         batch,
         context,
         float(step.relative_sigma),
-        tuple(report(replica.step_model, shape)),
+        tuple(replica.step.report(shape)),
     )

@@ -8,6 +8,7 @@ from simulator.specs.offload import Offload
 from simulator.specs.parallelism import MOST_DEVICES, Degree, Parallelism
 from simulator.specs.quantity import Flag, Number, Unit, Whole
 from simulator.specs.scheduling import Scheduling
+from simulator.specs.speculation import Speculation
 
 Tokens = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 
@@ -36,6 +37,7 @@ class ReplicaSpec(Parallelism):
         kv_blocks: blocks of the cache on one rank; absent, as many as fit.
         chunked_prefill: whether a prompt may be spread over steps.
         prefix_caching: whether blocks that an earlier prompt left are used again.
+        speculation: how a step gives more than one token; absent, each gives one.
         server_overhead: time a server adds to each first token beside its queue; 0 for an engine
             in process, without a server's front end.
         sampling: how tokens are drawn: from the whole vocabulary, the likeliest or by
@@ -55,6 +57,7 @@ class ReplicaSpec(Parallelism):
     kv_blocks: Tokens | None = None
     chunked_prefill: bool | None = None
     prefix_caching: bool | None = None
+    speculation: Speculation | None = None
     server_overhead: Annotated[Number, Field(ge=0), Unit("seconds"), Flag()] | None = None
     sampling: Annotated[Sampling, Flag()] = "full"
 

@@ -23,6 +23,9 @@ DEFAULT_TERM: Term = "on-demand"
 
 Money = Annotated[float, Unit("usd")]
 Share = Annotated[float, Unit("fraction", high=1.0)]
+Weight = Annotated[Number, Field(ge=0, le=1000)]
+
+_RULE_HELP = "How the cost is divided among kinds of tokens: time, marginal or blended."
 
 
 class Economics(Spec):
@@ -52,6 +55,15 @@ class Economics(Spec):
         rack_usd_per_kw_month: rent of space, cooling and power supply for a kilowatt.
         server_watts: power of the server around one device.
         staff_usd_per_year: people that run one device, in a year.
+        rule: how the cost is divided among uncached input, cached input and output tokens: time
+            (device time), marginal (prompts pay what they add), blended (by tokens), or that of
+            an installed package.
+        output_weight: of blended, how many uncached input tokens an output token counts as; 1 if
+            absent.
+        cached_weight: of blended, how many uncached input tokens a cached one counts as; 1 if
+            absent.
+        success_rate: share of tasks that are solved, for the cost of a solved one; a task is a
+            conversation where there are any, otherwise a request.
     """
 
     basis: Annotated[
@@ -79,6 +91,20 @@ class Economics(Spec):
     rack_usd_per_kw_month: Money | None = None
     server_watts: Annotated[float, Unit("watts")] | None = None
     staff_usd_per_year: Money | None = None
+    rule: Annotated[str, Flag(name="cost_rule", help=_RULE_HELP)] = "time"
+    output_weight: Weight | None = None
+    cached_weight: Weight | None = None
+    success_rate: Annotated[Number, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _weights_are_of_blended(self) -> "Economics":
+        given = [n for n in ("output_weight", "cached_weight") if getattr(self, n) is not None]
+        if given and self.rule in ("time", "marginal"):
+            raise FieldError(
+                f"{given[0]} has no effect, as the rule is {self.rule}",
+                remedy=f"write rule: blended, or leave out {given[0]}",
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_basis(self) -> "Economics":

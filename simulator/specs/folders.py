@@ -5,7 +5,8 @@ from pathlib import Path
 from simulator.specs.text_file import is_file
 
 SPECS = Path(__file__).resolve().parent
-_PACKAGE = SPECS.parent
+PACKAGE = SPECS.parent
+"""The folder of the whole package."""
 
 SOURCES = "sources.yaml"
 """The table of citations that several files of a folder share; it describes no device itself."""
@@ -16,8 +17,8 @@ def data_folder(name: str) -> Path:
 
     An installed wheel carries them inside the package; a checkout has them beside it.
     """
-    installed = _PACKAGE / "data" / name
-    return installed if installed.is_dir() else _PACKAGE.parent / name
+    installed = PACKAGE / "data" / name
+    return installed if installed.is_dir() else PACKAGE.parent / name
 
 
 def entry(folder: Path, name: str) -> Path | None:

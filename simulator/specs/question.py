@@ -51,6 +51,15 @@ def paths() -> frozenset[str]:
     return frozenset(field.path for field in fields_of(Scenario))
 
 
+@cache
+def whole_number_paths() -> frozenset[str]:
+    """Paths of fields that take whole numbers, whatever kind of workload or pool has them."""
+    types: dict[str, set[str]] = {}
+    for field in fields_of(Scenario):
+        types.setdefault(field.path, set()).add(field.type)
+    return frozenset(path for path, found in types.items() if found == {"whole number"})
+
+
 def path_of(name: str, written: str) -> str:
     """The path that a name stands for: a flag's, a field of the deployment, or a path itself.
 
@@ -138,6 +147,15 @@ def ask(
     return _beside(scenario, file)
 
 
+def changed(scenario: Scenario, changes: Iterable[Change]) -> Scenario:
+    """``scenario`` with some of its fields set anew, as if its file said so.
+
+    Raises:
+        InputError: see ``ask``.
+    """
+    return ask(scenario.model_dump(exclude_unset=True), changes)
+
+
 def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = None) -> Scenario:
     """Read a scenario file; ``overrides`` (names or dotted paths) replace what the file says.
 
@@ -151,6 +169,9 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
 _FILES = ("workload.file", "economics.prices")
 """Paths that name files."""
 
+_IN_SHORT = {"hardware": "base", "model": "base", "speculation": "method"}
+"""Fields that a text may stand for, and which field of theirs that text is."""
+
 _KINDS = ("workload.kind", "workload.file")
 """Paths that say what kind of workload there is."""
 
@@ -159,8 +180,8 @@ def _put(content: dict[str, Any], change: Change) -> None:
     *parents, last = change.path.split(".")
     for parent in parents:
         child = content.get(parent)
-        if parent in ("hardware", "model") and isinstance(child, str):
-            child = {"base": child}
+        if parent in _IN_SHORT and isinstance(child, str):
+            child = {_IN_SHORT[parent]: child}
         elif child is not None and not isinstance(child, dict):
             raise InputError(
                 f"{parent} is {shown(child)} here, which has no field {last!r}", file=change.written

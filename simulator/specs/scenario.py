@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from simulator.errors import FieldError, shown
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
-from simulator.specs.quantity import Flag, Spec, Unit, Whole
+from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
 Limit = Annotated[float, Unit("seconds", allow_zero=False)]
@@ -23,11 +23,14 @@ class Objectives(Spec):
         ttft: latest first token after a request's arrival.
         tpot: longest mean time between the tokens of an answer.
         e2e: latest end of the answer.
+        attainment: share of requests that are to meet all of them at the most load that a machine
+            is said to take.
     """
 
     ttft: Limit | None = None
     tpot: Limit | None = None
     e2e: Limit | None = None
+    attainment: Annotated[Number, Field(gt=0, le=1)] = 0.9
 
 
 def _kind_by_fields(raw: object) -> object:

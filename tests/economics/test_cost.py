@@ -1,5 +1,6 @@
 """Dollars: which offers count, what they come to, and how cost is shared."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.economics.basis import basis_of, on_term, others
 from simulator.economics.cost import device_price, nearest_price, token_cost, usd_per_second
+from simulator.economics.rules import RULES, Shares, Work
 from simulator.errors import InputError
 from simulator.simulate.predict import predict
 from simulator.specs import catalogue
@@ -30,13 +32,70 @@ def rents(*usd: float) -> list[dict[str, object]]:
     return [{"usd_per_hour": each} for each in usd]
 
 
-@given(st.floats(0, 1e9), TOKENS, TOKENS, st.floats(0, 1))
-def test_dollars_are_conserved(usd, inputs, outputs, share):
-    cost = token_cost(usd, inputs, outputs, share)
-    paid = cost.usd_per_million_input_tokens * inputs + cost.usd_per_million_output_tokens * outputs
+@given(
+    st.floats(0, 1e9), st.tuples(TOKENS, TOKENS, TOKENS), st.sampled_from(sorted(RULES)),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)), st.floats(0, 1), st.floats(0, 50),
+)  # fmt: skip
+def test_dollars_are_conserved_by_every_rule(usd, tokens, rule, time, held, weight):
+    uncached, cached, output = tokens
+    prompts, loads = min(time), 1 - max(time)
+    work = Work(prompts, prompts, loads, held, uncached, cached, output)
+    weights = {"output_weight": weight, "cached_weight": 0.1} if rule == "blended" else {}
+    shares = RULES[rule](work, Economics(rule=rule, **weights))
+    cost = token_cost(usd, work, shares)
+    paid = (
+        cost.usd_per_million_input_tokens * uncached
+        + cost.usd_per_million_cached_input_tokens * cached
+        + cost.usd_per_million_output_tokens * output
+    )
     assert paid / 1e6 == pytest.approx(usd, rel=1e-9, abs=1e-9)
-    both = cost.usd_per_million_tokens * (inputs + outputs) / 1e6
-    assert both == pytest.approx(usd, rel=1e-9, abs=1e-9)
+    assert cost.usd_per_million_tokens * sum(tokens) / 1e6 == pytest.approx(usd, rel=1e-9, abs=1e-9)
+
+
+def test_blended_tokens_cost_as_their_weights_say():
+    work = Work(prompts=0.3, added=0.2, uncached=2e6, cached=1e6, output=1e6)
+    weighted = Economics(rule="blended", output_weight=4, cached_weight=0.5)
+    cost = token_cost(13.0, work, RULES["blended"](work, weighted))
+    assert cost.usd_per_million_input_tokens == pytest.approx(2.0)
+    assert cost.usd_per_million_cached_input_tokens == pytest.approx(1.0)
+    assert cost.usd_per_million_output_tokens == pytest.approx(8.0)
+    plain = token_cost(13.0, work, RULES["blended"](work, Economics(rule="blended")))
+    assert plain.usd_per_million_output_tokens == pytest.approx(plain.usd_per_million_tokens)
+
+
+def test_cached_tokens_pay_for_the_memory_that_held_them_and_for_waits():
+    free = Work(prompts=0.4, added=0.3, uncached=1.0, cached=1.0, output=1.0)
+    assert RULES["time"](free, Economics()).cached == 0.0
+    held = RULES["time"](replace(free, held=0.1), Economics())
+    assert (held.cached, held.uncached) == pytest.approx((0.1, 0.9 * 0.4))
+    waiting = RULES["marginal"](replace(free, loads=0.2), Economics())
+    assert (waiting.cached, waiting.uncached, waiting.output) == pytest.approx((0.2, 0.3, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"rule": "tim"}, "did you mean time"),
+        ({"rule": "time", "output_weight": 4}, "has no effect"),
+        ({"output_weight": -1, "rule": "blended"}, "greater than or equal to 0|at least 0|zero"),
+        ({"success_rate": 0}, "greater than 0|more than"),
+        ({"success_rate": 1.2}, "less than or equal to 1|at most"),
+        ({"usd_per_kwh": -0.1}, "zero or more"),
+        ({"basis": "leased"}, "rental"),
+    ],
+)
+def test_what_nobody_can_pay_by_is_refused_in_one_message(wrong, told):
+    with pytest.raises(InputError, match=told):
+        predict("h100-sxm", "llama-3.1-8b", **{f"economics.{k}": v for k, v in wrong.items()})
+
+
+def test_the_worked_example_is_exact():
+    """$2.65 an hour at 6,000 tokens a second are $0.123 a million tokens."""
+    work = Work(prompts=0.0, added=0.0, output=6000.0)
+    usd = usd_per_second(2.65, 0.0, 1, 700.0)
+    cost = token_cost(usd, work, Shares(0.0, 0.0, 1.0))
+    assert cost.usd_per_million_output_tokens == pytest.approx(2.65 / 3600 / 6000 * 1e6, rel=1e-12)
+    assert f"{cost.usd_per_million_output_tokens:.3f}" == "0.123"
 
 
 def test_a_price_of_ones_own_counts_for_every_device():

@@ -88,7 +88,7 @@ def test_a_chip_of_a_desk_needs_no_rack():
     assert setting_of(catalogue.hardware("xeon-6980p")) == "data-centre"
     price = device_price(catalogue.hardware("apple-m4-max"), Economics(basis="owned"))
     lines = {line.name: line.usd_per_hour for line in price.lines}
-    assert lines["rack and space"] == lines["staff"] == lines["server"] == 0
+    assert lines["rack and space"] == lines["staff"] == lines["host"] == 0
 
 
 def test_what_surrounds_a_device_is_of_its_size():

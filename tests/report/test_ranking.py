@@ -33,7 +33,9 @@ def test_the_cheapest_is_named_with_its_basis(result):
     assert ranking([a, b]).headline == (
         "B serves a token for the least money, rental on-demand, median"
     )
-    assert said(a, b) == "Cheapest, rental on-demand, median: B at $1.00 a million tokens"
+    assert (
+        said(a, b) == "Cheapest at this load, rental on-demand, median: B at $1.00 a million tokens"
+    )
 
 
 def test_a_basis_that_overturns_the_headline_is_told(result):

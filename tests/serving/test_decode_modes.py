@@ -1,6 +1,7 @@
 """Modes that give more than one token a step: nothing is lost, and runs equal single steps."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from simulator.roofline.step.decoding import LastToken, Pass, Plain, steps_for
+from simulator.roofline.step.decoding import UNBOUNDED, Plain, steps_for
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,18 @@ class Guessing:
 
     tokens: float
     width: int
-    passes: tuple[Pass, ...] = (LastToken(),)
+    up_to: int = UNBOUNDED
+    reads_hidden: bool = False
+    longest: int = 0
+
+    def steps_of(self, tokens, *answer):
+        """With ``longest`` a draw of 1 to so many steps, whatever the mean gain."""
+        if not self.longest:
+            return None
+        return int(np.random.default_rng(answer).integers(1, min(tokens, self.longest) + 1))
+
+    def overshoot(self, tokens):
+        return self.width - 1 + (math.ceil(self.tokens) * self.longest if self.longest else 0)
 
 
 @dataclass(frozen=True)
@@ -37,15 +49,28 @@ class GuessingClock(ClosedFormClock):
 
     def decode(self, sequences):
         plain = super().decode(sequences)
+        if sequences > self.mode.up_to:
+            return plain
         slope_s = self.longer * plain.slope_s
         return Line(self.longer * plain.base_s, slope_s, plain.power_w, self.mode.tokens)
 
+    def mixed(self, decoding, *others):
+        time_s, energy_j = super().mixed(decoding, *others)
+        longer = self.longer if 0 < decoding <= self.mode.up_to else 1.0
+        return longer * time_s, longer * energy_j
 
-def clock(tokens, width, longer=1.5):
-    return GuessingClock(mode=Guessing(tokens, width), longer=longer)
+
+def clock(tokens, width, up_to=UNBOUNDED, longest=0, longer=1.5):
+    mode = Guessing(tokens, width, up_to, reads_hidden=width > 1, longest=longest)
+    return GuessingClock(mode=mode, longer=longer)
 
 
-MODES = st.sampled_from([(1, 1), (2, 2), (2, 4), (3, 3), (1.8, 4), (2.37, 6), (1.0, 3)])
+MODES = st.sampled_from(
+    [
+        (1, 1), (2, 2), (2, 4), (3, 3), (1.8, 4), (2.37, 6), (1.0, 3),
+        (2, 3, 5), (1.8, 4, 2), (2.37, 6, 9), (1.8, 4, UNBOUNDED, 20), (2, 3, 4, 7),
+    ]
+)  # fmt: skip
 ENGINES = st.fixed_dictionaries(
     {
         "composition": st.sampled_from(["mixed", "prefill-first", "static"]),
@@ -137,4 +162,28 @@ def test_steps_are_the_fewest_that_give_enough(tokens, gain):
 
 def test_plain_decoding_is_one_pass_and_one_token():
     assert (Plain().tokens, Plain().width) == (1, 1)
-    assert [p.width for p in Plain().passes] == [1]
+    assert Plain().steps_of(100, 7) is None
+
+
+def test_more_sequences_than_the_mode_takes_decode_plainly():
+    """Nine sequences gain one token a step until one of them has ended, then all gain three."""
+    flat = {"context_s": 0.0, "past_s": 0.0, "sequence_s": 0.0}
+    mode = Guessing(3, 4, up_to=8)
+    # The first request decodes one step, with three tokens, beside the prompts of the others.
+    requests = table(np.zeros(9), np.full(9, 20), [74, 11, *np.full(7, 71)])
+    options = {"kv_blocks": 4000, "keep_events": True}
+    outcome = serve(requests, GuessingClock(**flat, mode=mode), settings(**options))
+    decoding = [(event[4], event[3], event[5]) for event in outcome.events if event[3]]
+    assert decoding == [(1, 1, 3 + 8), (9, 10, 90), (8, 20, 480)]
+
+
+def test_drafts_that_read_what_the_model_computed_recompute_the_last_cached_block():
+    """Of 160 cached tokens of a prompt the last 16 are computed again."""
+    prefix = (tuple(range(10)), tuple(range(10)))
+    requests = table([0.0, 5.0], 160, 2, prefix_blocks=prefix, prefix_block_tokens=16)
+    options = settings(prefix_caching=True)
+    plain, reading = (
+        serve(requests, GuessingClock(mode=mode), options).records.cached_tokens[1]
+        for mode in (Guessing(2, 2), replace(Guessing(2, 2), reads_hidden=True))
+    )
+    assert (plain, reading) == (144, 128)

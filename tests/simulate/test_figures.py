@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from simulator.cli.show import table_file, write_csv
+from simulator.economics.rules import Shares, Work
 from simulator.errors import InputError
 from simulator.report.figures_page import figures_page
 from simulator.simulate import figures
@@ -132,15 +133,16 @@ def test_a_new_figure_is_one_entry(result, monkeypatch):
         derived=lambda known: known["output_tokens"] / known["finished"],
     )  # fmt: skip
     monkeypatch.setattr(figures, "FIGURES", (*FIGURES, added))
-    found = figures_of(result.figures | {"input_tokens_per_s": 1.0, "prefill_share": 0.5,
-                                         "usd_per_s": None, "devices": 1})  # fmt: skip
+    found = figures_of(result.figures | {"input_tokens_per_s": 1.0, "usd_per_s": None,
+                                         "devices": 1})  # fmt: skip
     assert found["tokens_per_request"] == result.output_tokens / result.finished
 
 
 def test_dollars_and_joules_follow_from_rates():
     known = {
         "power_w": 600.0, "output_tokens_per_s": 300.0, "input_tokens_per_s": 900.0,
-        "prefill_share": 0.25, "usd_per_s": 0.0012, "devices": 2,
+        "work": Work(prompts=0.25, added=0.25, uncached=900.0, output=300.0),
+        "shares": Shares(0.25, 0.0, 0.75), "usd_per_s": 0.0012, "devices": 2,
     }  # fmt: skip
     found = figures_of(known)
     assert found["joules_per_output_token"] == found["watts_per_token_per_s"] == 2.0

@@ -45,7 +45,7 @@ def test_a_csv_counts_in_place_of_the_catalogue(tmp_path):
     assert price("h200-sxm", prices=book) is None
     bought = price("b200", prices=book, basis="owned")
     lines = {line.name: line.usd_per_hour for line in bought.lines}
-    assert lines["server"] == lines["network"] == 0
+    assert lines["host"] == lines["network"] == 0
 
 
 def test_a_yaml_book_spells_out_its_sources(tmp_path):

@@ -96,7 +96,8 @@ def _attending(
     """Both phases, by the FLOPs of a pair in each."""
     decode, prefill = op.span.pairs_in(step)
     seen = op.span.entries_of_prompts(step, prefill)
+    read = op.span.entries_of_decoding(step)
     return (
-        Work(decode * decoding, {"cache": decode * op.bytes_per_entry}),
+        Work(decode * decoding, {"cache": read * op.bytes_per_entry}),
         Work(prefill * prefilling, {"cache": seen * op.bytes_per_entry}),
     )

@@ -52,4 +52,6 @@ class Indexer(ContextOperator):
             keys, scores = entries * self.bytes_per_entry, pairs * self.score_bytes_per_pair
             return Work(pairs * self.flops_per_pair, {"cache": keys, "activations": scores})
 
-        return of(decode, decode), of(prefill, self.span.entries_of_prompts(step, prefill))
+        return of(decode, self.span.entries_of_decoding(step)), of(
+            prefill, self.span.entries_of_prompts(step, prefill)
+        )

@@ -41,6 +41,6 @@ class Recurrence(ContextOperator):
 
         decoding, prompts = step.decode_sequences, step.prefill_sequences
         return (
-            of(decoding, decoding, self.decode_flops_per_row),
+            of(decoding, step.decode_rows, self.decode_flops_per_row),
             of(prompts, prompts * step.prefill_tokens, self.prefill_flops_per_row),
         )

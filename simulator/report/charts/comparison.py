@@ -5,10 +5,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from simulator.report import style
-from simulator.report.measures import factor, labels, times
+from simulator.report.measures import compared, factor, labels, times
 from simulator.report.price_words import price_rows, verdict
 from simulator.report.ranking import TIE, Ranking, ranking
-from simulator.simulate import figures
 from simulator.simulate.figure import Figure as AnswerFigure
 from simulator.simulate.result import SimulationResult
 
@@ -36,8 +35,9 @@ def comparison(results: Sequence[SimulationResult]) -> "Figure":
     )
     left, bottom, width, height = style.place(figure, label_in, below_in, 0.3, 1.55)
     gap = 0.018
-    each = (width - gap * (len(figures.HEADLINE) - 1)) / len(figures.HEADLINE)
-    for i, measure in enumerate(figures.HEADLINE):
+    shown = compared(results)
+    each = (width - gap * (len(shown) - 1)) / len(shown)
+    for i, measure in enumerate(shown):
         axes = figure.add_axes((left + i * (each + gap), bottom, each, height))
         _panel(axes, measure, [r.figures.get(measure.key) for r in results])
         if i == 0:
@@ -85,7 +85,11 @@ def _title(found: Ranking, names: Sequence[str], results: Sequence[SimulationRes
     """
     cheapest = found.declared.cheapest
     if cheapest and not (found.unpriced or found.overturning or found.silent):
-        return f"{cheapest} serves a token for the least money"
+        said = f"{cheapest} serves a token for the least money"
+        best = found.at_best and found.at_best.cheapest
+        if best is None or best == cheapest:
+            return said
+        return f"{said} at this load; at best {best} does"
     known = [
         (float(result.figures["joules_per_output_token"]), name)
         for result, name in zip(results, names, strict=True)

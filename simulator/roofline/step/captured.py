@@ -42,14 +42,18 @@ def filled(step: RankStep, most: int) -> RankStep:
 def _filled(shape: StepShape, most: int) -> StepShape:
     if not most:
         return shape
-    size = capture_size(shape.decode_sequences)
-    fits = (shape.prefill_sequences <= 0) & (shape.decode_sequences > 0) & (size <= most)
+    width = shape.decode_width
+    # Of several rows a sequence all sizes are rounded up to whole sequences.
+    size = capture_size(shape.decode_rows - (width - 1))
+    size = np.where(width > 1, np.ceil(size / width), size)
+    fits = (shape.prefill_sequences <= 0) & (shape.decode_sequences > 0)
+    fits &= size * width <= most
     return shape.padded_to(np.where(fits, size, shape.decode_sequences))
 
 
 def replays_of(step: RankStep, most: int) -> FloatArray:
     """How often the largest captured graph is replayed before the rest of each decode step."""
-    rows, prompts = step.attending.decode_sequences, step.attending.prefill_sequences
+    rows, prompts = step.attending.decode_rows, step.attending.prefill_sequences
     if not most:
         return np.zeros(())
     return np.where((prompts <= 0) & (rows > most), np.ceil(rows / most) - 1.0, 0.0)
@@ -57,15 +61,15 @@ def replays_of(step: RankStep, most: int) -> FloatArray:
 
 def cut(step: RankStep, replays: FloatArray, most: int) -> list[Run]:
     """The rest of each decode step, and the replays of the largest graph before it."""
-    rows = step.attending.decode_sequences
-    full = np.minimum(rows, float(most))
-    rest = _part_of(step, rows - replays * full)
+    sequences = step.attending.decode_sequences
+    full = np.minimum(sequences, most / step.attending.decode_width)
+    rest = _part_of(step, sequences - replays * full)
     return [(rest, 1.0), (_part_of(step, full), replays)]
 
 
-def _part_of(step: RankStep, rows: FloatArray) -> RankStep:
-    """So many ``rows`` of the decode steps of ``step``, as a step of their own."""
-    share = rows / np.maximum(step.attending.decode_sequences, 1e-9)
-    mine = replace(step.attending, decode_sequences=rows)
+def _part_of(step: RankStep, sequences: FloatArray) -> RankStep:
+    """So many ``sequences`` of the decode steps of ``step``, as a step of their own."""
+    share = sequences / np.maximum(step.attending.decode_sequences, 1e-9)
+    mine = replace(step.attending, decode_sequences=sequences)
     meeting = replace(step.meeting, decode_sequences=step.meeting.decode_sequences * share)
     return RankStep(mine, meeting, mine, step.turns)

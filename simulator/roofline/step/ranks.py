@@ -76,7 +76,7 @@ class Share(NamedTuple):
     Args:
         passes: micro-batches that follow each other through the pipeline.
         halves: see ``Turns``.
-        decoding: sequences that each produce a token.
+        decoding: sequences that decode.
         prompts: prompts of which a chunk is processed.
         chunk: new tokens of each.
         past: tokens cached before it.
@@ -148,8 +148,9 @@ def rank_step(shape: StepShape, layout: Layout) -> RankStep:
         ARRAYS,
     )
     own = StepShape(
-        mine.decoding, shape.decode_context, mine.prompts, mine.chunk, mine.past, mine.sampling
-    )
+        mine.decoding, shape.decode_context, mine.prompts, mine.chunk, mine.past, mine.sampling,
+        shape.decode_width, shape.decode_sampled,
+    )  # fmt: skip
     meeting = replace(
         shape,
         decode_sequences=shape.decode_sequences / mine.parts,

@@ -10,7 +10,6 @@ the mean device's. Power is idle plus the energy of the work, held at the device
 calibrated times already contain the clock that the limit leaves.
 """
 
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -25,6 +24,7 @@ from simulator.roofline.laws.collective.constants import LINK
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.load import FloatArray, Load
 from simulator.roofline.step.captured import Run, cut, filled, replays_of
+from simulator.roofline.step.cost import StepCost
 from simulator.roofline.step.ranks import (
     ONE_TURN,
     Choose,
@@ -68,20 +68,6 @@ class Spent(NamedTuple):
     moving_s: Any
     overheads_s: Any
     turns_s: Any
-
-
-@dataclass(frozen=True, slots=True)
-class StepCost:
-    """Seconds, joules and watts of one device in each step; bytes and FLOPs it moved and did."""
-
-    time_s: FloatArray
-    energy_j: FloatArray
-    power_w: FloatArray
-    flops: FloatArray
-    memory_bytes: FloatArray
-    link_bytes: FloatArray
-    relative_sigma: FloatArray
-    bound: np.ndarray
 
 
 class StepModel:
@@ -212,12 +198,11 @@ class StepModel:
         return StepCost(
             time_s=time_s,
             energy_j=energy_j,
-            power_w=energy_j / time_s,
             flops=like(flops * times, time_s.shape),
             memory_bytes=like(memory * times, time_s.shape),
             link_bytes=like(link * times, time_s.shape),
             relative_sigma=self._sigma(parts, time_s, rounds),
-            bound=self._bound(parts, time_s, rounds, spent.moving_s),
+            bound_s=self._bound_s(parts, time_s, rounds, spent.moving_s),
         )
 
     def times(self, shape: StepShape) -> tuple[FloatArray, FloatArray]:
@@ -375,10 +360,10 @@ class StepModel:
                 moved[bound] = moved.get(bound, np.zeros(())) + share * sigma
         return sum((share**2 for share in moved.values()), start=np.zeros(()))
 
-    def _bound(
+    def _bound_s(
         self, parts: list[Load], time_s: FloatArray, rounds: FloatArray, waited_s: FloatArray
-    ) -> np.ndarray:
-        """What takes most of each step: compute, memory, link, latency, or the engine's host.
+    ) -> dict[str, FloatArray]:
+        """Seconds by what binds them: compute, memory, link, latency, or the engine's host.
 
         ``waited_s`` is for bytes from off the device, over the link to the host.
         """
@@ -391,6 +376,4 @@ class StepModel:
                 spent[kind] = spent[kind] + np.where(bound == kind, seconds, 0.0)
         spent["link"] = spent["link"] + waited_s
         host = np.maximum(time_s - sum(spent.values()), 0.0)
-        stacked = np.stack([*spent.values(), host])
-        names: np.ndarray = np.asarray((*kinds, self.overheads[1]))
-        return np.asarray(names[np.argmax(stacked, axis=0)])
+        return {**spent, self.overheads[1]: host}

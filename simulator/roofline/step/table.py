@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.graph.operator import Experts, Operator
 from simulator.graph.step_shape import StepShape
-from simulator.roofline.step.decoding import PLAIN, DecodeMode, Pass
+from simulator.roofline.step.decoding import LAST_TOKEN, PLAIN, DecodeMode, Pass
 from simulator.roofline.step.ranks import FLOATS, ONE_TURN, RankStep, Turns, share_of_step
 from simulator.roofline.step.step import StepModel
 
@@ -75,6 +75,16 @@ class Curve:
         ramp = steps * (further / 2 + context - start)
         return steps * time_s + time_slope * ramp, steps * energy_j + energy_slope * ramp
 
+    def plus(self, other: "Curve", times: int) -> "Curve":
+        """Steps that are followed by ``times`` of ``other``, whose pieces start where these do."""
+        pieces = [
+            (start, end, a + times * e, b + times * f, c + times * g, d + times * h)
+            for (start, end, a, b, c, d), (_, _, e, f, g, h) in zip(
+                self.pieces, other.pieces, strict=True
+            )
+        ]
+        return Curve(self.starts, pieces, self.tokens)
+
     def _run_over_pieces(self, context: float, steps: int, piece: int) -> tuple[float, float]:
         """``run`` where the steps leave the linear piece in which they start."""
         tokens = self.tokens
@@ -113,11 +123,20 @@ class StepTable:
     """Times and energies of single steps and of runs of decode steps, by look-up."""
 
     def __init__(
-        self, model: StepModel, max_tokens: int, max_context: int, mode: DecodeMode = PLAIN
+        self,
+        model: StepModel,
+        max_tokens: int,
+        max_context: int,
+        each: Pass = LAST_TOKEN,
+        mode: DecodeMode = PLAIN,
     ) -> None:
-        """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``."""
+        """Tables for steps of up to ``max_tokens`` tokens and contexts up to ``max_context``.
+
+        Decoding sequences have the tokens of one run of ``each``, and grow as ``mode`` says.
+        """
         self.model = model
         self.mode = mode
+        self.each = each
         self.idle_w = model.device.power.idle_w
         operators = model.graph.operators
         self._layout = model.graph.layout
@@ -135,10 +154,6 @@ class StepTable:
         self._chunk_knots = _knots(max(max_tokens, 2), ratio=1.25)
         self._past_knots = _knots(max_context, ratio=1.5)
         self._curves = _Filling(_BATCH_BLOCK, self._new_curves)
-        # Passes that a step with prompts has before the one that the prompts join.
-        self._earlier = _Filling(_BATCH_BLOCK, self._new_earlier_curves)
-        self._has_earlier = len(mode.passes) > 1
-        self._width = mode.passes[-1].width
         self._token_part = _Filling(_TOKEN_BLOCK, self._token_parts)
         self._expert_part = _Filling(_TOKEN_BLOCK, self._expert_parts)
         self._logit_part = _Filling(_BATCH_BLOCK, self._logit_parts)
@@ -163,21 +178,14 @@ class StepTable:
         return self._curves[sequences]
 
     def _new_curves(self, batches: range) -> list[Curve]:
-        return self._curves_of(self.mode.passes, batches)
-
-    def _new_earlier_curves(self, batches: range) -> list[Curve]:
-        return self._curves_of(self.mode.passes[:-1], batches)
-
-    def _curves_of(self, passes: tuple[Pass, ...], batches: range) -> list[Curve]:
-        """Curves of steps that are made of ``passes``, one after another."""
         # A model without a cache takes the same time at every context.
         size = len(batches), len(self._knots)
-        grids = (self.model.times(p.grid(batches, self._knots)) for p in passes)
-        times = [[np.broadcast_to(x, size) for x in found] for found in grids]
+        found = self.model.times(self.each.grid(batches, self._knots))
+        times = [np.broadcast_to(x, size) for x in found]
         gaps = np.diff(self._knots)
         ends = [*self._knots[1:-1], _ENDLESS]
         curves = []
-        for time_s, energy_j in zip(*map(sum, zip(*times, strict=True)), strict=True):
+        for time_s, energy_j in zip(*times, strict=True):
             lines = [line for y in (time_s, energy_j) for line in (y[:-1], np.diff(y) / gaps)]
             pieces = zip(self._starts, ends, *(line.tolist() for line in lines), strict=True)
             curves.append(Curve(self._starts, list(pieces), self.mode.tokens))
@@ -215,21 +223,18 @@ class StepTable:
                 cost = time_s + time_slope * x, energy_j + energy_slope * x
         else:
             cost = self._joined_in_turns(decoding, context, prompts, prompt_tokens, past, sampling)
-        if decoding and self._has_earlier:
-            earlier_s, earlier_j = self._earlier[decoding].run(context, 1)
-            return earlier_s + cost[0], earlier_j + cost[1]
         return cost
 
     def _joined(self, key: JoinedKey, context: float) -> tuple[float, float]:
-        """The pass that prompts join."""
+        """One pass with prompts."""
         decoding, prompts, prompt_tokens, past, sampling, piece = key
-        rows = decoding * self._width
-        tokens = rows + prompt_tokens
+        tokens = decoding * self.each.width + prompt_tokens
+        sampled = decoding * self.each.sampled + sampling
         part = _sum(
             self._token_part[tokens], self._prefill_at(prompts, prompt_tokens / prompts, past)
         )
-        if rows + sampling:
-            part = _sum(part, self._logit_part[rows + sampling])
+        if sampled:
+            part = _sum(part, self._logit_part[sampled])
         if decoding:
             part = _sum(part, self._decode_at(decoding, context, piece))
         return self.model.combine(part, tokens, decoding + prompts, prompts, max, min)
@@ -261,20 +266,20 @@ class StepTable:
         past: float,
         sampling: int,
     ) -> tuple[float, float]:
-        """The pass that prompts join, for one micro-batch of the fullest rank; see ``ranks``."""
+        """One pass with prompts, for one micro-batch of the fullest rank; see ``ranks``."""
         layout = self._layout
         passes, halves, mine, chunks, chunk, before, ends, parts = share_of_step(
             layout, decoding, prompts, prompt_tokens / prompts, past, sampling, FLOATS
         )
-        rows = mine * self._width
-        tokens = rows + max(1, round(chunks * chunk))
-        met = (decoding * self._width + prompt_tokens) / parts
+        tokens = mine * self.each.width + max(1, round(chunks * chunk))
+        sampled = mine * self.each.sampled + ends
+        met = (decoding * self.each.width + prompt_tokens) / parts
         part = self._token_part[tokens]
         if self._experts:
             part = _sum(part, self._expert_part[max(1, round(met * layout.batch_ways))])
         part = _sum(part, self._prefill_at(chunks, chunk, before))
-        if rows + ends:
-            part = _sum(part, self._logit_part[rows + ends])
+        if sampled:
+            part = _sum(part, self._logit_part[sampled])
         if mine:
             piece = bisect_right(self._starts, context) - 1
             part = _sum(part, self._decode_at(mine, context, piece))
@@ -299,7 +304,7 @@ class StepTable:
 
     def _decode_parts(self, batches: range) -> list[list[DecodePiece]]:
         knots = self._knots
-        shape = self.mode.passes[-1].grid(batches, knots)
+        shape = self.each.grid(batches, knots)
         flat = np.reshape(self._sum(self._attention, shape), (len(batches), len(knots), 4))
         widths = np.diff(knots).tolist()
         found = []

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.serving.outcome.records import LOST, REJECTED, Counters, Records
 from simulator.serving.outcome.statistics import batch_means, percentiles
@@ -103,6 +104,11 @@ class Limits:
     tpot_s: float | None = None
     e2e_s: float | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return any(limit is not None for limit in asdict(self).values())
+
 
 def measure(
     records: Records,
@@ -161,7 +167,7 @@ def measure(
         preemptions=sum(c.preemptions for c in counters),
         steps=sum(c.steps for c in counters),
         busy_fraction=busy / (len(counters) * span),
-        prefill_share=sum(c.prefill_s for c in counters) / busy if busy else 0.0,
+        prefill_share=sum(c.prompt_s for c in counters) / busy if busy else 0.0,
         energy_j=energy,
         power_w=energy / span,
         peak_kv_fraction=float(peaks.max()),
@@ -203,8 +209,13 @@ def _gaps(timeline: Timeline | None) -> Distribution:
 
 
 def _goodput(records: Records, objectives: Limits | None, span: float) -> float | None:
-    if objectives is None or not any(v is not None for v in asdict(objectives).values()):
+    if objectives is None or not objectives.any:
         return None
+    return float(within(records, objectives).sum()) / span
+
+
+def within(records: Records, objectives: Limits) -> NDArray[np.bool_]:
+    """Which requests were answered within all ``objectives``."""
     met = records.finished.copy()
     for limit, values in (
         (objectives.ttft_s, records.ttft_s),
@@ -214,20 +225,29 @@ def _goodput(records: Records, objectives: Limits | None, span: float) -> float 
         if limit is not None:
             # A one-token answer has no TPOT and cannot miss its objective.
             met &= np.isnan(values) | (values <= limit)
-    return float(met.sum()) / span
+    return met
 
 
 def is_overloaded(records: Records) -> bool:
-    """Whether the queue grew throughout: requests of the last fifth wait far longer than the first.
+    """Whether the queue grew throughout, as one does that never settles.
 
-    A stable queue has no trend; in an overloaded one waiting grows linearly with arrival.
+    Requests of the last fifth then wait far longer than those of the first, since waiting grows
+    linearly with arrival; or a quarter of all requests still wait when the last one comes, where
+    so many came at once that even the first waited long.
     """
     order = np.argsort(records.arrival_s, kind="stable")
     order = order[records.finished[order]]
     queue = records.queue_s[order]
     if queue.size < 50:
         return False
+    arrived_s, started_s = records.arrival_s[order], records.started_s[order]
+    if np.mean(started_s > arrived_s[-1]) > _LEFT_WAITING:
+        return True
     fifth = queue.size // 5
     early, late = float(np.median(queue[:fifth])), float(np.median(queue[-fifth:]))
     service = float(np.median((records.e2e_s - records.queue_s)[order]))
     return late > 3 * early and late > service
+
+
+_LEFT_WAITING = 0.25
+"""Share of requests that still wait when the last one comes, of which a settled queue has none."""

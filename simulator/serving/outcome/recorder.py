@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 
 from simulator.serving.outcome.records import UNFINISHED, Records
-from simulator.serving.traffic.request import Request, RequestTable
+from simulator.serving.traffic.request import NO_ROW, IntArray, Request, RequestTable
 
 
 class Recorder:
@@ -56,4 +56,11 @@ class Recorder:
             replica=np.frombuffer(self._replica, np.int64),
             preemptions=np.frombuffer(self._preemptions, np.int64),
             status=np.frombuffer(self._status, np.int8),
+            session=_sessions(self._table),
         )
+
+
+def _sessions(table: RequestTable) -> IntArray:
+    if table.session is None:
+        return np.full(len(table), NO_ROW, dtype=np.int64)
+    return table.session

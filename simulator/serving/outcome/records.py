@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.serving.traffic.request import FloatArray, IntArray
+from simulator.serving.traffic.request import NO_ROW, FloatArray, IntArray
 
 STATUSES = ("finished", "rejected", "unfinished", "lost")
 """What became of a request, in the order of ``Records.status``: those that are too long for any
@@ -19,6 +19,7 @@ class Records:
     """What happened to every request: one column each, in order of arrival; times in seconds.
 
     A time that never came is NaN. ``queue_s`` runs from arrival until the first chunk starts.
+    ``session`` is the conversation that each request is a turn of, ``NO_ROW`` for none.
     """
 
     arrival_s: FloatArray
@@ -31,11 +32,18 @@ class Records:
     replica: IntArray
     preemptions: IntArray
     status: NDArray[np.int8]
+    session: IntArray
 
     @property
     def finished(self) -> NDArray[np.bool_]:
         """Which requests were answered in full."""
         return np.asarray(self.status == FINISHED)
+
+    @property
+    def conversations(self) -> int | None:
+        """How many had a turn that was answered; None where requests are no turns."""
+        turns = self.session != NO_ROW
+        return int(np.unique(self.session[turns & self.finished]).size) if turns.any() else None
 
     @property
     def ttft_s(self) -> FloatArray:
@@ -74,6 +82,13 @@ class Counters:
     prompt (``prompt_ends``) gives a token too, so answers add up to ``decode_tokens +
     prompt_ends``. ``hits_by_tier`` are tokens of prompts found off the device, and the bytes
     those that all devices together read from and wrote to each tier there.
+
+    Of the busy seconds ``prompt_s`` are those of prompts, where a step's time is divided in the
+    proportion that its prompts and its answers would take alone, and the row that gives an
+    answer's first token is the answer's; ``prompt_added_s`` those that prompts add to what
+    answers would have taken without them; ``load_s`` those that steps waited for cached
+    prefixes on their way. ``held_block_s`` are block-seconds for which the device kept prefixes
+    that nobody held, up to when somebody came for them.
     """
 
     steps: int = 0
@@ -83,7 +98,10 @@ class Counters:
     cached_tokens: int = 0
     preemptions: int = 0
     busy_s: float = 0.0
-    prefill_s: float = 0.0
+    prompt_s: float = 0.0
+    prompt_added_s: float = 0.0
+    load_s: float = 0.0
+    held_block_s: float = 0.0
     energy_j: float = 0.0
     events: int = 0
     peak_blocks: int = 0

@@ -20,6 +20,7 @@ class BlockPool:
     Args:
         unit_tokens: a whole number of blocks; 0 turns sharing off.
         ahead: tokens beside its own for which a sequence holds room.
+        again_blocks: cached blocks in front of what a prompt lacks that are computed again.
         partial_units: a last unit that reaches past the prompt stands for the prompt's end.
         lower: takes the prefixes that are evicted here.
         remembers: without shared prefixes, a sequence that was thrown out finds what is left of
@@ -27,6 +28,7 @@ class BlockPool:
     """
 
     __slots__ = (
+        "_again_blocks",
         "_ahead",
         "_partial_units",
         "_remembers",
@@ -47,6 +49,7 @@ class BlockPool:
         unit_tokens: int,
         *,
         ahead: int,
+        again_blocks: int = 0,
         partial_units: bool,
         lower: "LowerTiers | None",
         remembers: bool,
@@ -55,6 +58,7 @@ class BlockPool:
         self.free = total
         self.block_tokens = block_tokens
         self._ahead = ahead
+        self._again_blocks = again_blocks
         self.unit_tokens = unit_tokens
         self.unit_blocks = unit_tokens // block_tokens
         self.cache = PrefixCache() if unit_tokens else None
@@ -72,6 +76,11 @@ class BlockPool:
     def unused(self) -> int:
         """Blocks that hold nothing, not even a cached prefix."""
         return self.free if self.cache is None else self.free - self.cache.idle_blocks
+
+    def tell_time(self, now_s: float) -> None:
+        """What is held or let go from here on is so from ``now_s``."""
+        if self.cache is not None:
+            self.cache.now_s = now_s
 
     def take(self, blocks: int) -> None:
         """Hand out ``blocks``, which must be free."""
@@ -113,15 +122,18 @@ class BlockPool:
 
     def cached_tokens(self, request: Request, units: int) -> int:
         """Tokens that ``units`` resident units spare; the last one is computed in any case."""
-        most = (request.target - 1) // self.block_tokens
-        return min(self._blocks_of(request, units), most) * self.block_tokens
+        return self._spared(request, self._blocks_of(request, units))
+
+    def _spared(self, request: Request, blocks: int) -> int:
+        """Tokens of the prompt that ``blocks`` in the cache spare."""
+        found = min(blocks, (request.target - 1) // self.block_tokens)
+        return max(found - self._again_blocks, 0) * self.block_tokens
 
     def remembered_tokens(self, request: Request) -> int:
         """Tokens that ``request``, thrown out before, finds in what is left of its blocks."""
         if self.remnants is None:
             return 0
-        most = (request.target - 1) // self.block_tokens
-        return min(self.remnants.of(request.index), most) * self.block_tokens
+        return self._spared(request, self.remnants.of(request.index))
 
     def has_room(
         self, request: Request, until: int, units: int, spare: int = 0, least: int = 0
@@ -220,7 +232,9 @@ class BlockPool:
         """Forget everything: the replica went down."""
         self.free = self.total
         if self.cache is not None:
+            held_block_s = self.cache.held_block_s
             self.cache = PrefixCache()
+            self.cache.held_block_s = held_block_s
         self.remnants = None
         if self.lower is not None:
             self.lower.clear()

@@ -42,11 +42,12 @@ class Engine:
     """
 
     __slots__ = (
-        "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end", "_energy_j", "_lower",
-        "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prefill_s",
-        "_prompt_ends", "_prompt_tokens", "_rest", "_run", "_schedule_ahead", "_step_blocks",
-        "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline", "arriving", "clock",
-        "counters", "env", "failures", "limits", "scheduler", "up",
+        "_added_s", "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end",
+        "_energy_j", "_lower", "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s",
+        "_prompt_ends", "_prompt_s", "_prompt_tokens", "_rest", "_run", "_schedule_ahead",
+        "_step_blocks", "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline",
+        "_waits_s", "arriving", "clock", "counters", "env", "failures", "limits", "scheduler",
+        "up",
     )  # fmt: skip
 
     def __init__(
@@ -108,8 +109,10 @@ class Engine:
         self._chunks: list[Chunk] = []
         self._prompt_tokens = 0
         self._prompt_ends = 0
-        # What prompts add to the step.
-        self._prefill_s = 0.0
+        # What prompts take of the step's time, what they add to it, and what it waits for loads.
+        self._prompt_s = 0.0
+        self._added_s = 0.0
+        self._waits_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
 
@@ -136,7 +139,11 @@ class Engine:
 
     def final_counters(self) -> Counters:
         """The replica's totals, with those of its events."""
-        counters = self.counters if self._lower is None else self._lower.add_to(self.counters)
+        cache, counters = self.scheduler.pool.cache, self.counters
+        if cache is not None:
+            counters.held_block_s = cache.held_block_s
+        if self._lower is not None:
+            counters = self._lower.add_to(counters)
         return self._timeline.add_to(counters, self._number)
 
     def submit(self, request: Request) -> None:
@@ -171,6 +178,7 @@ class Engine:
 
     def forget(self, request: Request) -> None:
         """A handed-over request's cache has arrived elsewhere: its blocks here are free."""
+        self.scheduler.pool.tell_time(self.env.now)
         self.scheduler.free(request)
         if not self._busy and self.up and self.waiting:
             self._begin(self.env.now)
@@ -202,7 +210,7 @@ class Engine:
         """
         run, batch = self._run, self.scheduler.batch
         if run.under_way and (steps := run.begun_by(now)[0] - 1):
-            context = run.context + steps * self.clock.mode.tokens
+            context = run.context + steps * batch.gain
             self._shorten(steps, *run.curve.run(run.context, steps))
             end_s = self._began_s + self._time_s
             self._finish(end_s)
@@ -210,7 +218,7 @@ class Engine:
             self._time_s, self._energy_j = run.curve.run(context, 1)
         part = min(1.0, (now - self._began_s) / self._time_s) if self._time_s else 0.0
         if self._chunks:
-            self.counters.prefill_s += self._prefill_s * part
+            self._count_prompts(part)
         self._timeline.add((
             self._number, self._began_s, self._time_s * part, 0, len(batch.sequences), 0, 0,
             self._energy_j * part, self.scheduler.running, self.waiting,
@@ -285,20 +293,20 @@ class Engine:
         batch = self.scheduler.batch
         decoding = len(batch.sequences) if decode else 0
         context = batch.context if decoding else 0.0
-        tokens, ends, time_s, energy_j = prompt_step(self.clock, chunks, decoding, context)
+        step = prompt_step(self.clock, chunks, decoding, context)
+        waits_s = 0.0
         if self._lower is not None:
             ready_s = max([request.ready_s for request, _ in chunks])
-            waits_s = self._lower.waits_s(ready_s - now, time_s)
-            time_s += waits_s
-            energy_j += waits_s * self.clock.idle_w
-        # What prompts add to the step: its time beyond that of the last decode steps.
-        self._prefill_s = max(0.0, time_s - self._run.step_s if decoding else time_s)
+            waits_s = self._lower.waits_s(ready_s - now, step.time_s)
+        self._prompt_s = step.prompt_s
+        self._added_s = step.added_s
+        self._waits_s = waits_s
         self._chunks = chunks
-        self._prompt_tokens = tokens
-        self._prompt_ends = ends
+        self._prompt_tokens = step.tokens
+        self._prompt_ends = step.ends
         self._steps = 1 if decoding else 0
-        self._time_s = time_s
-        self._energy_j = energy_j
+        self._time_s = step.time_s + waits_s
+        self._energy_j = step.energy_j + waits_s * self.clock.idle_w
 
     def _start_run(self, now: float) -> None:
         """Begin as many decode steps as nothing can interrupt."""
@@ -390,13 +398,15 @@ class Engine:
             self._prompt_tokens if chunks else 0, self._energy_j,
             decoding + len(scheduler.prefilling), waiting, pool.total - pool.free,
         ))  # fmt: skip
+        if ended or chunks:
+            pool.tell_time(now)
         if ended:
             seen_s = now + self._overhead_s
             for request in ended:
                 scheduler.free(request)
                 self._on_done(request, seen_s, FINISHED)
         if chunks:
-            self.counters.prefill_s += self._prefill_s
+            self._count_prompts(1.0)
             self._chunks = []
             self._finish_chunks(chunks, now)
 
@@ -420,6 +430,13 @@ class Engine:
                 self._on_prefilled(request, now)
             else:
                 scheduler.batch.join(request, left)
+
+    def _count_prompts(self, part: float) -> None:
+        """Count what prompts took of the step in progress, or of ``part`` of it."""
+        counters = self.counters
+        counters.prompt_s += self._prompt_s * part
+        counters.prompt_added_s += self._added_s * part
+        counters.load_s += self._waits_s * part
 
     def _note_last_step(self, steps: int) -> None:
         """Remember when the last step of a run began: what came later was not planned for."""

@@ -1,6 +1,6 @@
 """What prompts cost a replica: the step that computes their chunks, and estimates beforehand."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.scheduler import Chunk
@@ -10,20 +10,44 @@ if TYPE_CHECKING:
     from simulator.serving.replica.lower_tiers import LowerTiers
 
 
-def prompt_step(
-    clock: StepClock, chunks: list[Chunk], decoding: int, context: float
-) -> tuple[int, int, float, float]:
-    """What a step of ``chunks`` beside ``decoding`` sequences is.
+class PromptStep(NamedTuple):
+    """A step with prompts.
 
-    Its prompt tokens, the prompts that end with it (each gives a token), its seconds and joules.
+    Args:
+        tokens: of prompts.
+        ends: prompts that end with it; each gives a token.
+        time_s, energy_j: of the step.
+        prompt_s: part of its time that is the prompts', in the proportion that they and the
+            decoding sequences would take alone. A row that ends a prompt is also the row of the
+            answer's first token, and counts once for each.
+        added_s: by how much prompts make the step longer.
     """
+
+    tokens: int
+    ends: int
+    time_s: float
+    energy_j: float
+    prompt_s: float
+    added_s: float
+
+
+def prompt_step(clock: StepClock, chunks: list[Chunk], decoding: int, context: float) -> PromptStep:
+    """The step that computes ``chunks`` beside ``decoding`` sequences of mean ``context``."""
     tokens = past = sampling = 0
     for request, count in chunks:
         tokens += count
         past += request.computed * count
         sampling += request.computed + count == request.target
-    time_s, energy_j = clock.mixed(decoding, context, len(chunks), tokens, past / tokens, sampling)
-    return tokens, sampling, time_s, energy_j
+    prompts = len(chunks), tokens, past / tokens, sampling
+    time_s, energy_j = clock.mixed(decoding, context, *prompts)
+    prompts_s = added_s = time_s
+    if decoding:
+        answers_s = clock.decode(decoding).run(context, 1)[0]
+        alone_s = clock.mixed(0, 0.0, *prompts)[0]
+        prompts_s = time_s * alone_s / (alone_s + answers_s)
+        added_s = max(0.0, time_s - answers_s)
+    prompt_s = prompts_s * tokens / (tokens + sampling)
+    return PromptStep(tokens, sampling, time_s, energy_j, prompt_s, added_s)
 
 
 def lower_tiers(limits: EngineLimits, clock: StepClock) -> "LowerTiers | None":

@@ -31,12 +31,9 @@ class Scheduler:
         "_composition",
         "_counters",
         "_limits",
-        "_longest_prompt",
-        "_longest_request",
         "_mode",
         "_someone_left",
         "_victim_key",
-        "_width",
         "batch",
         "held_back",
         "last_step_began_s",
@@ -62,13 +59,8 @@ class Scheduler:
     ) -> None:
         self._limits = limits
         self._mode = mode
-        self._width = mode.width
         self._composition = composition
         self._counters = counters
-        # Room beside the tokens: what the last step guesses ahead, and what it gives too many.
-        ahead = 2 * (mode.width - 1)
-        self._longest_request = min(limits.longest_request, limits.cached_tokens - ahead)
-        self._longest_prompt = limits.longest_prompt
         self._victim_key = ordering.key if ordering.largest_key_leaves else None
         self._committed = 0
         self._someone_left = False
@@ -83,6 +75,7 @@ class Scheduler:
             limits.kv_block_tokens,
             unit_tokens,
             ahead=mode.width - 1,
+            again_blocks=int(mode.reads_hidden),
             partial_units=partial_units,
             lower=lower,
             remembers=limits.prefix_caching,
@@ -103,8 +96,13 @@ class Scheduler:
 
     def never_fits(self, request: Request, *, answers: bool = True) -> bool:
         """Whether no state of this replica could serve ``request``, or its prompt alone."""
-        total = request.input_tokens + (request.output_tokens if answers else 0)
-        return total > self._longest_request or request.input_tokens > self._longest_prompt
+        limits, answer = self._limits, request.output_tokens if answers else 0
+        total = request.input_tokens + answer
+        if total > limits.longest_request or request.input_tokens > limits.longest_prompt:
+            return True
+        # Room beside the tokens: what the last step guesses ahead, and what it gives too many.
+        ahead = self._mode.width - 1 + self._mode.overshoot(answer)
+        return total + ahead > limits.cached_tokens
 
     @property
     def has_place(self) -> bool:
@@ -123,6 +121,7 @@ class Scheduler:
         """
         pool, sequences, waiting = self.pool, self.batch.sequences, self.waiting.entries
         self._someone_left = self.held_back = self.watches_evictions = False
+        pool.tell_time(now)
         if self.lower is not None:
             self.lower.now_s = now
             if self.loading:
@@ -130,7 +129,7 @@ class Scheduler:
         if waiting and waiting[0][3].computed:
             self._readmit(now)
         decode, budget, admit = self._composition(
-            len(sequences) * self._width, len(self.prefilling), self._limits.max_batched_tokens
+            self.batch.rows, len(self.prefilling), self._limits.max_batched_tokens
         )
         growth = self.make_room() if decode and sequences else 0
         chunks: list[Chunk] = []

@@ -166,7 +166,9 @@ def test_menus_serve_every_number_of_rows_with_tiles_that_units_can_hold(name):
         # Ranges of rows begin where a tile is full, and end where another is.
         assert tile.above_rows == 0 or math.log2(tile.above_rows).is_integer()
         assert tile.up_to_rows == math.inf or math.log2(tile.up_to_rows).is_integer()
-    for number in (family.block_bytes, family.accumulators, *family.splits):
+    for number in (
+        family.block_bytes, family.accumulators, family.max_resident, *family.splits,
+    ):  # fmt: skip
         assert number & (number - 1) == 0
     assert family.splits[0] == 1
     assert family.row_alignment in (1, 4)
@@ -311,27 +313,44 @@ def test_kernels_of_attention_cut_work_as_matrix_units_do():
 # Mixtures of experts
 
 
+FUSED = {"triton_kernels", "trtllm_gen"}
+"""Gate and up leave the first product combined: gpt-oss' own kernels and Blackwell's."""
+IN_ORDER = {"cutlass", "deepgemm", "mul_mat_id", "mul_mat_q_id", "mul_mat_id_cuda"}
+"""Their products want an expert's rows side by side, so these are copied first."""
+BY_MASK = {"triton", "marlin", "trtllm_gen_block"}
+"""Rows of experts on other ranks are passed over too."""
+FURTHER = {"mul_mat_q_id": 3 * 3, "triton_kernels": 2}
+"""llama.cpp sorts, quantises and joins for each of three products; gpt-oss routes in three."""
+SIDE_BY_SIDE = {"triton": 16, "triton_kernels": 8}
+"""Row blocks that share a pass over weights, which Triton's kernels group on purpose."""
+NARROWS = {"triton": 2, "cutlass": 1, "deepgemm": 1, "trtllm_gen": 1, "trtllm_gen_block": 1}
+"""Kernels that make activations of 8 or 4 bits; vLLM's Triton path does so before each product."""
+
+
 def launches(family) -> int:
-    """Rows are sorted, multiplied twice and summed; what is not fused or in order costs one more.
-
-    llama.cpp sorts, quantises and joins for each of three products; routing for OpenAI's kernels
-    is three kernels.
-    """
-    beside = {"mul_mat_q_id": 3 * 3, "triton_kernels": 2}
-    return 4 + (not family.activation_fused) + family.permutes_rows + beside.get(family.name, 0)
+    """Rows are sorted, multiplied twice and summed; not fused or not in order is one more."""
+    name = family.name
+    return 4 + (name not in FUSED) + (name in IN_ORDER) + FURTHER.get(name, 0)
 
 
-def experts_s(family, tokens, experts, top_k, hidden, inter, weight_bits, activation_bits, cache):
+def experts_s(
+    family, tokens, experts, top_k, hidden, inter, weight_bits, activation_bits, cache, ranks
+):
     """Two products over all experts in shared waves, and the small kernels around them."""
-    loads = expert_loads(float(tokens), selection_probability(np.ones(experts), top_k))
+    chosen = selection_probability(np.ones(experts), top_k)
+    loads = expert_loads(float(tokens), chosen, ranks)
     rows, distinct = float(loads.total_rows()), float(loads.distinct())
-    kernels = launches(family) + (family.quantise_kernels if activation_bits < 16 else 0)
+    kernels = launches(family) + (NARROWS.get(family.name, 0) if activation_bits < 16 else 0)
+    # vLLM's Triton path maps experts to those of the rank, and clears what others will add.
+    kernels += 2 * (family.name == "triton" and ranks > 1)
     total_s = kernels * EXPERTS.kernel_s + math.log2(tokens) * EXPERTS.routing_s
     feed = PEAK / UNITS * activation_bits / 8 / EXPERTS.balance_tile
     tallest = max(tile[0] for tile in family.tiles)
     for width, depth in ((2 * inter, hidden), (hidden, inter)):
         one = width * depth * weight_bits / 8
-        passes = max(float(loads.row_blocks(tallest)) / distinct / family.blocks_per_pass, 1.0)
+        passes = max(
+            float(loads.row_blocks(tallest)) / distinct / SIDE_BY_SIDE.get(family.name, 1), 1.0
+        )
         missed = min(max(2 * one / cache - 1, 0.0), 1.0)
         streamed = distinct * one * (1 + (passes - 1) * missed)
         memory_s = streamed / (BANDWIDTH * EXPERTS.bandwidth_fraction)
@@ -346,14 +365,15 @@ def experts_s(family, tokens, experts, top_k, hidden, inter, weight_bits, activa
         total_s += joined(memory_s, compute_s, EXPERTS.overlap)
         if family.walked_tile is not None:
             high, wide = family.walked_tile
-            walked = experts * math.ceil(tokens / high) * math.ceil(width / wide)
+            walked = experts / ranks * math.ceil(tokens / high) * math.ceil(width / wide)
             total_s += walked / UNITS * EXPERTS.visit_s
     narrow = activation_bits / 8
     # Every row leaves the first product and enters the second, narrow; and is summed at the end.
-    moved = rows * (2 * narrow * inter + 4.0 * hidden)
-    if not family.activation_fused:
-        moved += rows * 4.0 * 2 * inter
-    if family.permutes_rows:
+    passed = tokens * top_k if family.name in BY_MASK else rows
+    moved = passed * (2 * narrow * inter + 4.0 * hidden)
+    if family.name not in FUSED:
+        moved += passed * 4.0 * 2 * inter
+    if family.name in IN_ORDER:
         moved += rows * 2 * narrow * hidden
     moved += tokens * (4.0 * hidden + (2 * narrow * hidden if activation_bits < 16 else 0.0))
     return total_s + moved / (BANDWIDTH * EXPERTS.row_fraction)
@@ -368,45 +388,20 @@ def experts_s(family, tokens, experts, top_k, hidden, inter, weight_bits, activa
     st.sampled_from([768, 1536, 3000]),
     st.sampled_from([(16.0, 16.0), (8.0, 8.0), (4.25, 16.0)]),
     st.sampled_from([6e6, 5e7, 1e12]),
+    st.sampled_from([1, 2, 8]),
 )
-def test_mixtures_of_experts(name, tokens, routed, hidden, inter, bits, cache):
+def test_mixtures_of_experts(name, tokens, routed, hidden, inter, bits, cache, ranks):
     family = KERNEL_FAMILIES[name]
     experts, top_k = routed
-    loads = expert_loads(float(tokens), selection_probability(np.ones(experts), top_k))
+    chosen = selection_probability(np.ones(experts), top_k)
+    loads = expert_loads(float(tokens), chosen, ranks)
     found = fused_moe_time_s(
         loads, tokens, top_k, hidden, inter, peak_flops=PEAK, bandwidth_bytes_per_s=BANDWIDTH,
         units=UNITS, calibration=EXPERTS, family=family, weight_bits=bits[0],
-        activation_bits=bits[1], cache_bytes=cache,
+        activation_bits=bits[1], cache_bytes=cache, sharded=ranks > 1,
     )  # fmt: skip
-    expected = experts_s(family, tokens, experts, top_k, hidden, inter, *bits, cache)
+    expected = experts_s(family, tokens, experts, top_k, hidden, inter, *bits, cache, ranks)
     assert found == pytest.approx(expected, rel=1e-9)
-
-
-def test_menus_of_attention_are_of_whole_instructions():
-    """Matrix instructions are 16 rows high; vector units take one row or a vector of keys."""
-    for kernel in nonempty(KERNELS.values()):
-        for rows in (kernel.tile_rows, kernel.wide_tile_rows):
-            assert rows == 1 or rows % 16 == 0
-        assert kernel.tile_keys % 32 == 0
-        # What needs more registers has no more rows.
-        assert kernel.wide_tile_rows <= kernel.tile_rows
-        assert math.log2(kernel.max_splits).is_integer()
-        assert kernel.head_dim_granule in (16, 32)
-
-
-def test_menus_of_products_are_of_whole_instructions():
-    for family in nonempty(FAMILIES.values()):
-        for tile in family.tiles:
-            assert tile.m == 1 or tile.m % 8 == 0
-            assert tile.n % 16 == 0
-        assert all(math.log2(split).is_integer() for split in family.splits)
-        assert math.log2(family.accumulators).is_integer()
-        assert math.log2(family.block_bytes).is_integer()
-        # Some tile serves every number of rows, and ranges follow one another without a gap.
-        ends = sorted({(tile.above_rows, tile.up_to_rows) for tile in family.tiles})
-        assert ends[0][0] == 0
-        for rows in (1, 16, 17, 64, 65, 128, 129, 256, 257, 10**6):
-            assert any(above < rows <= up_to for above, up_to in ends), family.name
 
 
 def test_menus_of_experts_are_of_whole_instructions():

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from simulator.errors import InputError
 from simulator.graph.build import build
-from simulator.graph.operator import LatentCore
+from simulator.graph.operator import Experts, LatentCore
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
 from simulator.roofline.device.law_book import law_book
@@ -18,6 +18,7 @@ from simulator.roofline.laws.attention.constants import DECODE
 from simulator.roofline.laws.book import LawBook
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.laws.experts.constants import EXPERTS
+from simulator.roofline.laws.experts.kernels import KERNEL_FAMILIES
 from simulator.roofline.laws.kinds import built_in, is_law, kind_of, names_of_laws
 from simulator.roofline.laws.law import LawKind
 from simulator.roofline.laws.lookup.constants import LOOKUP
@@ -183,3 +184,20 @@ def test_latent_attention_widens_a_narrow_cache_on_hopper_alone(chip, eight_bits
         (core,) = {op for op in graph.operators if isinstance(op, LatentCore)}
         decode = cost(core, StepShape.decode(8, 1000), device, device.book)[0]
         assert list(decode.flops) == [datatype]
+
+
+@pytest.mark.parametrize(("tokens", "family"), [(1, "mul_mat_id"), (2, "mul_mat_q_id")])
+def test_vectors_serve_one_token_and_tiles_serve_more(tokens, family):
+    """llama.cpp on CUDA; what the host launches follows the kernels that run."""
+    device = resolve(catalogue.hardware("h200-sxm"))
+    graph = build(catalogue.model("qwen3-30b-a3b"))
+    op = next(o for o in graph.operators if isinstance(o, Experts))
+
+    def layers(name):
+        book = device.book.changed(families={EXPERTS.named(op.precision.name): name})
+        return cost(op, StepShape.decode(tokens, 100), device, book)[0]
+
+    either, one = layers("mul_mat_id_cuda"), layers(family)
+    assert either.time_s == one.time_s
+    assert either.kernels == one.kernels == op.count * KERNEL_FAMILIES[family].host_launches
+    assert layers("triton").kernels > layers("mul_mat_q_id").kernels > layers("mul_mat_id").kernels

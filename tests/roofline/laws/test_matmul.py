@@ -235,3 +235,25 @@ def test_never_below_the_roofline_of_the_data_sheet(m, n, k, burst, family):
     read, written = matmul_bytes(m, n, k)
     floor = max(2.0 * m * n * k / PEAK, (read + written) / BANDWIDTH)
     assert time_s(m, n, k, family=FAMILIES[family], burst=burst) >= floor * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("down", "across", "activations", "weights"),
+    [
+        # 36 units side by side share all rows' activations; three waves read them three times.
+        (1, 108, 3, 1), (108, 1, 1, 3),
+        # Waves of 6 x 6 tiles: two beside each other, and two above each other.
+        (12, 12, 2, 2),
+        # What fits one wave is read once.
+        (6, 6, 1, 1), (1, 36, 1, 1), (36, 1, 1, 1), (1, 1, 1, 1),
+    ],
+)  # fmt: skip
+def test_each_wave_reads_what_no_cache_holds(down, across, activations, weights):
+    """On 36 units of 128 x 128 tiles that cost nothing to compute, behind no cache at all."""
+    m, n, k = 128.0 * down, 128.0 * across, 512.0
+    found = matmul_time_s(
+        m, n, k, peak_flops=1e30, bandwidth_bytes_per_s=1e12, units=36, calibration=IDEAL,
+        family=FAMILIES["systolic-128"], cache_bytes=1.0,
+    )  # fmt: skip
+    moved = activations * m * k * 2 + weights * n * k * 2 + m * n * 2
+    assert found == pytest.approx(moved / 1e12, rel=1e-9)

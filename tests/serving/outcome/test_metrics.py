@@ -19,6 +19,7 @@ from simulator.serving.outcome.metrics import Limits, is_overloaded, measure
 from simulator.serving.outcome.records import FINISHED, REJECTED, Counters, Records
 from simulator.serving.outcome.remarks import remarks
 from simulator.serving.outcome.statistics import batch_means, percentiles
+from simulator.serving.traffic.request import NO_ROW
 
 CLOCK = ClosedFormClock()
 
@@ -29,6 +30,7 @@ def records(**columns):
         "input_tokens": np.full(rows, 10), "output_tokens": np.full(rows, 5),
         "cached_tokens": np.zeros(rows, int), "replica": np.zeros(rows, int),
         "preemptions": np.zeros(rows, int), "status": np.full(rows, FINISHED, np.int8),
+        "session": np.full(rows, NO_ROW),
     }  # fmt: skip
     given = {key: np.asarray(value) for key, value in columns.items()}
     return Records(**(base | given))
@@ -42,7 +44,7 @@ THREE = records(
     cached_tokens=[0, 5, 0],
     status=np.array([FINISHED, FINISHED, REJECTED], np.int8),
 )
-BUSY = Counters(busy_s=4.0, energy_j=2000.0, peak_blocks=50, prefill_s=1.0, steps=9)
+BUSY = Counters(busy_s=4.0, energy_j=2000.0, peak_blocks=50, prompt_s=1.0, steps=9)
 
 
 def figures(**options):
@@ -110,6 +112,14 @@ def test_gaps_between_tokens_are_within_a_per_cent():
 def test_an_overload_is_noticed_and_a_stable_load_is_not():
     assert is_overloaded(serve(random_table(0, 400, rate=150.0), CLOCK, settings()).records)
     assert not is_overloaded(serve(random_table(0, 400, rate=3.0), CLOCK, settings()).records)
+
+
+def test_a_load_that_comes_nearly_at_once_is_an_overload():
+    """Even the first then wait, so that the last do not wait far longer than those."""
+    arrived = np.linspace(0.0, 1.0, 100)
+    late = records(arrival_s=arrived, started_s=10.0 + arrived, first_token_s=11.0 + arrived,
+                   finished_s=12.0 + arrived)  # fmt: skip
+    assert is_overloaded(late)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 101, 5000])

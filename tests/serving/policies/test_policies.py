@@ -11,7 +11,7 @@ from closed_form_clock import (
     settings,
     table,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
@@ -125,6 +125,12 @@ def test_a_request_without_session_goes_where_least_waits():
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=6))
+@example([(24, 1), (16, 0)])
+@example([(25, 1), (16, 0)])
+@example([(29, 1), (20, 0)])
+@example([(8, 1), (0, 0)])
+@example([(9, 1), (0, 0)])
+@example([(12, 1), (9, 0)])
 def test_a_prefix_aware_router_follows_the_cache_unless_queues_are_far_apart(states):
     replicas = [Idle(load, 100 * cached) for load, cached in states]
     loads = [load for load, _ in states]

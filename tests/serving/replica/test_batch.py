@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nonempty import nonempty
 
-from simulator.roofline.step.decoding import steps_for
+from simulator.roofline.step.decoding import UNBOUNDED, steps_for
 from simulator.serving.replica.batch import NEVER, DecodeBatch
 from simulator.serving.replica.macro_step import steps_until
 from simulator.serving.traffic.request import Request
@@ -16,7 +16,10 @@ class Mode:
     """A mode whose steps gain some tokens on average."""
 
     def __init__(self, tokens, width):
-        self.tokens, self.width, self.passes = tokens, width, ()
+        self.tokens, self.width, self.up_to = tokens, width, UNBOUNDED
+
+    def steps_of(self, tokens, *answer):
+        return None
 
 
 class Counted:

@@ -73,8 +73,11 @@ def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook)
     law, datatype, in_datatype = _law(DECODE, op, rates, book)
     window = np.inf if op.span.window is None else float(op.span.window)
     heads = (op.query_heads, op.kv_heads, op.key_size)
-    # The new token attends to itself too.
-    context = op.span.entries(shape.decode_context + 1)
+    # Rows of one sequence share what they read, as the heads of a group do.
+    queries = op.query_heads * shape.decode_width
+    # The new tokens attend to themselves too.
+    length = shape.decode_context + shape.decode_width
+    context = op.span.entries(length)
     # The kernel itself leaves out what lies before a window; all else it is given as it is.
     reads_all = op.span.chunk is None and op.span.top_k is None and op.span.compression == 1
     decode_s = decode_attention_time_s(
@@ -82,8 +85,9 @@ def _attention(op: AttentionCore, shape: StepShape, rates: Rates, book: LawBook)
         law.kernels,
         law.constants,
         shape.decode_sequences,
-        shape.decode_context + 1 if reads_all else context,
-        *heads,
+        length if reads_all else context,
+        queries,
+        *heads[1:],
         value_dim=op.value_size,
         values_within_keys=op.shared_key_value,
         kv_bytes_per_value=op.kv_bytes_per_value,
@@ -119,14 +123,14 @@ def _latent(op: LatentCore, shape: StepShape, rates: Rates, book: LawBook) -> li
     if gathers(op):
         return [gathered_decode(op, shape, rates, book), gathered_prefill(op, shape, rates, book)]
     law, datatype, in_datatype = _law(LATENT_DECODE, op, rates, book)
-    context = op.span.entries(shape.decode_context + 1)
+    context = op.span.entries(shape.decode_context + shape.decode_width)
     decode_s = mla_decode_time_s(
         in_datatype,
         law.kernels,
         law.constants,
         shape.decode_sequences,
         context,
-        op.query_heads,
+        op.query_heads * shape.decode_width,
         latent_dim=op.kv_rank,
         rope_dim=op.rope_size,
         kv_bytes_per_value=op.kv_bytes_per_value,

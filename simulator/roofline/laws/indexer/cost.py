@@ -36,10 +36,10 @@ def _indexer(op: Indexer, shape: StepShape, rates: Rates, book: LawBook) -> list
         return found.times(op.count)
 
     prefilling = shape.prefill_sequences * shape.prefill_tokens
-    last = op.span.entries(shape.decode_context + 1)
-    ranked = comparisons(shape.decode_sequences, last, last)
+    last = op.span.entries(shape.decode_context + shape.decode_width)
+    ranked = comparisons(shape.decode_rows, last, last)
     past = op.span.entries(shape.prefill_past)
     return [
-        one(shape.decode_sequences, decode, ranked),
+        one(shape.decode_rows, decode, ranked),
         one(prefilling, prefill, comparisons(prefilling, past, op.span.entries(length))),
     ]

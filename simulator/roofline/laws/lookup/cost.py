@@ -1,7 +1,5 @@
 """Loads of tables in the device's own memory, of which tokens gather rows."""
 
-import numpy as np
-
 from simulator.graph.operator import Lookup
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.laws.book import LawBook
@@ -17,10 +15,9 @@ def _lookup(op: Lookup, shape: StepShape, rates: Rates, book: LawBook) -> list[L
     own = rates.bandwidth_bytes_per_s
     rows = shape.tokens * op.rows_per_token
     constants = book.law(LOOKUP).constants
-    time_s = gather_time_s(constants, rows, op.row_bytes, own, moves_per_byte=2.0)
     one = load(
         law=LOOKUP.name,
-        time_s=np.where(rows > 0, time_s, 0.0),
+        time_s=gather_time_s(constants, rows, op.row_bytes, own, moves_per_byte=2.0),
         memory_bytes=op.work(shape).memory_bytes,
         bandwidth_bytes_per_s=own,
     )

@@ -36,7 +36,7 @@ def _recurrence(op: Recurrence, shape: StepShape, rates: Rates, book: LawBook) -
         in_datatype,
         book.law(STEP).constants,
         decoding * op.state_bytes,
-        decoding * op.bytes_per_row,
+        shape.decode_rows * op.bytes_per_row,
         op.kernels,
     )
     scan_s = recurrent_scan_time_s(

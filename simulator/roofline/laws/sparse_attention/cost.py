@@ -33,8 +33,10 @@ def gathered_decode(
 ) -> Load:
     """The load of the decoding rows of a core that ``gathers``."""
     pairs, _ = op.span.pairs_in(shape)
-    rows, (work, _) = shape.decode_sequences, op.phases(shape)
-    found = _Gathered(rows, pairs, work, rows, np.ones_like(rows), shape.decode_context)
+    rows, (work, _) = shape.decode_rows, op.phases(shape)
+    found = _Gathered(
+        rows, pairs, work, shape.decode_sequences, shape.decode_width, shape.decode_context
+    )
     return _gathered(op, found, rates, book, is_prefill=False)
 
 
