@@ -29,6 +29,9 @@ def show_validation(found: Validation) -> None:
             screen.print(f"[dim]note: {note}[/dim]")
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
+    _section(
+        screen, "By how the device is known", found.standings, ("hardware", "phase", "quantity")
+    )
     _section(screen, "Served, asked by flags alone", found.plain, ("model", "quantity"))
     _section(
         screen,

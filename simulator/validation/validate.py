@@ -38,6 +38,7 @@ from simulator.validation.measured.row import Row
 from simulator.validation.measured.runs import Told
 from simulator.validation.read import PUBLISHED, is_kernel_table, read_rows
 from simulator.validation.score import Group, Sample, group_by, summarise
+from simulator.validation.standing import by_standing
 
 Progress = Callable[[int, int], None]
 
@@ -59,6 +60,7 @@ class Validation:
         overall: one group for each phase and quantity.
         groups: the same for each device, model, phase and quantity.
         devices: one group for each device and phase.
+        standings: one group for each phase and quantity by how the device is known.
         without_device: devices predicted from their class's defaults alone.
         without_model: models predicted by a calibration that never saw them.
         accounts: what became of every row, file by file.
@@ -76,6 +78,7 @@ class Validation:
     overall: tuple[Group, ...]
     groups: tuple[Group, ...]
     devices: tuple[Group, ...]
+    standings: tuple[Group, ...]
     without_device: tuple[Group, ...]
     without_model: tuple[Group, ...]
     accounts: tuple[Account, ...]
@@ -87,7 +90,15 @@ class Validation:
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain values, the samples as two arrays."""
-        tables = ("overall", "groups", "devices", "without_device", "without_model", "plain")
+        tables = (
+            "overall",
+            "groups",
+            "devices",
+            "standings",
+            "without_device",
+            "without_model",
+            "plain",
+        )
         found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         found |= {name: [g.to_dict() for g in getattr(self, name)] for name in tables}
         found["accounts"] = [account.to_dict() for account in self.accounts]
@@ -160,6 +171,7 @@ def validate(
         overall=group_by(samples, "phase", "quantity"),
         groups=group_by(samples, "hardware", "model", "phase", "quantity"),
         devices=group_by(samples, "hardware", "phase"),
+        standings=by_standing(samples),
         without_device=leave_device_out(own) if leave_out else (),
         without_model=leave_model_out(own, batches(known)[0]) if leave_out else (),
         plain=group_by(plain, "model", "phase", "quantity") + group_by(plain, "phase", "quantity"),
