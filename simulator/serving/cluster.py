@@ -318,7 +318,7 @@ def _is_alone(table: RequestTable, settings: ClusterSettings) -> bool:
     if sum(pool.replicas for pool in settings.pools) > 1 or settings.failures:
         return False
     limits = settings.pools[0].limits
-    looks_up = limits.schedule_ahead or limits.admission or limits.lower_tiers
+    looks_up = limits.admission or limits.lower_tiers
     return table.follows is None and not looks_up
 
 

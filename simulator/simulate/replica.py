@@ -182,7 +182,7 @@ def _resolved(
     device = resolve(hardware, engine, profile.as_of)
     if deployment.captured_tokens is not None:
         profile = profile.model_copy(update={"captured_tokens": deployment.captured_tokens})
-    storage = storage_of(model, deployment, profile)
+    storage = storage_of(model, deployment, profile, device.peaks)
     precision, kv_precision = storage.precision, storage.kv_precision
     fraction = deployment.memory_fraction or float(profile.memory_fraction)
     machine: Machine | None = None

@@ -55,8 +55,9 @@ def limits_of(
         InputError: swapping on hardware whose link to the host is not known.
     """
     options = deployment.scheduling
-    if options.output_reserve is None:
-        options = options.model_copy(update={"output_reserve": profile.output_reserve})
+    defaults = {"output_reserve": profile.output_reserve, "asynchronous": profile.asynchronous}
+    left_open = {name for name in defaults if getattr(options, name) is None}
+    options = options.model_copy(update={name: defaults[name] for name in left_open})
     block_bytes = (deployment.kv_block_tokens or 0) * kv_bytes_per_token
     return EngineLimits(
         deployment,

@@ -1,5 +1,6 @@
 """What a deployment makes of a checkpoint: how weights and cache are stored once it serves."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from simulator.graph.build import Graph, build, own_cache_format
@@ -22,8 +23,13 @@ class Storage:
     remarks: tuple[str, ...]
 
 
-def storage_of(model: Model, deployment: Deployment, profile: EngineProfile) -> Storage:
-    """What is asked for; else what the checkpoint names, as the engine loads it."""
+def storage_of(
+    model: Model, deployment: Deployment, profile: EngineProfile, datatypes: Collection[str]
+) -> Storage:
+    """What is asked for; else what the checkpoint names, as the engine loads it.
+
+    ``datatypes`` are those in which the device computes.
+    """
     own = model.weight_precision
     remarks = []
     name = deployment.precision or profile.casts.get(own, own)
@@ -34,7 +40,9 @@ def storage_of(model: Model, deployment: Deployment, profile: EngineProfile) -> 
     cache = deployment.kv_precision or model.cache_precision
     if cache is not None and deployment.kv_precision is None:
         remarks.append(f"cache in {cache}, as the checkpoint names it")
-    stored, kept = profile.precisions.get(name, name), own_cache_format(model)
+    stored, kept = profile.stored_as(name, datatypes), own_cache_format(model)
+    if name not in profile.precisions and stored != name:
+        remarks.append(f"{profile.title} computes {name} as {stored} on this device")
     # A checkpoint says for itself; a precision asked for stands for those that people serve.
     usual = None if deployment.precision is None else profile.caches.get(stored)
     if cache is None and usual is not None and kept in _UNQUANTISED:

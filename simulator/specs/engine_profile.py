@@ -1,5 +1,6 @@
 """What a serving engine (vLLM, SGLang, TensorRT-LLM, …) adds to the device's own time."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Literal
 
@@ -132,6 +133,8 @@ class EngineProfile(Spec):
             rates, by class of device; absent classes reach all of it.
         bandwidth_limit: most bytes a second that its products keep in flight on any device.
         precisions: how it stores what users call by a shorter name.
+        precisions_on: as what it computes a precision on devices that compute in a datatype, by
+            that datatype.
         caches: what the checkpoints that people serve with it in a precision name for the cache;
             it counts where the precision is asked for, and the model's own where it is absent.
         casts: the datatype to which it brings a checkpoint's own, unless another is asked for.
@@ -151,6 +154,7 @@ class EngineProfile(Spec):
         memory_fraction, memory_rule: how much memory the engine takes and of what
             (vLLM: of the total, weights and activations included; TensorRT-LLM: of what is
             free after the weights; SGLang: a static pool of weights and KV).
+        asynchronous: whether it puts the next step together while one runs.
         output_reserve: share of its answer for which a request must find room to be admitted:
             TensorRT-LLM's guaranteed-no-evict finds room for all of it, SGLang for the share
             that its ``new_token_ratio`` settles at, vLLM for none.
@@ -183,6 +187,7 @@ class EngineProfile(Spec):
     bandwidth_share: dict[DeviceClass, Fraction] = {}
     bandwidth_limit: BytesPerSecond | None = None
     precisions: dict[str, str] = {}
+    precisions_on: dict[str, dict[str, str]] = {}
     caches: dict[str, str] = {}
     casts: dict[str, str] = {}
     kernels: dict[str, str] = {}
@@ -199,6 +204,7 @@ class EngineProfile(Spec):
     activation_reserve: Bytes
     kv_block_tokens: Whole = Field(gt=0)
     scheduling: Scheduling
+    asynchronous: bool = False
     chunked_prefill: bool
     prefix_caching: bool
     output_reserve: Number = Field(default=0.0, ge=0, le=1)
@@ -213,6 +219,14 @@ class EngineProfile(Spec):
             if isinstance(value, Quantity) and (value.low, value.high) != (None, None):
                 raise ValueError(f"{name} has no interval; residual says how far overheads err")
         return self
+
+    def stored_as(self, name: str, datatypes: Collection[str]) -> str:
+        """The precision that runs where ``name`` is asked for, on a device with ``datatypes``."""
+        stored = self.precisions.get(name, name)
+        found = [
+            on[stored] for d, on in self.precisions_on.items() if d in datatypes and stored in on
+        ]
+        return found[0] if found else stored
 
     def reserve_bytes(self, device_memory_bytes: float) -> float:
         """Memory that the largest step of the engine's default limits takes on such a device."""

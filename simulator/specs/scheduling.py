@@ -43,7 +43,7 @@ class Scheduling(Spec):
             0 as vLLM and TensorRT-LLM's max-utilisation, 1 as its guaranteed-no-evict.
         watermark: share of the cache that admission leaves free.
         asynchronous: the next step is put together while one runs, so that a newcomer sits out
-            one step more.
+            one step more; absent, the engine's way.
         receive_interval: decode steps between two looks at what has arrived (SGLang's
             ``--scheduler-recv-interval``); 0 looks before every step.
         gather_steps: prompts wait for others, up to so many decode steps (TensorRT-LLM's
@@ -64,7 +64,7 @@ class Scheduling(Spec):
     whole_prompt_fits: bool = True
     output_reserve: Annotated[Number, Field(ge=0, le=1)] | None = None
     watermark: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    asynchronous: bool = False
+    asynchronous: bool | None = None
     receive_interval: Interval = 0
     gather_steps: Interval = 0
     gather_share: Annotated[Number, Field(gt=0, le=1)] = 1.0

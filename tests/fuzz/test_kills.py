@@ -41,12 +41,20 @@ OLD, NEW = "1", "2"
 
 
 def start(home: Path, name: str, seed: str) -> "subprocess.Popen[bytes]":
-    """The command in a session of its own, so that whoever it leaves behind is known."""
+    """The command in a session of its own, so that whoever it leaves behind is known.
+
+    It hears interrupts even where these tests, run in the background, do not.
+    """
     words = [seed if word == "SEED" else word.replace("SEED", seed) for word in COMMANDS[name]]
     command = [sys.executable, "-m", "simulator.cli.main", *words]
     return subprocess.Popen(
-        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    )
+        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True, preexec_fn=hear_interrupts,
+    )  # fmt: skip
+
+
+def hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def contents(home: Path) -> dict[str, bytes]:

@@ -31,6 +31,16 @@ def test_absent_options_are_the_engines(scenario):
     assert sglang.composition.__name__ == "prefill_first"
 
 
+@pytest.mark.parametrize(
+    ("engine", "ahead"),
+    [("vllm", True), ("sglang", True), ("trtllm", True), ("vllm-0.11", False), ("vllm-v0", False)],
+)
+def test_the_next_step_is_planned_ahead_as_by_the_engines_release(scenario, engine, ahead):
+    assert limits_of(scenario, engine=engine).schedule_ahead is ahead
+    chosen = {"asynchronous": not ahead}
+    assert limits_of(scenario, engine=engine, scheduling=chosen).schedule_ahead is not ahead
+
+
 def test_given_options_go_before_the_engines(scenario):
     chosen = settings_of(
         scenario,

@@ -337,7 +337,7 @@ class StepModel:
             variance = variance + (seconds / time_s * self.device.book.residual(law)) ** 2
         prompts = self.device.book.prompts_residual
         if prompts:
-            bound = sum(np.where(p.bound == "compute", p.time_s, 0.0) for p in parts)
+            bound = sum(np.where(p.bound == "compute", p.time_s * rounds, 0.0) for p in parts)
             variance = variance + (bound / time_s * prompts) ** 2
         variance = variance + float(self.profile.unlike) ** 2
         if not self.device.sheet.is_certain:

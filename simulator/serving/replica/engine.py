@@ -310,7 +310,7 @@ class Engine:
 
     def _start_run(self, now: float) -> None:
         """Begin as many decode steps as nothing can interrupt."""
-        scheduler, run = self.scheduler, self._run
+        scheduler, run, stream = self.scheduler, self._run, self._stream
         batch, free, stall_s = scheduler.batch, scheduler.pool.free, scheduler.stall_s
         sequences = len(batch.sequences)
         steps = batch.next_end - batch.tick
@@ -321,16 +321,21 @@ class Engine:
             steps = batch.steps_within(free, steps)
         until_s = inf
         if scheduler.waiting.entries or scheduler.loading or scheduler.prefilling:
-            steps, until_s = until_someone_may_come(scheduler, self._stream, steps)
-        elif self._stream is not None and sequences < self.limits.max_sequences:
-            until_s = self._stream.next_s
+            steps, until_s = until_someone_may_come(scheduler, stream, steps)
+        elif stream is not None and sequences < self.limits.max_sequences:
+            until_s = stream.next_s
         if self._door is not None and self._door.outside and not scheduler.held_back:
             steps = min(steps, self._door.closed_for(sequences))
         run.curve = curve = self.clock.decode(sequences)
         run.context = context = batch.context
         if until_s < inf:
             lasts_s = until_s - (now + stall_s) if until_s > now else inf
-            steps, time_s, self._energy_j = steps_until(curve, context, lasts_s, steps, run.step_s)
+            most = steps
+            steps, time_s, self._energy_j = steps_until(curve, context, lasts_s, most, run.step_s)
+            sits_out = self._schedule_ahead and stream is not None and until_s == stream.next_s
+            if sits_out and steps < most and time_s >= lasts_s:
+                steps += 1
+                time_s, self._energy_j = curve.run(context, steps)
         else:
             time_s, self._energy_j = curve.run(context, steps)
         self._time_s = time_s

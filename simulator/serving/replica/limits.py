@@ -72,7 +72,7 @@ class EngineLimits:
             "whole_prompt_fits": options.whole_prompt_fits,
             "output_reserve": options.output_reserve,
             "watermark_blocks": int(options.watermark * blocks * ranks),
-            "schedule_ahead": options.asynchronous,
+            "schedule_ahead": bool(options.asynchronous),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)

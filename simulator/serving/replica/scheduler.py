@@ -164,8 +164,7 @@ class Scheduler:
     def _admit(self, chunks: list[Chunk], budget: int, spare: int, now: float) -> None:
         """Add chunks of waiting requests while tokens, sequences and blocks last."""
         limits, pool, waiting = self._limits, self.pool, self.waiting
-        running = self.running
-        room = limits.max_sequences - running
+        room = limits.max_sequences - self.running
         while waiting.entries and budget > 0 and room > 0:
             request = waiting.first(now)
             if request.computed == request.target:
@@ -173,7 +172,7 @@ class Scheduler:
             if limits.schedule_ahead and self._too_new(request):
                 return
             units = cached = 0
-            kept = spare + limits.watermark_blocks if running else spare
+            kept = spare + limits.watermark_blocks if room < limits.max_sequences else spare
             if request.preemptions:
                 cached = pool.remembered_tokens(request)
             if request.prefix:
@@ -183,7 +182,6 @@ class Scheduler:
                     if not self._start_loading(request, units, load, kept, now):
                         return
                     room -= 1
-                    running += 1
                     continue
             tokens = request.target - cached
             if tokens > budget:
@@ -206,7 +204,6 @@ class Scheduler:
             chunks.append((request, tokens))
             budget -= tokens
             room -= 1
-            running += 1
 
     def _begin(self, request: Request, computed: int, cached: int, now: float) -> None:
         """Note that ``request`` is admitted with ``cached`` tokens spared."""

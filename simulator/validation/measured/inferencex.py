@@ -145,9 +145,22 @@ def _vllm(run: Run) -> Settings:
     found: Settings = {"max_batched_tokens": 8192, "max_sequences": sequences}
     if run.model == "gpt-oss-120b":
         found["captured_tokens"] = 2048
+        if run.hardware == "b200":
+            # VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8.
+            found["precision"] = "w4a8_mxfp4"
     elif run.hardware == "h200-sxm":
         found["kv_precision"] = "fp8"
-    return found
+    return found | vllm_of(run.version)
+
+
+def vllm_of(version: str) -> Settings:
+    """The profile of a release of vLLM; what names none is of October 2025."""
+    is_late_2025 = version in _UNNAMED or version.startswith(_LATE_2025)
+    return {"engine": "vllm-0.11"} if is_late_2025 else {}
+
+
+_UNNAMED = ("",)
+_LATE_2025 = ("0.10.", "0.11.", "0.12.", "0.13.")
 
 
 _RECIPES = {"sglang": _sglang, "trtllm": _trtllm, "vllm": _vllm}

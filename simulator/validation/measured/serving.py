@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import Run, is_drafted, settings_of
+from simulator.validation.measured.inferencex import Run, is_drafted, settings_of, vllm_of
 from simulator.validation.measured.point import DRAFTED, Point
 from simulator.validation.measured.row import Row, UnaskedError, number, rows_of, whole
 from simulator.validation.systems import SYSTEMS
@@ -174,8 +174,9 @@ def _other_settings(row: Mapping[str, str]) -> dict[str, Any]:
         prompt = whole(row["isl"], "isl")
         return {"max_batched_tokens": prompt} if prompt > _STEP_TOKENS else {}
     if row["backend"] == "vllm" and "Llama-3.1-8B" in row["model_path"]:
-        return {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
-    return {}
+        repeated = {"distinct_prompts": _AIPERF_PROMPTS, "length_spread": 0.0}
+        return repeated | vllm_of(row["backend_version"])
+    return vllm_of(row["backend_version"]) if row["backend"] == "vllm" else {}
 
 
 _AIPERF_PROMPTS = 100

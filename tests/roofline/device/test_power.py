@@ -34,15 +34,6 @@ def plain(active_w: float) -> PowerCalibration:
     )  # fmt: skip
 
 
-def test_what_nobody_measured_stays_within_what_circuits_draw() -> None:
-    """A byte over a link takes 1 to 100 pJ, and energy goes as voltage squared at most cubed."""
-    assumed = power_calibration(PowerShares(0.2, 0.0, 2.0, 0.8), 700.0, PEAKS, BANDWIDTH)
-    assert 1e-12 <= assumed.joules_per_link_byte <= assumed.joules_per_host_byte <= 100e-12
-    assert 1 <= assumed.clock_exponent <= 3
-    assert 0.05 <= assumed.lowest_clock <= 0.5
-    assert 0.9 <= assumed.limit_w / 700.0 <= 1.0
-
-
 def test_an_idle_device_draws_its_idle_power() -> None:
     assert H200.drawn_j(2.0, 0.0, 0.0, min) == pytest.approx(2 * 0.19 * 700)
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from nonempty import nonempty
 
 from simulator.graph.build import build
+from simulator.graph.operator import LatentCore
 from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
 from simulator.roofline.device.device import resolve
-from simulator.roofline.step.ranks import ARRAYS, FLOATS, rank_step, share_of_step
+from simulator.roofline.step.ranks import ARRAYS, FLOATS, placed, rank_step, share_of_step
 from simulator.roofline.step.step import StepModel
 from simulator.roofline.step.table import StepTable
 from simulator.specs import catalogue
@@ -125,6 +126,21 @@ def test_the_fullest_stage_sets_the_pace() -> None:
     assert decode_s(uneven, 1) == pytest.approx(decode_s(even, 1), rel=0.01)
 
 
+@pytest.mark.parametrize("stage_layers", [None, (10, 30, 30, 10)])
+@pytest.mark.parametrize("shape", [StepShape.prefill(16, 2048), StepShape.decode(64, 4000)])
+def test_a_full_pipeline_spends_its_time_as_one_device_does(stage_layers, shape) -> None:
+    """Work is cut into stages and batches; the shares that bind it and its error stay."""
+    whole = steps(Layout()).evaluate(shape)
+    staged = steps(Layout(pp=4, stage_layers=stage_layers)).evaluate(shape)
+    shares = [
+        {kind: float(s / cost.time_s) for kind, s in cost.bound_s.items()}
+        for cost in (whole, staged)
+    ]
+    assert shares[1] == pytest.approx(shares[0], abs=0.04)
+    assert staged.relative_sigma == pytest.approx(whole.relative_sigma, rel=0.04)
+    assert sum(shares[1].values()) == pytest.approx(1.0, rel=1e-9)
+
+
 def test_two_batches_hide_messages_behind_compute() -> None:
     layout = Layout(dp=8, ep=8)
     plain = steps(layout, DEEPSEEK)
@@ -212,3 +228,62 @@ def test_arrays_and_numbers_agree() -> None:
     together = model.evaluate(StepShape.decode(batches, 1000.0)).time_s
     apart = [decode_s(model, b) for b in batches]
     assert together == pytest.approx(apart)
+
+
+@pytest.mark.parametrize(("cp", "dcp"), [(1, 1), (2, 1), (1, 8), (4, 1), (2, 4)])
+@given(decoding=st.integers(1, 64), context=st.integers(64, 50_000), prompts=st.integers(0, 3))
+def test_a_cache_spread_over_ranks_is_read_once_by_all_of_them(cp, dcp, decoding, context, prompts):
+    """Each rank holds its part of every sequence, and brings the heads of all to it."""
+    layout = Layout(tp=8, cp=cp, dcp=dcp)
+    graph = build(DEEPSEEK, layout, "fp8")
+    shape = StepShape.of(
+        decode_sequences=decoding, decode_context=context, prefill_sequences=prompts,
+        prefill_tokens=700,
+    )  # fmt: skip
+    step = rank_step(shape, layout)
+    core = next(op for op in graph.operators if isinstance(op, LatentCore))
+    parts = placed(core, step, layout)
+    mine = [s for _, s in parts]
+    read = sum(float(s.decode_sequences * s.decode_context) for s in mine)
+    whole = float(step.attending.decode_sequences * context)
+    assert read == pytest.approx(whole * cp / (cp * dcp))
+    assert sum(float(s.prefill_sequences) for s in mine) == float(step.attending.prefill_sequences)
+    # Prompts are computed where they are, with the rank's own heads.
+    decoding_op, decode = parts[0]
+    prefilling_op, prefill = parts[-1]
+    assert decoding_op.query_heads == core.query_heads * dcp
+    assert prefilling_op.query_heads == core.query_heads
+    if cp * dcp == 1:
+        assert len(parts) == 1
+        return
+    assert float(decode.prefill_sequences) == float(decode.prefill_logits) == 0.0
+    assert float(prefill.decode_sequences) == 0.0
+    # What looks at no cache is placed as the step is.
+    other = next(op for op in graph.operators if op.driver != "context")
+    assert placed(other, step, layout) == [(other, step.shape)]
+
+
+@given(layouts, st.integers(0, 300), st.integers(0, 40), st.integers(0, 40), st.integers(1, 8000))
+def test_a_step_is_dealt_out_by_hand(layout, decoding, prompts, sampling, tokens):
+    """Whole sequences go from rank to rank and round to round; the fullest has the most of them."""
+    sampling = min(sampling, prompts)
+    share = share_of_step(layout, decoding, prompts, tokens, 900, sampling, FLOATS)
+    sequences = max((decoding + prompts) / layout.dp, 1.0)
+    assert share.passes == min(layout.pp, int(sequences))
+    halves = 1
+    if layout.two_batch_overlap:
+        halves = max(1, min(2, int(sequences / share.passes)))
+    assert share.halves == halves
+    places = layout.dp * share.passes * halves
+
+    def fullest(items: int, among: int) -> int:
+        return len(range(0, items, int(among)))
+
+    assert share.decoding == fullest(decoding, places * layout.cp)
+    whole = fullest(prompts, places)
+    assert share.prompts == (prompts / places if layout.balanced_prefill else whole)
+    assert share.sampling == fullest(sampling, places)
+    # Context-parallel ranks take equal parts of a chunk from both of its ends.
+    assert share.chunk == tokens / layout.cp
+    assert share.past == pytest.approx(900 + (tokens - tokens / layout.cp) / 2)
+    assert share.parts == layout.batch_ways * share.passes * halves

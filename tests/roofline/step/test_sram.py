@@ -9,6 +9,7 @@ from nonempty import nonempty
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.step_shape import StepShape
+from simulator.graph.work import work
 from simulator.roofline.device.device import resolve
 from simulator.roofline.step.sram import SramStepModel, machine_load, spread
 from simulator.simulate.predict import predict
@@ -100,6 +101,22 @@ def test_a_token_of_a_prompt_reads_what_one_in_its_middle_reads(name, prompts, n
         of_prompt = machine_load(op, prompt, model.device, model.machine)
         of_tokens = machine_load(op, middle, model.device, model.machine)
         assert of_prompt.memory_bytes == pytest.approx(of_tokens.memory_bytes, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "gpt-oss-20b"])
+@pytest.mark.parametrize("chips", [None, 3])
+def test_chips_share_the_work_that_the_graph_counts(name, chips) -> None:
+    model = model_of(name, chips)
+    count = model.machine.chips
+    for shape in (StepShape.decode(9, 700), StepShape.prefill(2, 300, 100)):
+        for op in nonempty(model.graph.operators):
+            found = machine_load(op, shape, model.device, model.machine)
+            counted = work(op, shape)
+            done = sum(float(flops) for flops in found.flops.values())
+            assert done == pytest.approx(float(counted.flops) / count)
+            assert set(found.flops) <= set(model.device.peaks)
+            # No chip computes faster than its peak, nor in no time.
+            assert float(found.time_s) >= done / max(model.device.peaks.values())
 
 
 def test_a_simulation_runs_on_a_wafer() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from nonempty import nonempty
 
 from simulator.errors import InputError
 from simulator.graph.build import build
@@ -16,7 +17,7 @@ from simulator.roofline.device.under_engine import under_engine
 from simulator.roofline.laws.costing import cost
 from simulator.roofline.off_device.offload import offload
 from simulator.roofline.step.ranks import rank_step
-from simulator.roofline.step.report import report
+from simulator.roofline.step.report import joined, report
 from simulator.roofline.step.sram import SramStepModel, spread
 from simulator.roofline.step.step import StepModel
 from simulator.specs import catalogue
@@ -199,3 +200,26 @@ def test_no_message_is_faster_than_its_links(hardware):
             assert np.all(part.roof_s <= part.time_s * (1 + 1e-9)), (engine, layout)
             assert np.all(part.roof_s[part.time_s > 0] > 0)
     assert seen
+
+
+@given(st.integers(1, 4), st.integers(2, 40), st.sampled_from([Layout(), Layout(tp=2, pp=2)]))
+@settings(max_examples=10)
+def test_rows_of_a_long_prompt_are_those_of_its_steps(repeats, chunks, layout):
+    """Shares of a whole prompt add up to one, and what is no operator does no work."""
+    graph = build(catalogue.model("llama-3.1-8b"), layout)
+    device = resolve(catalogue.hardware("h100-sxm"))
+    model = StepModel(graph, device, catalogue.engine_profile("vllm"))
+    shapes = [StepShape.prefill(1, 512, 512 * n) for n in range(chunks)]
+    each = [report(model, shape) for shape in shapes]
+    whole = joined(each, repeats)
+    assert sum(row.share for row in whole) == pytest.approx(1.0)
+    seconds = sum(row.time_s for row in whole)
+    assert seconds == pytest.approx(repeats * sum(row.time_s for rows in each for row in rows))
+    for row in nonempty(whole):
+        assert row.share == pytest.approx(row.time_s / seconds)
+        same = [r for rows in each for r in rows if (r.name, r.law) == (row.name, row.law)]
+        for field in ("time_s", "flops", "memory_bytes", "energy_j", "speed_of_light_s"):
+            total = repeats * sum(getattr(r, field) for r in same)
+            assert getattr(row, field) == pytest.approx(total)
+        if not row.law:
+            assert row.flops == row.memory_bytes == row.energy_j == row.speed_of_light_s == 0.0

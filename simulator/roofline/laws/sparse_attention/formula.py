@@ -53,7 +53,7 @@ def gather_attention_time_s(
     work_s = rounds * entries * 2.0 * tile * width / unit_flops
     if starts:
         work_s = work_s + np.maximum(rounds, 1.0) * calibration.item_s
-    loaded = np.where(kernel.keys_stay, 0.0, seen * size * tiles / shared)
+    loaded = (not kernel.keys_stay) * seen * size * tiles / shared
     load_s = loaded / (rates.bandwidth_bytes_per_s * calibration.gather_speedup)
     busy_s = overlapped(work_s, load_s, _OVERLAP_EXPONENT)
     if kernel.joined_heads:
