@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.errors import InputError
     from simulator.planning.compare import compare
+    from simulator.planning.plan.search import plan
     from simulator.planning.sweep import sweep
     from simulator.simulate.predict import predict
     from simulator.simulate.run import simulate
     from simulator.specs.question import read_scenario
 
-__all__ = ["InputError", "compare", "predict", "read_scenario", "simulate", "sweep"]
+__all__ = ["InputError", "compare", "plan", "predict", "read_scenario", "simulate", "sweep"]
 
 _HOMES = {
     "InputError": "simulator.errors",
     "compare": "simulator.planning.compare",
+    "plan": "simulator.planning.plan.search",
     "predict": "simulator.simulate.predict",
     "read_scenario": "simulator.specs.question",
     "simulate": "simulator.simulate.run",

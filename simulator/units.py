@@ -249,11 +249,13 @@ def percent(ratio: float | None, digits: int = 3) -> str:
 def money(usd: float | None) -> str:
     """Dollars and cents, and three digits of what is less than a dollar.
 
-    >>> money(0.1343), money(6.1), money(30000)
-    ('$0.134', '$6.10', '$30,000')
+    >>> money(0.1343), money(6.1), money(30000), money(-6.1)
+    ('$0.134', '$6.10', '$30,000', '−$6.10')
     """
     if usd is None or not math.isfinite(usd):
         return "–"
+    if usd < 0:
+        return f"−{money(-usd)}"
     return f"${usd:,.2f}" if 1 <= abs(usd) < 1000 else f"${significant(usd)}"
 
 

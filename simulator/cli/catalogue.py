@@ -17,7 +17,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_entries(
-    what: Annotated[str, typer.Argument(help="hardware, models or scenarios.")] = "hardware",
+    what: Annotated[str, typer.Argument(help="hardware, models, scenarios or bills.")] = "hardware",
     vendor: Annotated[str | None, typer.Option(help="Only this vendor's.")] = None,
     device_class: Annotated[
         str | None, typer.Option("--class", help="Only this class: tpu, npu, …")
@@ -26,9 +26,9 @@ def list_entries(
     precision: Annotated[str | None, typer.Option(help="Only with this datatype.")] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """List hardware, models or scenarios, with filters for hardware."""
+    """List hardware, models, scenarios or bills, with filters for hardware."""
     from simulator.cli import show_catalogue as show
-    from simulator.planning.browse import list_hardware, list_models, list_scenarios
+    from simulator.planning.browse import list_bills, list_hardware, list_models, list_scenarios
     from simulator.units import parse
 
     if what == "hardware":
@@ -50,9 +50,14 @@ def list_entries(
         show.scenario_list(scenarios) if not as_json else opt.print_json(
             {"scenarios": [asdict(r) for r in scenarios]}
         )
+    elif what == "bills":
+        bills = list_bills()
+        show.scenario_list(bills) if not as_json else opt.print_json(
+            {"bills": [asdict(r) for r in bills]}
+        )
     else:
         raise InputError(
-            f"there is no list of {what!r}", remedy="list hardware, models or scenarios"
+            f"there is no list of {what!r}", remedy="list hardware, models, scenarios or bills"
         )
 
 
@@ -90,14 +95,17 @@ def show_entry(
 @app.command("prices")
 def prices(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[DEVICE]", help="Devices; all without one.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]", help="Devices, or models and providers of APIs; all without one."
+        ),
     ] = None,
     book: Annotated[
         Path | None, typer.Option("--prices", help="Your own price book, YAML or CSV.")
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """List offers with dates and sources, and what devices cost on each basis."""
+    """List offers of devices and APIs with dates and sources, and devices on each basis."""
     from simulator.cli import show_prices as show
     from simulator.planning.price_list import price_list
 

@@ -1,7 +1,7 @@
 """The flags of a question, made from the schema: the same for every command that asks one."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.errors import InputError
-from simulator.specs.question import PREDICT, Change, ask, flags, from_settings
-from simulator.specs.scenario import Scenario
+from simulator.specs.question import (
+    OF_ONE_COMMAND,
+    PREDICT,
+    Change,
+    ask,
+    ask_arithmetic,
+    flags,
+    from_settings,
+    is_arithmetic,
+)
+from simulator.specs.scenario import Arithmetic, Scenario
 from simulator.specs.schema import SchemaField
 
 if TYPE_CHECKING:
@@ -42,6 +51,17 @@ class Asked:
         named = (Change("hardware", name, "--hardware") for name in hardware)
         return replace(self, changes=(*named, *self.changes))
 
+    def choosing(self, names: str) -> "Asked":
+        """The same of a plan that chooses among devices, named with commas between them.
+
+        ``auto`` leaves open what it chooses from; a scenario names one that the plan need not take.
+        """
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+        if not chosen or chosen == ["auto"]:
+            return self
+        change = Change("plan.hardware", chosen, "--hardware")
+        return replace(self, changes=(change, *self.changes))
+
     def of_a_table(self) -> tuple[Change, ...]:
         """What all rows of a table have in common."""
         if self.launch is None:
@@ -72,6 +92,18 @@ class Asked:
             )
         return self._launched(self.launch)
 
+    def bill(self, name: str | None) -> Scenario | Arithmetic:
+        """As ``scenario``; a file that names no system is a bill of plain arithmetic."""
+        from simulator.specs.catalogue import scenario_path
+        from simulator.specs.reading import read_mapping
+
+        if name is not None and self.launch is None:
+            path: Path = scenario_path(name)
+            content = read_mapping(path)
+            if is_arithmetic(content):
+                return ask_arithmetic(content, self.changes, path)
+        return self.scenario(name)
+
     def _launched(self, launch: "Launch") -> Scenario:
         from simulator.traces.launch.asked import content_of
 
@@ -90,10 +122,11 @@ class Asked:
         return {**content, "notes": [*content.get("notes", ()), *self.launch.notes]}
 
 
-def asks(*without: str) -> Callable[[Command], Command]:
+def asks(*without: str, section: str = "") -> Callable[[Command], Command]:
     """Give a command a flag for every field that has one, ``without`` some, and ``--set``.
 
-    ``launch`` among those leaves ``--launch`` out.
+    ``launch`` among those leaves ``--launch`` out. ``section`` is the part of a scenario that this
+    command alone reads.
 
     The command takes what was asked as ``asked: Asked`` beside its own arguments.
     """
@@ -101,14 +134,17 @@ def asks(*without: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         own = dict(inspect.signature(command).parameters)
         del own["asked"]
-        added = [_option(name, field) for name, field in flags().items() if name not in without]
+        known = {**flags(), **(flags(section) if section else {})}
+        added = [_option(name, field) for name, field in known.items() if name not in without]
         added.append(_SETTINGS)
         names = [parameter.name for parameter in added]
 
         def run(launch: str | None = None, **given: object) -> None:
             values = {name: given.pop(name) for name in names}
             found = None if launch is None else _read_launch(launch)
-            command(asked=Asked(tuple(_changes(values)), found), **given)
+            changes = tuple(_changes(values, known))
+            _check_read(changes, section)
+            command(asked=Asked(changes, found), **given)
 
         parameters = [*own.values(), *added, *([] if "launch" in without else [_LAUNCH])]
         # Typer reads a command's arguments from its signature; this one is put together here.
@@ -126,12 +162,23 @@ def _read_launch(text: str) -> "Launch":
     return read_text(text)
 
 
-def _changes(values: Mapping[str, object]) -> Iterator[Change]:
+def _changes(values: Mapping[str, object], known: Mapping[str, SchemaField]) -> Iterator[Change]:
     for name, value in values.items():
         if isinstance(value, list):
             yield from from_settings(value)
         elif value is not None:
-            yield Change(flags()[name].path, value, _spelled(name))
+            yield Change(known[name].path, value, _spelled(name))
+
+
+def _check_read(changes: Iterable[Change], section: str) -> None:
+    """Refuse what another command alone reads."""
+    for change in changes:
+        root = change.path.split(".")[0]
+        if root in OF_ONE_COMMAND and root != section:
+            raise InputError(
+                f"has no effect here: only roofsim {root} reads {root}", file=change.written,
+                remedy=f"leave it out, or ask roofsim {root}",
+            )  # fmt: skip
 
 
 def _spelled(name: str) -> str:

@@ -3,9 +3,9 @@
 from rich.text import Text
 
 from simulator.cli.console import console
-from simulator.planning.price_list import BasisRow, PriceList
+from simulator.planning.price_list import BasisRow, PriceList, TokenRow
 from simulator.report.tables import Column, table
-from simulator.units import between, money
+from simulator.units import between, money, percent
 
 
 def price_list(found: PriceList, is_of_one: bool) -> None:
@@ -43,8 +43,41 @@ def price_list(found: PriceList, is_of_one: bool) -> None:
         _bases(found.bases)
     for device, reason in found.not_sold.items():
         screen.print(f"{device}: not sold: {reason}")
-    if not rows and not found.not_sold:
+    if found.tokens:
+        if rows:
+            screen.print()
+        _tokens(found.tokens)
+    if not rows and not found.not_sold and not found.tokens:
         screen.print("nobody has published a price")
+
+
+def _tokens(found: tuple[TokenRow, ...]) -> None:
+    """What APIs ask for a million tokens."""
+    screen = console()
+    cited = list(dict.fromkeys(row.source for row in found))
+    columns = [Column(name) for name in ("API", "model", "serves", "hours")]
+    columns += [Column(f"$ per M\n{name}", "right") for name in ("input", "cached", "output")]
+    columns += [Column("off in\nbatches", "right"), Column("date"), Column("source", "right")]
+    columns.append(Column("note", wrap=True))
+    rows = [
+        (
+            row.provider,
+            row.model,
+            row.serves or "",
+            row.hours or "",
+            money(row.usd_per_million_input_tokens),
+            money(row.usd_per_million_cached_input_tokens),
+            money(row.usd_per_million_output_tokens),
+            percent(row.batch_discount),
+            row.date,
+            f"[{cited.index(row.source) + 1}]",
+            row.note or "",
+        )
+        for row in found
+    ]
+    screen.print(table(columns, rows))
+    for number, source in enumerate(cited, start=1):
+        screen.print(Text(f"[{number}] {source}", style="dim"))
 
 
 def _bases(found: tuple[BasisRow, ...]) -> None:

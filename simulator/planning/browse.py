@@ -20,10 +20,11 @@ from simulator.specs.folders import SOURCES
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader
 from simulator.specs.model import Model
+from simulator.specs.price_book import token_prices
 from simulator.specs.price_files import shared_sources
 from simulator.specs.price_rules import check_prices
 from simulator.specs.provenance import check_provenance, slower_than_base
-from simulator.specs.question import read_scenario
+from simulator.specs.question import read_bill, read_scenario
 from simulator.units import humane
 
 
@@ -151,6 +152,12 @@ def list_scenarios() -> list[ScenarioRow]:
     return [ScenarioRow(name, read_scenario(path).title) for name, path in found]
 
 
+def list_bills() -> list[ScenarioRow]:
+    """Every scenario that is shipped for its bill, in order of name."""
+    found = catalogue.all_bills().items()
+    return [ScenarioRow(name, read_bill(path).title) for name, path in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One number of a device, as its file gives it, with where it is from.
@@ -207,7 +214,7 @@ def check_catalogue(names: Iterable[str] = (), today: date | None = None) -> lis
         )
     ]
     if today is not None:
-        found += check_prices(devices, today)
+        found += check_prices(devices, today, () if chosen else token_prices(None))
     if chosen:
         return found
     found += unused_shared_sources(devices)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from simulator.errors import InputError
-from simulator.planning.workers.crew import Lost, made
-from simulator.planning.workers.local import checked_workers, local_crew
+from simulator.planning.workers.in_order import made_in_order
+from simulator.planning.workers.local import checked_workers
 from simulator.simulate.best import at_load_and_best
 from simulator.simulate.cluster import resolve
 from simulator.simulate.result import SimulationResult
@@ -40,22 +40,4 @@ def compare(
     scenarios = [scenario.on(name) for name in hardware]
     for variant in scenarios:
         resolve(variant)
-    found: dict[int, SimulationResult] = {}
-    with local_crew(min(checked_workers(workers), len(scenarios))) as crew:
-        for batch in made(_simulated, enumerate(scenarios), crew):
-            for (place, _), outcome in batch:
-                if isinstance(outcome, Lost):
-                    raise RuntimeError(outcome.reason)
-                if isinstance(outcome, Exception):
-                    raise outcome
-                found[place] = outcome
-            if progress is not None:
-                progress(len(found), len(scenarios))
-    return [found[place] for place in range(len(scenarios))]
-
-
-def _simulated(numbered: tuple[int, Scenario]) -> SimulationResult | Exception:
-    try:
-        return at_load_and_best(numbered[1])
-    except Exception as failure:
-        return failure
+    return made_in_order(at_load_and_best, scenarios, workers, progress)

@@ -267,7 +267,7 @@ def scenario_path(name: str) -> Path:
     path = Path(name)
     if exists(path):
         return path
-    known = all_scenarios()
+    known = {**all_bills(), **all_scenarios()}
     slug = path.stem if path.parts[:1] in ((), ("scenarios",)) or len(path.parts) == 1 else None
     if slug in known:
         return known[slug]
@@ -293,6 +293,11 @@ def all_models() -> Iterator[Model]:
 def all_scenarios() -> dict[str, Path]:
     """Every scenario that is shipped, by name."""
     return names(data_folder(_SCENARIOS))
+
+
+def all_bills() -> dict[str, Path]:
+    """Every scenario that is shipped for its bill, by name; some are plain arithmetic."""
+    return names(data_folder(_SCENARIOS) / "bills")
 
 
 def templates() -> dict[str, Path]:

@@ -5,10 +5,12 @@ from typing import Any
 
 from simulator.errors import InputError, nearest
 from simulator.specs import catalogue
+from simulator.specs.folders import data_folder
 from simulator.specs.hardware import Hardware
 from simulator.specs.kept import Reader, kept
 from simulator.specs.prices import Offer, Prices
 from simulator.specs.reading import validate
+from simulator.specs.token_prices import PriceBook, TokenPrice
 
 COLUMNS = tuple(Offer.model_fields)
 """Columns of a book in CSV, of which a row may leave any empty that has a default."""
@@ -37,20 +39,28 @@ def _books(book: Path | None) -> list[Prices]:
     return [hardware.prices for hardware in catalogue.all_hardware()]
 
 
+def token_prices(book: Path | None) -> list[TokenPrice]:
+    """What a book says of tokens over an API; the catalogue's, where a book of one's own is silent.
+
+    Raises:
+        InputError: the book cannot be read.
+    """
+    own = [] if book is None else read_book(book).tokens
+    return own or read_book(data_folder("models") / "prices" / "api.yaml").tokens
+
+
 @kept
-def read_book(path: Path, reader: Reader) -> Prices:
-    """A price book of a user's own: rows of offers, each with its device.
+def read_book(path: Path, reader: Reader) -> PriceBook:
+    """A price book: rows of offers, each with its device, and prices of tokens over an API.
 
     Raises:
         InputError: the file cannot be read, or a row does not fit; names the line or the field.
     """
     if path.suffix.lower() == ".csv":
         reader.exists(path)
-        found = Prices(offers=_rows(path))
+        found = PriceBook(offers=_rows(path))
     else:
-        found = validate(Prices, reader.mapping(path), path)
-        spelled = [o.model_copy(update={"source": found.citation(o)}) for o in found.offers]
-        found = found.model_copy(update={"offers": spelled})
+        found = validate(PriceBook, reader.mapping(path), path).spelled()
     if found.same_as or found.not_sold:
         raise InputError(
             "a book of many devices has rows of offers alone",
@@ -58,7 +68,7 @@ def read_book(path: Path, reader: Reader) -> Prices:
             field="same_as" if found.same_as else "not_sold",
             remedy="delete the field",
         )
-    if not found.offers:
+    if not found.offers and not found.tokens:
         raise InputError("holds no offer", file=path, remedy=f"write rows of {', '.join(COLUMNS)}")
     return found
 

@@ -10,17 +10,23 @@ from itertools import groupby
 from simulator.specs.consistency import Finding
 from simulator.specs.hardware import Hardware
 from simulator.specs.prices import Offer
+from simulator.specs.token_prices import TokenPrice
+
+Priced = Offer | TokenPrice
 
 OLDEST = timedelta(days=365.25)
 """Age after which a price no longer says much about today's."""
 
 
-def check_prices(devices: Sequence[Hardware], today: date) -> list[Finding]:
-    """Findings on the prices of ``devices`` as they look ``today``."""
+def check_prices(
+    devices: Sequence[Hardware], today: date, tokens: Sequence[TokenPrice] = ()
+) -> list[Finding]:
+    """Findings on the prices of ``devices``, and of ``tokens``, as they look ``today``."""
     own = [(device, _own(device)) for device in devices]
+    dated: list[Priced] = [*(o for _, offers in own for o in offers), *tokens]
     findings = [
-        _undated([o for _, offers in own for o in offers]),
-        _old([o for _, offers in own for o in offers], today),
+        _undated(dated),
+        _old(dated, today),
         _of_one_provider(own),
         _mixed(own),
     ]
@@ -32,7 +38,7 @@ def _own(device: Hardware) -> list[Offer]:
     return [offer for offer in device.prices.offers if offer.device == device.name]
 
 
-def _undated(offers: Iterable[Offer]) -> Finding | None:
+def _undated(offers: Iterable[Priced]) -> Finding | None:
     found = [offer for offer in offers if not offer.has_day]
     return _told(
         "as_of",
@@ -42,24 +48,24 @@ def _undated(offers: Iterable[Offer]) -> Finding | None:
     )
 
 
-def _old(offers: Iterable[Offer], today: date) -> Finding | None:
+def _old(offers: Iterable[Priced], today: date) -> Finding | None:
     found = [offer for offer in offers if offer.earliest < today - OLDEST]
     return _told("as_of", found, "are older than a year", "look for newer ones")
 
 
-def _told(field: str, offers: Sequence[Offer], problem: str, remedy: str) -> Finding | None:
+def _told(field: str, offers: Sequence[Priced], problem: str, remedy: str) -> Finding | None:
     if not offers:
         return None
     ranked = sorted(offers, key=_provider_and_date)
     groups = [
-        f"{provider} {stated} ({', '.join(dict.fromkeys(o.device for o in group))})"
+        f"{provider} {stated} ({', '.join(dict.fromkeys(o.about for o in group))})"
         for (provider, stated), group in groupby(ranked, key=_provider_and_date)
     ]
     number = f"{len(offers)} offer{'s' if len(offers) > 1 else ''}"
     return Finding("prices", field, f"{number} {problem}: {'; '.join(groups)}", remedy, "warning")
 
 
-def _provider_and_date(offer: Offer) -> tuple[str, str]:
+def _provider_and_date(offer: Priced) -> tuple[str, str]:
     return offer.provider, str(offer.as_of)
 
 

@@ -67,7 +67,7 @@ class Offer(Spec):
 
     @model_validator(mode="after")
     def _is_dated(self) -> "Offer":
-        _first_day(self.as_of)
+        first_day(self.as_of)
         return self
 
     @property
@@ -90,20 +90,35 @@ class Offer(Spec):
         return of_unit.model_copy(update=ends)
 
     @property
+    def about(self) -> str:
+        """What is sold."""
+        return self.device
+
+    @property
     def earliest(self) -> date:
         """The day that the price is surely of; the first of a month or year without a day."""
-        return _first_day(self.as_of)
+        return first_day(self.as_of)
 
     @property
     def has_day(self) -> bool:
         """Whether the price is dated to the day."""
-        return len(str(self.as_of).split("-")) == 3
+        return names_day(self.as_of)
+
+
+def names_day(stated: date | str) -> bool:
+    """Whether a date is told to the day."""
+    return len(str(stated).split("-")) == 3
 
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
 
-def _first_day(stated: date | str) -> date:
+def first_day(stated: date | str) -> date:
+    """The day that something is surely of: the first of a month or year without a day.
+
+    Raises:
+        ValueError: it is no date.
+    """
     if isinstance(stated, date):
         return stated
     match = _DATE.fullmatch(stated)

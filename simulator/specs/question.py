@@ -9,12 +9,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.errors import InputError, nearest, shown
 from simulator.specs.deployment import Deployment
+from simulator.specs.economics import Economics
 from simulator.specs.reading import checked_plain, read_mapping, read_yaml_value, validate
-from simulator.specs.scenario import Scenario
+from simulator.specs.scenario import Arithmetic, Scenario
 from simulator.specs.schema import SchemaField, fields_of
 from simulator.specs.text_file import exists
 from simulator.specs.workload import Trace
@@ -32,17 +33,29 @@ class Change:
     written: str
 
 
+AskedT = TypeVar("AskedT", Scenario, Arithmetic)
+
+
 @cache
-def flags() -> dict[str, SchemaField]:
-    """Fields that have a flag and a column, by the name of it; the outermost of each name."""
+def flags(section: str = "") -> dict[str, SchemaField]:
+    """Fields that have a flag and a column, by the name of it; the outermost of each name.
+
+    Those of a ``section`` that one command alone reads (``bill``), or of all that every command
+    reads.
+    """
     found: dict[str, SchemaField] = {}
     for field in fields_of(Scenario):
-        if field.flag is None:
+        root = field.path.split(".")[0]
+        if field.flag is None or (root if root in OF_ONE_COMMAND else "") != section:
             continue
         name = field.flag.name or field.name
         if name not in found or field.path.count(".") < found[name].path.count("."):
             found[name] = field
     return found
+
+
+OF_ONE_COMMAND = ("bill",)
+"""Sections of a scenario that the command of that name reads, and no other."""
 
 
 @cache
@@ -130,6 +143,25 @@ def ask(
     """
     # What kind of workload it is comes first, so that the order of fields tells nothing.
     changes = sorted(changes, key=lambda change: change.path not in _KINDS)
+    return _beside(_checked(Scenario, content, changes, file), file)
+
+
+def is_arithmetic(content: Mapping[str, Any]) -> bool:
+    """Whether a file is of a bill alone: it names no system that could be simulated."""
+    return "bill" in content and not content.keys() & {"model", "hardware", "workload"}
+
+
+def ask_arithmetic(
+    content: Mapping[str, Any], changes: Iterable[Change] = (), file: Path | None = None
+) -> Arithmetic:
+    """The bill without a system that ``content`` is after ``changes``; see ``ask``."""
+    found = _checked(Arithmetic, content, list(changes), file)
+    return found.model_copy(update={"economics": _book_beside(found.economics, file)})
+
+
+def _checked(
+    kind: type[AskedT], content: Mapping[str, Any], changes: list[Change], file: Path | None
+) -> AskedT:
     checked_plain(content, file)
     for change in changes:
         checked_plain(change.value, change.written)
@@ -141,10 +173,9 @@ def ask(
         own_title = any(change.path == "title" for change in changes)
         changed = changed if own_title else {**changed, "title": ""}
     try:
-        scenario = validate(Scenario, changed, file)
+        return validate(kind, changed, file)
     except InputError as error:
         raise _written_as(error, changes) from None
-    return _beside(scenario, file)
 
 
 def changed(scenario: Scenario, changes: Iterable[Change]) -> Scenario:
@@ -164,6 +195,19 @@ def read_scenario(path: Path | str, overrides: Mapping[str, object] | None = Non
     """
     path = Path(path)
     return ask(read_mapping(path), from_fields(overrides or {}), path)
+
+
+def read_bill(path: Path | str) -> Scenario | Arithmetic:
+    """Read a scenario file for its bill; one that names no system is plain arithmetic.
+
+    Raises:
+        InputError: the file does not fit the schema.
+    """
+    path = Path(path)
+    content = read_mapping(path)
+    if is_arithmetic(content):
+        return ask_arithmetic(content, (), path)
+    return ask(content, (), path)
 
 
 _FILES = ("workload.file", "economics.prices")
@@ -219,13 +263,16 @@ def _beside(scenario: Scenario, file: Path | None) -> Scenario:
     """The scenario with its trace and price book looked for in the folder of its file."""
     if file is None:
         return scenario
-    workload, economics = scenario.workload, scenario.economics
+    workload, economics = scenario.workload, _book_beside(scenario.economics, file)
     if isinstance(workload, Trace):
         workload = workload.model_copy(update={"file": _found_beside(workload.file, file)})
-    if economics.prices is not None:
-        book = _found_beside(economics.prices, file)
-        economics = economics.model_copy(update={"prices": book})
     return scenario.model_copy(update={"workload": workload, "economics": economics})
+
+
+def _book_beside(economics: Economics, file: Path | None) -> Economics:
+    if economics.prices is None or file is None:
+        return economics
+    return economics.model_copy(update={"prices": _found_beside(economics.prices, file)})
 
 
 def _found_beside(path: Path, file: Path) -> Path:

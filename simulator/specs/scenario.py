@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from simulator.errors import FieldError, shown
+from simulator.specs.bill import Bill
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
+from simulator.specs.plan import Plan
 from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
@@ -88,6 +90,9 @@ class Scenario(Spec):
         workload: who asks for what, and when.
         objectives: what counts as good service.
         economics: prices and facility.
+        plan: of ``roofsim plan``, what it may choose from and must keep to.
+        bill: the traffic of months, and what its bill is set against; only ``roofsim bill`` reads
+            it.
         warm_up_requests: requests at the start that are served but not measured.
         notes: how the scenario came to be, where a file of another tool was read: what was assumed
             and what was left out. Every answer to it says so too.
@@ -104,6 +109,8 @@ class Scenario(Spec):
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
+    plan: Plan = Plan()
+    bill: Bill | None = None
     warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
     notes: tuple[str, ...] = ()
 
@@ -118,3 +125,21 @@ class Scenario(Spec):
     def is_step(self) -> bool:
         """Whether it asks for engine steps alone, which need no simulation."""
         return isinstance(self.workload, DecodeStep | Prefill)
+
+
+class Arithmetic(Spec):
+    """A bill without a system: plain arithmetic on prices that are given, nothing is simulated.
+
+    Args:
+        name: what it is called; a report's folder bears it.
+        title: one line about what is asked.
+        bill: the traffic of months, and what its bill is set against.
+        economics: the price book.
+        notes: how it came to be; every answer to it says so too.
+    """
+
+    name: Annotated[str, AfterValidator(_folder_name)]
+    title: str = ""
+    bill: Bill
+    economics: Economics = Economics()
+    notes: tuple[str, ...] = ()

@@ -35,6 +35,11 @@ NAMES: dict[str, tuple[Any, ...]] = {
     "term": ("on-demand", "spot"),
     "format": ("auto", "azure"),
     "columns": ({},),
+    "changes": ({}, {"hardware": "b200"}),
+    "tiers": (
+        [{"name": "one", "share": 1, "server": {"kind": "query", "usd_per_query": 0.01}}],
+        [{"name": "one", "share": 0.5}],
+    ),
 }  # fmt: skip
 """Texts of fields whose schema says only that they are texts."""
 

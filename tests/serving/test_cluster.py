@@ -107,10 +107,20 @@ def test_prompts_and_answers_on_different_replicas_add_up(seed, prefill, decode,
 def test_a_lone_request_pays_prompt_transfer_and_steps():
     outcome = serve(table([0.0], 100, 5), CLOCK, apart())
     prompt_s = CLOCK.mixed(0, 0, 1, 100, 0, 1)[0]
-    assert outcome.records.first_token_s[0] == pytest.approx(prompt_s)
     moved_s = 1e-3 + 100 * 1e-5
+    # The pool that answers sends the first token too.
+    assert outcome.records.first_token_s[0] == pytest.approx(prompt_s + moved_s)
     whole_s = prompt_s + moved_s + CLOCK.decode(1).run(100, 4)[0]
     assert outcome.records.finished_s[0] == pytest.approx(whole_s)
+
+
+def test_the_wait_for_a_place_among_those_that_answer_delays_the_first_token():
+    requests = table(np.zeros(3), 100, 50)
+    one = limited(LIMITS, max_sequences=1)
+    records = serve_watched(requests, apart(decode_limits=one)).records
+    ends = np.sort(records.finished_s)
+    first = np.sort(records.first_token_s)
+    assert (first[1:] >= ends[:-1]).all()
 
 
 def test_a_slow_link_is_a_queue():

@@ -15,7 +15,8 @@ ROW = {
     "backend": "trtllm", "backend_version": "1.1.0", "model_path": "meta-llama/Llama-3.1-70B",
     "system": "b200_sxm", "precision": "fp4", "mode": "agg", "isl": "1024", "osl": "1024",
     "gemm_quant_mode": "nvfp4", "moe_quant_mode": "nvfp4", "batch_size": "16", "tp_size": "2",
-    "attention_dp_size": "1", "moe_ep_size": "1", "silicon_ttft_ms": "300", "silicon_tpot_ms": "12",
+    "attention_dp_size": "1", "moe_tp_size": "2", "moe_ep_size": "1", "pp_size": "1",
+    "silicon_ttft_ms": "300", "silicon_tpot_ms": "12",
 }  # fmt: skip
 
 
@@ -112,3 +113,31 @@ def test_what_was_measured_when_drafting_came_is_told(tmp_path):
         asked(tmp_path, **changes, silicon_data_source=source)
         points = points_in(tmp_path / "points.csv")
         assert {bool(p.unasked) for p in points} == {drafted}
+
+
+def test_disaggregated_rows_are_asked_with_their_pools(tmp_path):
+    sizes = {"tp_size": "8", "pp_size": "1", "attention_dp_size": "1", "moe_tp_size": "1"}
+    prefill = {f"prefill_{name}": size for name, size in sizes.items()}
+    spread = sizes | {"tp_size": "1", "attention_dp_size": "8", "moe_ep_size": "8"}
+    decode = {f"decode_{name}": size for name, size in spread.items()}
+    row = {
+        "silicon_data_source": "db-dump; silicon_concurrency=128; measured=2026-02-01",
+        "backend": "sglang", "backend_version": "0.5.8", "model_path": "deepseek-ai/DeepSeek-V3",
+        "system": "h200_sxm", "precision": "fp8", "mode": "disagg", "isl": "8192", "osl": "1024",
+        "gemm_quant_mode": "fp8", "moe_quant_mode": "fp8_block", "batch_size": "",
+        **prefill, "prefill_moe_ep_size": "8", "prefill_num_workers": "2",
+        **decode, "decode_num_workers": "1",
+        "silicon_ttft_ms": "3644.4", "silicon_tpot_ms": "40.6",
+    }  # fmt: skip
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    points = [point for found in serving_rows(file) for point in found.points]
+    measured = {p.quantity: p.value for p in points}
+    assert measured == pytest.approx({"tpot_s": 0.0406, "ttft_s": 3.6444})
+    asked = points[0].asked
+    assert asked["prefill"] == {"tp": 8, "ep": 8, "replicas": 2}
+    assert asked["decode"] == {"tp": 1, "dp": 8, "ep": 8, "replicas": 1}
+    assert asked["concurrency"] == 128

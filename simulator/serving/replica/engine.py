@@ -423,11 +423,12 @@ class Engine:
             if request.computed != request.target:
                 continue
             scheduler.prefilling.remove(request)
-            if request.first_token_s < 0:
-                request.first_token_s = seen_s
             self.counters.prompt_ends += 1
             request.generated += 1
             left = request.output_tokens - request.generated
+            # Who answers from a pool of its own sends the first token too, once the cache is there.
+            if request.first_token_s < 0 and not (left and self._on_prefilled):
+                request.first_token_s = seen_s
             if left == 0:
                 scheduler.free(request)
                 self._on_done(request, seen_s, FINISHED)

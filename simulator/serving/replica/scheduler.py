@@ -317,6 +317,8 @@ class Scheduler:
             self.waiting.pop()
             if request.started_s < 0:
                 request.started_s = now
+            if request.first_token_s < 0:
+                request.first_token_s = now + limits.request_overhead_s
             if request.swapped:
                 request.swapped = False
                 self.stall_s += request.blocks * (limits.swap_s_per_block or 0.0)

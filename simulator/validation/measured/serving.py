@@ -70,8 +70,9 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
         raise UnaskedError(f"no device of the catalogue is the row's: {row['system']}")
     if row["backend"] not in _BACKENDS:
         raise UnaskedError(f"no engine is known as {row['backend']!r}")
-    if row["mode"] != "agg":
-        raise UnaskedError("prompts and answers were served by pools of their own")
+    if row["mode"] == "disagg":
+        yield from _pooled_points(row, model, hardware)
+        return
     users = _users(row)
     layout = _layout(row)
     asked: dict[str, Any] = {
@@ -106,18 +107,49 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     # The client starts all of its users together; what no recipe says of the cache is 16 bits.
     kept = {} if asked["kv_precision"] else {"kv_precision": "bf16"}
     settings = {"start": "together", **kept} | settings
-    found = [(column, q) for column, q in _FIGURES if row[column]]
-    if not found:
-        raise UnaskedError("it measures nothing")
-    for column, quantity in found:
-        value = number(row[column], column) / 1e3
+    for quantity, value in _measured(row).items():
         yield Point(
             hardware, model, "serve", quantity, value, asked, source,
             settings=settings, unasked=unasked,
         )  # fmt: skip
 
 
-_FIGURES = (("silicon_tpot_ms", "tpot_s"), ("silicon_ttft_ms", "ttft_s"))
+def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterator[Point]:
+    """What was served by pools of their own for prompts and for answers.
+
+    Nothing is known of how their servers were set, but that the client starts all users together.
+    """
+    asked: dict[str, Any] = {
+        "engine": row["backend"],
+        "precision": _precision(row, model),
+        "kv_precision": _cache(row),
+        "isl": whole(row["isl"], "isl"),
+        "osl": whole(row["osl"], "osl"),
+        "concurrency": _users(row),
+        "length_spread": LENGTH_SPREAD,
+    }
+    for pool in ("prefill", "decode"):
+        own = {name: row[f"{pool}_{name}"] for name in _OF_A_POOL}
+        workers = whole(row[f"{pool}_num_workers"], "number of workers", 1)
+        asked[pool] = {**_layout(own), "replicas": workers}
+    for quantity, value in _measured(row).items():
+        source = row["silicon_data_source"]
+        settings = {"start": "together"}
+        yield Point(hardware, model, "serve", quantity, value, asked, source, settings=settings)
+
+
+_OF_A_POOL = ("tp_size", "pp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size")
+
+
+def _measured(row: Mapping[str, str]) -> dict[str, float]:
+    """The seconds that a row holds, by what they are of."""
+    found = {q: number(row[c], c) / 1e3 for c, q in _FIGURES.items() if row[c]}
+    if not found:
+        raise UnaskedError("it measures nothing")
+    return found
+
+
+_FIGURES = {"silicon_tpot_ms": "tpot_s", "silicon_ttft_ms": "ttft_s"}
 
 
 def _users(row: Mapping[str, str]) -> int:
