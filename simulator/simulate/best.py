@@ -38,6 +38,7 @@ def at_load_and_best(scenario: Scenario, progress: Progress | None = None) -> Si
         return replace(result, notes=(*result.notes, note))
     figures = {**result.figures, **_figures(found, result, factor)}
     best_of = {key: figures[key] for key in _GIVEN if figures.get(key) is not None}
+    at_best = _intervals(scenario, cluster, result, found.known, best_of)
     return replace(
         result,
         figures={f.key: figures[f.key] for f in FIGURES if f.key in figures},
