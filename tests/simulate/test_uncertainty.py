@@ -55,7 +55,7 @@ def test_the_same_point_has_the_same_interval_from_every_command():
     asked = {"phase": "serve", "concurrency": 32, "isl": 1024, "osl": 64}
     point = predict("h100-sxm", "llama-3.1-8b", **asked)
     ran = simulate(loop())
-    compared = compare(loop(), ["h100-sxm", "h200-sxm"], workers=1)[0]
+    compared = compare(loop(), ["h100-sxm", "h200-sxm"], workers=1).results[0]
     for key in point.intervals:
         assert point.intervals[key] == pytest.approx(ran.intervals[key], rel=1e-12), key
         assert compared.intervals[key] == pytest.approx(ran.intervals[key], rel=1e-12), key
