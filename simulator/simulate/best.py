@@ -42,10 +42,7 @@ def at_load_and_best(scenario: Scenario, progress: Progress | None = None) -> Si
     return replace(
         result,
         figures={f.key: figures[f.key] for f in FIGURES if f.key in figures},
-        intervals={
-            **result.intervals,
-            **_intervals(scenario, cluster, result, found.known, best_of),
-        },
+        intervals={**result.intervals, **at_best},
         notes=(*result.notes, *_told(figures)),
     )
 
