@@ -149,3 +149,10 @@ def test_every_turn_of_a_conversation_counts_as_a_request() -> None:
     demand = demand_of(scenario, table, reuses=True)
     assert demand.per_s == pytest.approx(4 * 30, rel=0.25)
     assert demand.lengths.cached > demand_of(scenario, table, reuses=False).lengths.cached == 0
+
+
+def test_a_single_request_has_no_rate() -> None:
+    raw = asked().model_dump(exclude_unset=True)
+    raw["workload"]["requests"] = 1
+    with pytest.raises(InputError, match="no rate to plan for"):
+        plan(Scenario.model_validate(raw))
