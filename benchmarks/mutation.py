@@ -38,11 +38,14 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).resolve().parent.parent
 
+MUTATED = ("simulator/roofline", "simulator/serving")
+
 ROOMS = {
     "simulator/roofline/laws": ("tests/roofline/laws", "tests/roofline/step"),
     "simulator/roofline/device": ("tests/roofline/device", "tests/roofline/step"),
     "simulator/roofline/off_device": ("tests/roofline/off_device",),
     "simulator/roofline/step": ("tests/roofline/step", "tests/roofline/off_device"),
+    "simulator/roofline/modes": ("tests/roofline/modes", "tests/roofline/step"),
     "simulator/serving": ("tests/serving",),
 }
 """Sources, and the folders of the tests that are about them or build on them."""
@@ -166,17 +169,20 @@ def _copy(target: Path) -> None:
 
 def _room(path: Path, copy: Path) -> str:
     where = path.relative_to(copy).as_posix()
-    return next(room for room in ROOMS if where.startswith(room))
+    for room in ROOMS:
+        if where.startswith(room):
+            return room
+    raise SystemExit(f"no room of benchmarks/mutation.py says which tests are about {where}")
 
 
 def _drawn(copy: Path, only: str, mutants: int, seed: int) -> list[Mutant]:
     """One mutant each of so many places, all places alike."""
     by_place: dict[tuple[Path, int, int], list[Mutant]] = {}
-    for room in ROOMS:
-        for path in sorted((copy / room).rglob("*.py")):
-            if path.relative_to(copy).as_posix().startswith(only):
-                for mutant in _mutants(path):
-                    by_place.setdefault((path, mutant.line, mutant.column), []).append(mutant)
+    for path in sorted(path for top in MUTATED for path in (copy / top).rglob("*.py")):
+        if path.relative_to(copy).as_posix().startswith(only):
+            for mutant in _mutants(path):
+                _room(path, copy)
+                by_place.setdefault((path, mutant.line, mutant.column), []).append(mutant)
     chance = random.Random(seed)
     places = chance.sample(list(by_place), min(mutants, len(by_place)))
     return sorted(

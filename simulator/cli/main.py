@@ -14,8 +14,8 @@ from simulator.cli.streams import cannot_write, drop_output, open_streams
 from simulator.errors import InputError
 
 COMMANDS = (
-    "run", "predict", "compare", "bill", "sensitivity", "sweep", "validate", "calibrate", "context",
-    "import", "export", "catalogue",
+    "run", "predict", "compare", "plan", "bill", "sensitivity", "sweep", "validate", "calibrate",
+    "context", "power", "import", "export", "catalogue",
 )  # fmt: skip
 """Each is a function, or an ``app`` of sub-commands, in the module of its name.
 

@@ -51,6 +51,17 @@ class Asked:
         named = (Change("hardware", name, "--hardware") for name in hardware)
         return replace(self, changes=(*named, *self.changes))
 
+    def choosing(self, names: str) -> "Asked":
+        """The same of a plan that chooses among devices, named with commas between them.
+
+        ``auto`` leaves open what it chooses from; a scenario names one that the plan need not take.
+        """
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+        if not chosen or chosen == ["auto"]:
+            return self
+        change = Change("plan.hardware", chosen, "--hardware")
+        return replace(self, changes=(change, *self.changes))
+
     def of_a_table(self) -> tuple[Change, ...]:
         """What all rows of a table have in common."""
         if self.launch is None:
@@ -72,7 +83,13 @@ class Asked:
 
         if name is not None:
             path: Path = scenario_path(name)
-            return ask(self._told(read_mapping(path)), self.all_changes, path)
+            content = read_mapping(path)
+            if is_arithmetic(content):
+                raise InputError(
+                    "is a bill of plain arithmetic, without a system that could be simulated",
+                    file=path, remedy=f"roofsim bill {path.stem} writes it",
+                )  # fmt: skip
+            return ask(self._told(content), self.all_changes, path)
         if self.launch is None:
             raise InputError(
                 "no scenario is named",

@@ -33,12 +33,17 @@ def told_requests(workload: Workload, cluster: Cluster) -> tuple[RequestTable, t
     Raises:
         InputError: as ``requests_of`` does.
     """
-    table, told = _told(workload)
+    table, told = read_requests(workload)
     check_bounded(workload, cluster, table)
     return table, told
 
 
-def _told(workload: Workload) -> tuple[RequestTable, tuple[str, ...]]:
+def read_requests(workload: Workload) -> tuple[RequestTable, tuple[str, ...]]:
+    """The same, for whichever cluster.
+
+    Raises:
+        InputError: a trace that cannot be read, or a point that is no traffic.
+    """
     if isinstance(workload, Trace):
         found = told_trace(workload)
         return found.table, found.notes

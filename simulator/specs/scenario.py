@@ -11,6 +11,7 @@ from simulator.errors import FieldError, shown
 from simulator.specs.bill import Bill
 from simulator.specs.deployment import Deployment
 from simulator.specs.economics import Economics
+from simulator.specs.plan import Plan
 from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 from simulator.specs.workload import DecodeStep, Prefill, Workload
 
@@ -89,6 +90,7 @@ class Scenario(Spec):
         workload: who asks for what, and when.
         objectives: what counts as good service.
         economics: prices and facility.
+        plan: of ``roofsim plan``, what it may choose from and must keep to.
         bill: the traffic of months, and what its bill is set against; only ``roofsim bill`` reads
             it.
         warm_up_requests: requests at the start that are served but not measured.
@@ -107,6 +109,7 @@ class Scenario(Spec):
     workload: Annotated[Workload, BeforeValidator(_kind_by_fields)]
     objectives: Objectives = Objectives()
     economics: Economics = Economics()
+    plan: Plan = Plan()
     bill: Bill | None = None
     warm_up_requests: Annotated[Whole, Field(ge=0)] = 0
     notes: tuple[str, ...] = ()

@@ -181,7 +181,7 @@ class Timeline:
         if not total[-1]:
             return float("nan")
         index = int(np.searchsorted(total, percent / 100 * total[-1]))
-        return float(_gap_middles()[min(index, _GAP_BINS - 1)])
+        return float(_gap_middles()[index])
 
     def gap_mean(self) -> float:
         """Mean inter-token latency, within 1 %; NaN when no sequence had two tokens."""

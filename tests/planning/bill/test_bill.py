@@ -29,7 +29,9 @@ def price(usd: float) -> dict[str, object]:
 
 def own(**asked: object) -> Scenario:
     """The quick start with few requests and a bill."""
-    content = shortened("quickstart", 60).model_dump(mode="json", exclude_unset=True)
+    content = shortened("quickstart", 60, max_sequences=16).model_dump(
+        mode="json", exclude_unset=True
+    )
     return ask({**content, "bill": {"traffic": {"requests_per_month": 40e6}} | asked})
 
 

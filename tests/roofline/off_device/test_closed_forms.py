@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.graph.operator import Experts, Lookup
+from simulator.graph.routing import selection
 from simulator.memory.placement import Placement, expert_bytes
+from simulator.memory.reuse import lru_hits
 from simulator.memory.tiers import memory_system
 from simulator.roofline.device.device import resolve
 from simulator.roofline.laws.lookup.constants import LOOKUP, GatherCalibration
@@ -182,6 +184,24 @@ def test_experts_that_are_not_there_are_asked_for_as_often_as_chance_has_it(toke
     asked = 1 - (1 - 2 / 16) ** tokens
     missing = asked * (16 - kept)
     assert missing_experts(op, settings, float(tokens)) == pytest.approx(missing, rel=1e-9)
+
+
+@given(
+    st.integers(1, 60), st.integers(1, 15), st.sampled_from(["lru", "popular"]),
+    st.sampled_from([1, 4]), st.floats(0.0, 2.0),
+)  # fmt: skip
+def test_each_rank_misses_its_share_by_the_eviction_that_is_asked(tokens, kept, by, ranks, skew):
+    op = experts(expert_parallel=ranks, data_parallel=ranks)
+    settings = WeightOffload(policy="experts", experts_on_device=kept, eviction=by, skew=skew)
+    found = float(missing_experts(op, settings, float(tokens)))
+    chosen = selection(16, 2, skew)
+    asked = 1 - (1 - chosen) ** (tokens * ranks)
+    hits = {
+        "lru": lru_hits(asked, kept * ranks),
+        # The most wanted stay for good.
+        "popular": np.arange(16) < kept * ranks,
+    }[by]
+    assert found == pytest.approx(float(np.sum(asked * (1 - hits))) / ranks, rel=1e-6, abs=1e-9)
 
 
 def test_missing_experts_are_copied_one_by_one():

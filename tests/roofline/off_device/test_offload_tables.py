@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from simulator.errors import InputError
 from simulator.graph.build import build
 from simulator.graph.operator import Lookup
+from simulator.graph.parallel import Layout
 from simulator.graph.step_shape import StepShape
 from simulator.memory.tiers import memory_system
 from simulator.roofline.device.device import resolve
@@ -19,7 +20,7 @@ from simulator.simulate.predict import predict
 from simulator.specs import catalogue
 from simulator.specs.kinds.lookup import Engram
 from simulator.specs.model import Model
-from simulator.specs.offload import Offload, TableOffload
+from simulator.specs.offload import Offload, TableOffload, WeightOffload
 
 H200 = catalogue.hardware("h200-sxm")
 NOTHING = np.zeros(())
@@ -147,3 +148,26 @@ def test_tables_larger_than_the_host_are_refused_with_the_sum() -> None:
     graph = build(model)
     with pytest.raises(InputError, match="2 TB tables = 2 TB exceed the 250 GB"):
         offload(graph, H200, resolve(H200), Offload(tables=TableOffload()))
+
+
+@pytest.mark.parametrize(
+    ("tp", "told"), [(1, "2 TB"), (4, "500 GB"), (8, "250 GB"), (16, "250 GB")]
+)
+def test_devices_of_a_host_share_one_copy_of_a_table_and_nothing_else(tp: int, told: str) -> None:
+    model = with_table(catalogue.model("llama-3.1-70b"), parameters=1e12)
+    graph = build(model, Layout(tp=tp), "bf16")
+    tables = Offload(tables=TableOffload(), host_memory=1e9)
+    with pytest.raises(InputError, match=f"{told} tables"):
+        offload(graph, H200, resolve(H200), tables)
+    # What is away of a device's own weights is its own, however many devices a host has.
+    weights = WeightOffload(policy="prefetch", layers=40, prefetch_depth=1)
+    away = offload(graph, H200, resolve(H200), Offload(weights=weights, host_memory=1e13)).plan
+    assert away is not None
+    needed = away.bytes_by_tier["host"]
+    for room, fits in ((1.01, True), (0.99, False)):
+        settings = Offload(weights=weights, host_memory=needed * room)
+        if fits:
+            offload(graph, H200, resolve(H200), settings)
+        else:
+            with pytest.raises(InputError, match="weights"):
+                offload(graph, H200, resolve(H200), settings)

@@ -97,6 +97,45 @@ def test_a_load_begins_when_no_layer_will_be_waited_for(units, by_layer, first_s
     assert found.begins_s == pytest.approx(begins_s, rel=1e-12)
 
 
+@given(
+    st.integers(1, 30), st.sampled_from([0.25, 1.0]), st.sampled_from([1e9, 40e9, 1e12]),
+    st.sampled_from([0.0, 5e8]),
+)  # fmt: skip
+def test_a_codec_works_layer_by_layer_beside_the_link(units, share, codec, per_load):
+    """Packed bytes move, whole ones are written; the slower of the two is waited for."""
+    cache = lower(
+        HOST, first_s=10.0, reload="always", bytes_share=share, codec_bytes_per_s=codec,
+        bytes_per_load=per_load,
+    )  # fmt: skip
+    everything = stored(cache, units)
+    cache.now_s = 1e4
+    found = cache.choose(everything, tokens, tokens(units) + 7)
+    whole = units * BLOCK * TOKEN + per_load
+    span = 1e-5 + whole * share / 50e9
+    expand = whole / codec
+    assert found.ready_s - 1e4 == pytest.approx(max(span, expand), rel=1e-6)
+    # Compute of the other layers is long enough to hide all but the first of each.
+    first = max(span / 4, expand / 4, max(span, expand) - 10.0 * 3 / 4)
+    assert found.begins_s - 1e4 == pytest.approx(first, rel=1e-6)
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_what_lies_on_a_drive_comes_over_both_ways_at_once(near, far):
+    """The drive reads its own entries while the link moves all of them."""
+    small = replace(HOST, capacity_bytes=near * BLOCK * TOKEN)
+    cache = lower(small, DRIVE, reload="always", first_s=0.0)
+    for unit in range(near + far):
+        cache.now_s = 10.0 * unit
+        cache.store([(unit, 1)])
+    cache.now_s = 1e5
+    found = cache.choose(list(range(near + far)), tokens, tokens(near + far) + 7)
+    # The oldest had to give way to those that came later.
+    read_s = 1e-4 + far * BLOCK * TOKEN / 5e9
+    link_s = 1e-5 + (near + far) * BLOCK * TOKEN / 50e9
+    assert found.units == near + far
+    assert found.ready_s - 1e5 == pytest.approx(max(read_s, link_s), rel=1e-6)
+
+
 @given(st.floats(1e-5, 1.0))
 def test_what_is_computed_quicker_than_loaded_is_computed(token_s):
     cache = lower(HOST, prefill_s=token_s, first_s=0.0, by_layer=False)

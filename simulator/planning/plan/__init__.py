@@ -1,0 +1,1 @@
+"""The cheapest systems that keep the promise: candidates, a bound on each, the best simulated."""

@@ -1,0 +1,58 @@
+"""No step holds more than its limits, and no request is taken that could never end."""
+
+import pytest
+from closed_form_clock import random_table, serve_watched, settings, table
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from nonempty import nonempty
+
+from simulator.serving.outcome.records import FINISHED
+
+
+@given(
+    st.integers(0, 1000), st.sampled_from([16, 100, 512]), st.sampled_from([1, 3, 20]),
+    st.sampled_from(["mixed", "prefill-first", "static"]), st.sampled_from([60, 400]),
+)  # fmt: skip
+@effort(max_examples=30, deadline=None)
+def test_steps_keep_to_tokens_sequences_and_blocks(seed, budget, sequences, composition, blocks):
+    options = settings(
+        composition=composition, max_batched_tokens=budget, max_sequences=sequences,
+        kv_blocks=blocks, keep_events=True,
+    )  # fmt: skip
+    outcome = serve_watched(random_table(seed, rate=60.0), options)
+    events = nonempty(outcome.timeline.events())
+    for _, _, _, steps, decoding, _, prompts, _, running, _, held in events:
+        beside = decoding if composition == "mixed" else 0
+        assert prompts <= max(budget - beside, 0)
+        assert decoding <= running <= sequences
+        assert held <= blocks
+        assert steps or prompts
+        # With prompts, or without, it is one step or a run of them.
+        assert steps <= 1 or not prompts
+
+
+@pytest.mark.parametrize(("budget", "done"), [(600, 6), (599, 5)])
+def test_a_step_takes_as_many_as_it_has_places_for(budget, done):
+    """Ten come while another is served alone; six may run, and fill a step but for one token."""
+    requests = table([0.0, *[1e-4] * 10], [1, *[100] * 10], [1, *[4] * 10])
+    options = settings(max_sequences=6, max_batched_tokens=budget)
+    records = serve_watched(requests, options).records
+    assert (records.started_s[1:] == records.finished_s[0]).sum() == 6
+    assert (records.first_token_s[1:] == records.first_token_s[1]).sum() == done
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits"),
+    [
+        ({"max_context": 130}, True), ({"max_context": 129}, False),
+        # 130 tokens are nine blocks of sixteen.
+        ({"kv_blocks": 9}, True), ({"kv_blocks": 8}, False),
+        ({"chunked_prefill": False, "max_batched_tokens": 100}, True),
+        ({"chunked_prefill": False, "max_batched_tokens": 99}, False),
+    ],
+)  # fmt: skip
+def test_a_request_is_taken_where_it_fits_to_the_token(limits, fits):
+    # Beside one that always fits, since a workload of which nothing does is refused as a whole.
+    records = serve_watched(table([0.0, 0.0], [100, 1], [30, 1]), settings(**limits)).records
+    assert (records.status[0] == FINISHED) == fits
