@@ -1,12 +1,13 @@
 """How far every figure of an answer may be off: one 80 % interval, from every command.
 
-Four things can be off, each independent of the others:
+Five things can be off, each independent of the others:
 
 - the time of a step: the errors of the laws it is made of, each in its share of the time, and
   of serving, what the engine's batching adds;
 - the first token: what arrives between the network and the engine beside the steps, and what is
   not known of a server whose settings the question leaves open;
 - the power of a step, by the power law's own error;
+- what hosts, network and cooling draw around the devices, between the ends of their intervals;
 - the price, which lies between those of the offers.
 
 Each moves a figure by some factor to either side; the logarithms of the factors are added as
@@ -92,7 +93,20 @@ def widths_of(step: float | NDArray[np.float64], power: float, known: Known) -> 
         "step": (Z_80 * step, Z_80 * step),
         "power": (Z_80 * power, Z_80 * power),
         "price": price,
+        **{error: _of_ends(known, f"{error}_power_w") for error in _AROUND},
     }
+
+
+_AROUND: tuple[Error, ...] = ("host", "network", "cooling", "wall", "site")
+
+
+def _of_ends(known: Known, key: str) -> Width:
+    """The width between the ends that are known of a figure."""
+    middle = known.get(key)
+    if middle is None or not np.all(middle):
+        return _NONE
+    low = np.maximum(known[f"{key}_low"], 1e-9 * middle)
+    return np.log(middle / low), np.log(known[f"{key}_high"] / middle)
 
 
 def interval(value: Value, widths: Sequence[Width]) -> Interval:

@@ -179,6 +179,8 @@ def _served(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     found: dict[str, list[Sample]] = {}
     for sample in samples:
         kind = "mixtures of experts" if _has_experts(sample.model) else "dense models"
+        if sample.phase == "drafted":
+            kind = "drafted answers"
         what = f"{_UNDER_LOAD[sample.quantity]} under load (InferenceX), {kind}"
         found.setdefault(what, []).append(sample)
     return dict(sorted(found.items()))

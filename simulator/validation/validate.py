@@ -270,8 +270,9 @@ def _served(point: Point, answer: Prediction) -> Sample:
     low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
     # An interval may be longer on one side: what counts is the side of the measured value.
     sigma = abs(float(np.log((high if point.value > value else low) / value))) / Z_80
+    phase = "drafted" if "speculation" in point.asked else point.phase
     return Sample(
-        point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
+        point.hardware, point.model, phase, point.quantity, point.value, value, sigma,
         source=point.source, asked=point.described,
     )  # fmt: skip
 

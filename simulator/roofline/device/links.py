@@ -11,7 +11,7 @@ from simulator.roofline.laws.collective.constants import (
     Links,
     Protocol,
 )
-from simulator.roofline.laws.collective.fabric import Fabric, FabricKind
+from simulator.roofline.laws.collective.fabric import Bridge, Fabric, FabricKind
 from simulator.roofline.laws.collective.formula import ALL_REDUCES
 from simulator.roofline.laws.collective.kernels import AllReduceMenu, AllReduces, MessageRule
 from simulator.roofline.laws.law import Law, checked
@@ -78,6 +78,7 @@ def _link(owner: str, place: str, link: hardware.Link | None, domain: int) -> Li
         hop_latency_s=float(link.latency) if link.latency is not None else 0.0,
         dims=dims,
         in_network_reduction=link.in_network_reduction,
+        bridges=tuple(Bridge(b.devices, float(b.bandwidth)) for b in link.bridges),
     )
     field = f"links.{place}.calibration.constants"
     constants = {
