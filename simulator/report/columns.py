@@ -1,7 +1,7 @@
 """Requests and comparisons as CSV."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from simulator.serving.outcome.records import STATUSES, Records
 from simulator.simulate.answer import csv_cell
-from simulator.simulate.result import SimulationResult
 
 REQUEST_COLUMNS = (
     "request_id",
@@ -50,9 +49,8 @@ def write_requests(records: Records, path: Path) -> None:
             file.write(text.replace(",nan", ",") if "nan" in text else text)
 
 
-def write_results(results: Sequence[SimulationResult], path: Path) -> None:
-    """Write one row a result with every figure of its dictionary; lists are joined by ``; ``."""
-    rows = [result.to_dict() for result in results]
+def write_rows(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+    """Write one row a system with all that any has; lists are joined by ``; ``."""
     header = list(dict.fromkeys(chain.from_iterable(rows)))
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -73,6 +73,33 @@ def compared(answers: Sequence[Answer]) -> list[Figure]:
     return [f for f in COMPARED if f in always or any(f.key in a.figures for a in answers)]
 
 
+def asked_words(results: "Sequence[SimulationResult]") -> str:
+    """What all of them were asked: a model and a workload, or that these differ."""
+    models = dict.fromkeys(result.model_title for result in results)
+    workloads = dict.fromkeys(result.workload for result in results)
+    model = next(iter(models)) if len(models) == 1 else f"{len(models)} models"
+    workload = next(iter(workloads)) if len(workloads) == 1 else f"{len(workloads)} workloads"
+    return f"{model}, {workload}"
+
+
+def basis_words(results: "Sequence[SimulationResult]") -> str:
+    """The one basis on which all are priced, or that each has its own."""
+    bases = dict.fromkeys(str(result.price_basis) for result in results)
+    return next(iter(bases)) if len(bases) == 1 else "each on its own basis"
+
+
+def named_notes(results: "Sequence[SimulationResult]") -> list[str]:
+    """Every note once, behind the names of the systems that it is about, unless it is about all."""
+    about: dict[str, list[str]] = {}
+    for name, result in zip(labels(results), results, strict=True):
+        for note in dict.fromkeys(note for note in result.notes if note not in result.price_notes):
+            about.setdefault(note, []).append(name)
+    return [
+        note if len(names) == len(results) else f"{', '.join(names)}: {note}"
+        for note, names in about.items()
+    ]
+
+
 def labels(results: "Sequence[SimulationResult]") -> list[str]:
     """A short name for each result: that in which they differ, and never two the same."""
     counted = [

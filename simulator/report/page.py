@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 from simulator.report import style
 from simulator.report.chart import Chart
 from simulator.report.measures import (
+    asked_words,
+    basis_words,
     busy_words,
     compared,
     devices_words,
     factor,
     interval,
     labels,
+    named_notes,
     times,
     token_words,
 )
 from simulator.report.price_words import price_rows, verdict
 from simulator.report.ranking import ranking
 from simulator.report.tables import LATENCIES
+from simulator.simulate.comparison import Unanswered
 from simulator.simulate.figures import FIGURE
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.units import humane, money, percent, seconds, significant
@@ -70,7 +74,11 @@ def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
     )
 
 
-def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]) -> str:
+def comparison_page(
+    results: Sequence[SimulationResult],
+    charts: Sequence[Chart],
+    unanswered: Sequence[Unanswered] = (),
+) -> str:
     """The comparison of several simulations as HTML."""
     names = labels(results)
     rows, shown = [], compared(results)
@@ -94,18 +102,18 @@ def comparison_page(results: Sequence[SimulationResult], charts: Sequence[Chart]
                 "bounds": f"{result.prefill.bound}, {result.decode.bound}",
             }
         )
-    notes = dict.fromkeys(note for result in results for note in result.notes)
     sources = dict.fromkeys(source for result in results for source in result.sources)
     return _render(
         "comparison.html.j2",
-        title=f"{results[0].model_title} on {len(results)} systems",
-        setting=[results[0].workload, f"factors relative to {names[0]}"],
+        title=f"{asked_words(results)} on {len(results)} systems",
+        setting=[f"factors relative to {names[0]}"],
         headline=shown,
         rows=rows,
-        notes=list(notes),
+        notes=named_notes(results),
         sources=[_linked(source) for source in sources],
         charts=_inlined(charts),
-        basis=results[0].price_basis,
+        unanswered=unanswered,
+        basis=basis_words(results),
         prices=price_rows(results),
         verdict=verdict(ranking(results)),
         standings=_standings(results),

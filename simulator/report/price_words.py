@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.report.measures import labels
+from simulator.report.measures import basis_words, labels
 from simulator.report.ranking import Ranking, Standing
 from simulator.simulate.figures import FIGURE
 from simulator.simulate.result import SimulationResult
@@ -39,13 +39,14 @@ def price_rows(results: Sequence[SimulationResult]) -> list[PriceRow]:
             result.price_providers or "",
             result.price_regions or "",
             result.price_dates or "",
-            _remark(result),
+            _remark(result, is_alone=basis_words(results) != result.price_basis),
         )
         for name, result in zip(labels(results), results, strict=True)
     ]
 
 
-def _remark(result: SimulationResult) -> str:
+def _remark(result: SimulationResult, *, is_alone: bool) -> str:
+    """What else is to be said of a price; of one on a basis of its own, which that is."""
     if result.usd_per_device_hour is None:
         if not result.elsewhere:
             return "; ".join(result.price_notes)
@@ -56,7 +57,8 @@ def _remark(result: SimulationResult) -> str:
             f"which gives {money(near.usd_per_million_tokens)} a million tokens"
         )
     notes = [price.note for price in result.prices if price is not None and price.note]
-    return "; ".join(dict.fromkeys(filter(None, (result.price_mark, *notes))))
+    basis = str(result.price_basis) if is_alone else ""
+    return "; ".join(dict.fromkeys(filter(None, (basis, result.price_mark, *notes))))
 
 
 def _hour(result: SimulationResult) -> str:

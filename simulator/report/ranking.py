@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from simulator.report.measures import labels
+from simulator.report.measures import basis_words, labels
 from simulator.simulate.result import SimulationResult
 
 Verdict = Literal[
@@ -144,7 +144,7 @@ def ranking(results: Sequence[SimulationResult]) -> Ranking:
             elsewhere.setdefault((cost.basis, cost.provider), {})[name] = found
     # Bases of all providers first, then those of one.
     ordered = sorted(elsewhere.items(), key=lambda entry: entry[0][1] is not None)
-    basis = str(results[0].figures.get("price_basis"))
+    basis = basis_words(results)
     return Ranking(
         _standing(basis, None, declared),
         tuple(_standing(*other, costs) for other, costs in ordered if len(costs) > 1),

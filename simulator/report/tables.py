@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.measures import (
+    asked_words,
+    basis_words,
     bound_words,
     busy_words,
     compared,
@@ -16,12 +18,14 @@ from simulator.report.measures import (
     factor,
     interval,
     labels,
+    named_notes,
     times,
     token_words,
 )
 from simulator.report.price_words import other_bases, price_rows, verdict
 from simulator.report.ranking import Ranking, ranking
 from simulator.simulate.answer import Answer
+from simulator.simulate.comparison import Unanswered
 from simulator.simulate.figure import Figure
 from simulator.simulate.figures import COMPARED, FIGURE, HEADLINE
 from simulator.units import humane, money, percent, seconds, significant
@@ -211,31 +215,39 @@ def _facts(result: "SimulationResult") -> Table:
     return found
 
 
-def comparison(results: "Sequence[SimulationResult]") -> RenderableType:
+def comparison(
+    results: "Sequence[SimulationResult]", unanswered: Sequence[Unanswered] = ()
+) -> RenderableType:
     """What ``roofsim compare`` prints: one system a row, the factors to the first below.
 
-    Below it what the dollars rest on, who is the cheapest, and what other bases say of that.
+    Below it which systems have no answer and why, what the dollars rest on, who is the cheapest,
+    and what other bases say of that.
     """
-    notes = dict.fromkeys(
-        note for result in results for note in result.notes if note not in result.price_notes
-    )
     found = ranking(results)
     return Group(
-        Text(f"{results[0].model_title}, {results[0].workload}", style="bold"),
+        Text(asked_words(results), style="bold"),
         Text(),
         _Compared(tuple(results)),
         Text(),
+        *_without_answer(unanswered),
         prices(results),
         Text(),
         *(Text(sentence) for sentence in verdict(found)),
         *_other_bases(found),
-        *(Text(f"note  {note}", style=_DIM) for note in notes),
+        *(Text(f"note  {note}", style=_DIM) for note in named_notes(results)),
     )
+
+
+def _without_answer(unanswered: Sequence[Unanswered]) -> list[RenderableType]:
+    if not unanswered:
+        return []
+    columns = [Column("No answer", wrap=True, style="yellow"), Column("because", wrap=True)]
+    return [table(columns, [(each.system, each.reason) for each in unanswered]), Text()]
 
 
 def prices(results: "Sequence[SimulationResult]") -> Table:
     """What the dollars of each system rest on."""
-    columns = [Column("Prices", wrap=True), Column(str(results[0].price_basis), wrap=True)]
+    columns = [Column("Prices", wrap=True), Column(basis_words(results), wrap=True)]
     return table(columns, [(row.system, row.words) for row in price_rows(results)])
 
 

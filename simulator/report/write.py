@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from simulator.errors import InputError
 from simulator.files.whole_folder import whole_folder
-from simulator.report.columns import write_requests, write_results
+from simulator.report.columns import write_requests, write_rows
 from simulator.report.ranking import ranking
 from simulator.report.roof import Roof
+from simulator.simulate.comparison import Comparison
 from simulator.simulate.result import SimulationResult
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def write_report(result: SimulationResult, folder: Path) -> list[Path]:
     return _written(folder, [requests, *contents])
 
 
-def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[Path]:
+def write_comparison(found: Comparison, folder: Path) -> list[Path]:
     """Write ``comparison.json``, ``.csv``, ``.svg``, ``.png`` and ``.html`` into ``folder``.
 
     Raises:
@@ -59,21 +60,21 @@ def write_comparison(results: Sequence[SimulationResult], folder: Path) -> list[
     from simulator.report.page import comparison_charts, comparison_page
 
     document, table, page = COMPARISON
-    charts = comparison_charts(results)
+    charts = comparison_charts(found.results)
     contents = {
-        document: json_bytes(
-            {
-                "results": [r.to_dict() for r in results],
-                "ranking": ranking(results).to_dict(),
-            }
-        ),
-        page: _text_bytes(comparison_page(results, charts)),
+        document: json_bytes(comparison_dict(found)),
+        page: _text_bytes(comparison_page(found.results, charts, found.unanswered)),
         **_images_of(charts),
     }
     with whole_folder(folder) as staging:
-        write_results(results, staging / table)
+        write_rows(found.rows(), staging / table)
         _fill(staging, contents)
     return _written(folder, [table, *contents])
+
+
+def comparison_dict(found: Comparison) -> dict[str, object]:
+    """A comparison as plain values for JSON: a row a system, and how they stand in money."""
+    return {"results": found.rows(), "ranking": ranking(found.results).to_dict()}
 
 
 def write_device_roof(hardware: str, folder: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from simulator.specs.model import Model
 from simulator.specs.parallelism import MOST_DEVICES, Parallelism
 from simulator.units import humane
 
-_SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
+SUGGESTED_DEVICES = (1, 2, 4, 8, 16, 32, 64, 72, 128, 256)
+"""Devices of one replica, as people lay them out."""
 _LAYOUTS_SHOWN = 3
 _NODE = 8
 
@@ -52,7 +53,7 @@ def check_links(model: Model, device: Device, layout: Layout) -> None:
             field="tp",
             remedy="use one device for each replica, and replicas (or devices) for more",
         )
-    inside = list(_candidates(model, joined))[-_LAYOUTS_SHOWN:]
+    inside = list(candidates(model, joined))[-_LAYOUTS_SHOWN:]
     shown = "; ".join(str(found) for found in inside)
     raise InputError(
         f"{layout} needs {needed} devices in one replica, but {device.name} joins "
@@ -80,7 +81,7 @@ def advice(
         return budget.cache > 0.02 * device.memory_bytes
 
     ideas = []
-    for candidate in _candidates(model, min(linked_devices(device), _SUGGESTED_DEVICES[-1])):
+    for candidate in candidates(model, min(linked_devices(device), SUGGESTED_DEVICES[-1])):
         if candidate.devices_per_replica > layout.devices_per_replica and fits(
             candidate, precision
         ):
@@ -96,9 +97,9 @@ def advice(
     return "what would fit: " + ", or ".join(ideas)
 
 
-def _candidates(model: Model, most: int) -> Iterator[Layout]:
+def candidates(model: Model, most: int) -> Iterator[Layout]:
     """Layouts that the model's shapes allow, fewest devices first: tp, then ep, then pp."""
-    sizes = sorted({n for n in (*_SUGGESTED_DEVICES, most) if n <= min(most, MOST_DEVICES)})
+    sizes = sorted({n for n in (*SUGGESTED_DEVICES, most) if n <= min(most, MOST_DEVICES)})
     for devices in sizes:
         shapes = [Layout(tp=devices), Layout(dp=devices, ep=devices)]
         shapes += [Layout(tp=devices // pp, pp=pp) for pp in (2, 4, 8) if devices % pp == 0]

@@ -17,6 +17,7 @@ from simulator.errors import InputError
 from simulator.files.whole_folder import check_folder
 from simulator.report import columns, write
 from simulator.serving.outcome.records import REJECTED
+from simulator.simulate.comparison import Comparison
 
 NOBODY = 65534
 
@@ -151,7 +152,7 @@ def test_checking_leaves_no_trace(tmp_path):
 
 
 def test_a_comparison_has_every_file_and_system(results, tmp_path):
-    paths = write.write_comparison(results, tmp_path)
+    paths = write.write_comparison(Comparison(tuple(results), ("a", "b", "c")), tmp_path)
     assert {p.name for p in paths} == {
         f"comparison.{e}" for e in ("json", "csv", "svg", "png", "html")
     }

@@ -10,6 +10,7 @@ from shipped import shortened
 
 from simulator.errors import InputError
 from simulator.planning.compare import compare
+from simulator.simulate.best import at_load_and_best
 from simulator.simulate.cases import predict_cases
 from simulator.simulate.cluster import resolve
 from simulator.simulate.export import export
@@ -65,8 +66,8 @@ def test_run_compare_and_export_agree_on_shipped_scenarios(name, tmp_path):
 
 def agree(asked: Scenario, folder):
     """Run, comparison and both exports say the same of the same question."""
-    ran = simulate(asked)
-    here, _ = compare(asked, [str(asked.hardware), "b200"], workers=1)
+    ran = at_load_and_best(asked)
+    here, _ = compare(asked, [str(asked.hardware), "b200"], workers=1).results
     assert here.to_dict() == ran.to_dict() | {"notes": here.to_dict()["notes"]}
     export(asked, "vllm-bench", folder / "bench.json")
     bench = json.loads((folder / "bench.json").read_text())

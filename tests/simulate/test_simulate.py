@@ -127,8 +127,8 @@ def test_the_same_seed_gives_the_same_numbers(scenario):
 
 def test_comparison_keeps_the_order_and_any_number_of_workers_agrees(scenario):
     names = ["b200", "h100-sxm", "h200-sxm"]
-    alone = compare(scenario, names, workers=1)
-    together = compare(scenario, names, workers=2)
+    alone = compare(scenario, names, workers=1).results
+    together = compare(scenario, names, workers=2).results
     assert [r.hardware for r in alone] == names
     assert [r.to_dict() for r in alone] == [r.to_dict() for r in together]
 

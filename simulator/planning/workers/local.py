@@ -18,7 +18,7 @@ _LOOK_EVERY_S = 0.2
 
 
 def checked_workers(workers: int) -> int:
-    """As many as asked for: -1 is every core.
+    """How many processes are asked for: with -1, one a core.
 
     Raises:
         InputError: neither a number of processes nor -1.
@@ -29,6 +29,10 @@ def checked_workers(workers: int) -> int:
             field="workers",
             remedy="1 or more, or -1 for all cores",
         )
+    if workers == -1:
+        from joblib import cpu_count
+
+        return int(cpu_count())
     return workers
 
 
@@ -39,14 +43,11 @@ def local_crew(workers: int) -> Iterator[Crew]:
     Raises:
         InputError: see ``checked_workers``.
     """
-    if checked_workers(workers) == -1:
-        from joblib import cpu_count
-
-        workers = cpu_count()
-    if workers == 1:
+    count = checked_workers(workers)
+    if count == 1:
         yield _Alone()
         return
-    crew = _Processes(workers)
+    crew = _Processes(count)
     try:
         yield crew
     finally:
