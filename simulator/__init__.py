@@ -13,21 +13,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.errors import InputError
+    from simulator.planning.bill.answer import bill
     from simulator.planning.compare import compare
     from simulator.planning.plan.search import plan
+    from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sweep import sweep
     from simulator.simulate.predict import predict
     from simulator.simulate.run import simulate
-    from simulator.specs.question import read_scenario
+    from simulator.specs.question import read_bill, read_scenario
 
-__all__ = ["InputError", "compare", "plan", "predict", "read_scenario", "simulate", "sweep"]
+__all__ = [
+    "InputError", "bill", "compare", "plan", "predict", "read_bill", "read_scenario", "sensitivity",
+    "simulate", "sweep",
+]  # fmt: skip
 
 _HOMES = {
     "InputError": "simulator.errors",
+    "bill": "simulator.planning.bill.answer",
     "compare": "simulator.planning.compare",
     "plan": "simulator.planning.plan.search",
     "predict": "simulator.simulate.predict",
+    "read_bill": "simulator.specs.question",
     "read_scenario": "simulator.specs.question",
+    "sensitivity": "simulator.planning.sensitivity",
     "simulate": "simulator.simulate.run",
     "sweep": "simulator.planning.sweep",
 }

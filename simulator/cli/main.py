@@ -15,7 +15,7 @@ from simulator.errors import InputError
 
 COMMANDS = (
     "run", "predict", "compare", "plan", "bill", "sensitivity", "sweep", "validate", "calibrate",
-    "context", "import", "export", "catalogue",
+    "context", "power", "import", "export", "catalogue",
 )  # fmt: skip
 """Each is a function, or an ``app`` of sub-commands, in the module of its name.
 

@@ -1,15 +1,19 @@
 """``roofsim plan``: the cheapest systems that keep the promise for a scenario's traffic."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from simulator.cli import options as opt
 from simulator.cli.question import Asked, asks
+from simulator.errors import InputError
+from simulator.specs.scenario import Scenario
+
+_FIND = "max-rate: how much the scenario's own system takes, instead of a system."
 
 
-@asks("hardware")
+@asks("hardware", section="plan")
 def plan(
     asked: Asked,
     scenario: opt.ScenarioName = None,
@@ -20,18 +24,42 @@ def plan(
             "--hardware", "-w", help="Devices to choose from, separated by commas; auto for all."
         ),
     ] = "",
+    find: Annotated[Literal["system", "max-rate"], typer.Option(help=_FIND)] = "system",
     out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
     """Find the cheapest system that keeps the objectives for the scenario's traffic.
 
-    Everything that it may choose from and must keep to is under ``plan`` in the scenario: --set
-    plan.max_usd_per_month=50000, --set plan.precision=[fp8], --set plan.spare=1, …
+    Lists of what it may choose from (precision, engine, tp, …) stand under plan in the scenario.
+    With --phase decode it needs no scenario: it asks which devices take such a step within
+    objectives.tpot and --max-watts.
     """
+    wanted = _wanted(asked, scenario, hardware)
+    if wanted.is_step:
+        _steps(wanted, as_json)
+    elif find == "max-rate":
+        _most(wanted, as_json)
+    else:
+        _system(wanted, out, as_json)
+
+
+def _wanted(asked: Asked, scenario: str | None, hardware: str) -> Scenario:
+    chosen = asked.choosing(hardware)
+    is_point = any(change.path == "workload.kind" for change in asked.changes)
+    if scenario is not None or not is_point:
+        return chosen.scenario(scenario)
+    from simulator.specs.catalogue import all_hardware
+
+    # A question has a device; which one does not matter to who asks all of them.
+    first = hardware.split(",")[0].strip()
+    named = first if first not in ("", "auto") else next(all_hardware()).name
+    return chosen.on([named]).point()
+
+
+def _system(wanted: Scenario, out: opt.ChartFolder, as_json: bool) -> None:
     from simulator.planning.plan.search import plan as search
     from simulator.planning.plan.write import FILES, write_plan
 
-    wanted = asked.choosing(hardware).scenario(scenario)
     with opt.report_folder(out, FILES):
         with opt.progress_bar("systems", quiet=as_json) as progress:
             found = search(wanted, progress)
@@ -45,3 +73,33 @@ def plan(
     from simulator.cli.show_plan import shown
 
     console().print(shown(found))
+
+
+def _most(wanted: Scenario, as_json: bool) -> None:
+    from simulator.planning.plan.max_rate import max_rate
+
+    found = max_rate(wanted)
+    if as_json:
+        opt.print_json(found.to_dict())
+        return
+    from simulator.cli.console import console
+    from simulator.cli.show_plan import shown_rate
+
+    console().print(shown_rate(found))
+
+
+def _steps(wanted: Scenario, as_json: bool) -> None:
+    from simulator.planning.plan.step_query import step_query
+
+    if wanted.workload.kind != "decode":
+        raise InputError(
+            "a prefill has no pace to choose by", field="workload.kind", remedy="ask for decode"
+        )
+    found = step_query(wanted)
+    if as_json:
+        opt.print_json(found.to_dict())
+        return
+    from simulator.cli.console import console
+    from simulator.cli.show_plan import shown_steps
+
+    console().print(shown_steps(found))

@@ -83,7 +83,13 @@ class Asked:
 
         if name is not None:
             path: Path = scenario_path(name)
-            return ask(self._told(read_mapping(path)), self.all_changes, path)
+            content = read_mapping(path)
+            if is_arithmetic(content):
+                raise InputError(
+                    "is a bill of plain arithmetic, without a system that could be simulated",
+                    file=path, remedy=f"roofsim bill {path.stem} writes it",
+                )  # fmt: skip
+            return ask(self._told(content), self.all_changes, path)
         if self.launch is None:
             raise InputError(
                 "no scenario is named",

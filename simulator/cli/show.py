@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from simulator.planning.context_cost import ContextCost
+    from simulator.planning.power_caps import PowerCaps
     from simulator.roofline.step.report import OperatorReport
     from simulator.simulate.prediction import Prediction
 
@@ -90,6 +91,30 @@ def show_context(found: "ContextCost") -> None:
                 f"above {_tokens(cross.context)} tokens {cross.cheaper_above} is cheaper than "
                 f"{cross.cheaper_below}"
             )
+
+
+def show_power_caps(found: "PowerCaps") -> None:
+    """A row for each cap, the one of least joules a token marked."""
+    from simulator.cli.console import console
+    from simulator.report.tables import Column, table
+    from simulator.units import humane, percent, significant
+
+    rows = [
+        (
+            humane(float(found.caps_w[i]), "W"),
+            humane(float(found.power_w[i]), "W"),
+            percent(float(found.clock[i])),
+            significant(float(found.tokens_per_s[i])),
+            percent(float(found.tokens_per_s[i] / found.tokens_per_s[0])),
+            humane(float(found.joules_per_token[i]), "J"),
+            "least energy" if i == found.best else "" if found.is_kept[i] else "not kept",
+        )
+        for i in range(len(found.caps_w))
+    ]
+    names = ("cap a device", "draws", "clock", "tokens/s", "of the first", "a token")
+    screen = console()
+    screen.print(f"[bold]{found.title}[/bold]")
+    screen.print(table([*(Column(name, "right") for name in names), Column("")], rows))
 
 
 def _tokens(count: float) -> str:

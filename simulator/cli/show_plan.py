@@ -6,7 +6,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simulator.planning.plan.confirmed import Confirmed
+from simulator.planning.plan.max_rate import MaxRate
 from simulator.planning.plan.result import PlanResult
+from simulator.planning.plan.step_query import StepQuery
 from simulator.report.tables import Column, table
 from simulator.units import humane, money, percent, seconds, significant
 
@@ -101,3 +103,64 @@ def _changes(found: PlanResult) -> RenderableType:
         for one in found.changes
     ]
     return table(columns, rows)
+
+
+def shown_rate(found: MaxRate) -> RenderableType:
+    """How much one system takes, for a terminal."""
+    columns = [
+        Column("load"), Column("requests/s", "right"), Column("TTFT", "right"),
+        Column("late TTFT", "right"), Column("TPOT", "right"), Column("late TPOT", "right"),
+    ]  # fmt: skip
+    rows = [
+        (
+            percent(load.share), significant(load.requests_per_s), seconds(load.ttft_s),
+            seconds(load.ttft_high_s), seconds(load.tpot_s), seconds(load.tpot_high_s),
+        )
+        for load in found.curve
+    ]  # fmt: skip
+    return Group(
+        Text(f"{significant(found.requests_per_s)} requests/s {found.words}", style="bold"),
+        Text(
+            f"simulated; by the bound, queues stay finite up to "
+            f"{significant(found.unbounded_per_s)} requests/s, and on the way there:"
+        ),
+        Text(),
+        table(columns, rows),
+    )
+
+
+def shown_steps(found: StepQuery) -> RenderableType:
+    """Which devices take a step within the limits, for a terminal; the nearest where none does."""
+    kept = found.kept
+    if kept:
+        able = len(kept) + len(found.missed)
+        head = f"{len(kept)} of {able} devices that can run it keep the limits"
+    elif found.missed:
+        near = found.missed[0]
+        head = (
+            f"none; the nearest is {near.title}, which misses the {near.by} by × {near.missed:.2f}"
+        )
+    else:
+        head = "none: nothing in the catalogue can run it so"
+    columns = [
+        Column("device"), Column("devices", "right"), Column("tokens/s", "right"),
+        Column("power", "right"), Column("$/hour", "right"), Column("misses"),
+    ]  # fmt: skip
+    rows = [
+        (
+            one.title,
+            one.devices,
+            significant(1.0 / one.tpot_s),
+            humane(one.power_w, "W"),
+            None if one.usd_per_hour is None else money(one.usd_per_hour),
+            f"{one.by} × {one.missed:.2f}" if one.missed > 1 else None,
+        )
+        for one in (*kept, *found.missed[: max(3, 12 - len(kept))])
+    ]
+    parts: list[RenderableType] = [Text(head, style="bold"), Text(), table(columns, rows)]
+    if found.refused:
+        parts += [
+            Text(),
+            Text(f"{len(found.refused)} further devices cannot run it so", style="dim"),
+        ]
+    return Group(*parts)

@@ -72,13 +72,15 @@ def _electricity(group: Paid, before: str) -> Iterable[CostLine]:
     energy = group.price.energy
     if not energy.usd_per_kwh:
         return
-    bare = energy.usd_per_kwh / energy.pue
-    usd_per_s = group.power_w * bare / 3.6e6
-    drawn = f"{humane(group.power_w, 'W')} × {money(bare)}/kWh"
+    plug_w = group.power_w / energy.efficiency
+    usd_per_s = plug_w * energy.grid / 3.6e6
+    drawn = (
+        f"{humane(group.power_w, 'W')} / {percent(energy.efficiency)} × {money(energy.grid)}/kWh"
+    )
     yield CostLine(f"{before}power of the devices", usd_per_s, drawn, energy.source)
     yield CostLine(
         f"{before}cooling of the devices",
-        group.power_w * (energy.usd_per_kwh - bare) / 3.6e6,
+        usd_per_s * (energy.pue - 1.0),
         f"{drawn} × (PUE {energy.pue:g} − 1)",
         energy.source,
     )

@@ -128,7 +128,7 @@ def without_effect(economics: Economics, prices: Sequence[DevicePrice | None]) -
 
 
 _OF_OWNING = (
-    "usd_per_kwh", "pue", "amortisation_years", "cost_of_capital", "residual_value", "utilisation",
+    "usd_per_kwh", "amortisation_years", "cost_of_capital", "residual_value", "utilisation",
     "server_usd", "network_usd", "rack_usd_per_kw_month", "server_watts", "staff_usd_per_year",
 )  # fmt: skip
 

@@ -83,8 +83,9 @@ def break_even(one: Curve, other: Curve) -> float | None:
     if slope == 0.0:
         equal = np.flatnonzero(intercept == 0.0)
         return float(inside[equal[0]]) if equal.size else None
-    meeting = intercept / slope
-    found = np.flatnonzero((meeting > below) & (meeting <= above))
+    with np.errstate(over="ignore"):
+        meeting = intercept / slope
+    found = np.flatnonzero((meeting > below) & (meeting <= above) & np.isfinite(meeting))
     return float(meeting[found[0]]) if found.size else None
 
 

@@ -70,14 +70,18 @@ def owned_hour(bought: Quote, limit_w: float, known: Ownership) -> OwnedHour:
     ends = {name: (_end(leaf.low, leaf), _end(leaf.high, leaf)) for name, leaf in leaves.items()}
     ends["device_usd"] = (bought.low, bought.high)
     down, up = _swings(middle, ends, limit_w, sources, total)
+    usd_per_kwh, pue, supplies = (
+        (leaf.value, _end(leaf.low, leaf), _end(leaf.high, leaf))
+        for leaf in (leaves["usd_per_kwh"], leaves["pue"], leaves["psu_efficiency"])
+    )
     energy = EnergyPrice(
-        leaves["usd_per_kwh"].value * leaves["pue"].value,
-        _end(leaves["usd_per_kwh"].low, leaves["usd_per_kwh"])
-        * _end(leaves["pue"].low, leaves["pue"]),
-        _end(leaves["usd_per_kwh"].high, leaves["usd_per_kwh"])
-        * _end(leaves["pue"].high, leaves["pue"]),
-        leaves["pue"].value,
-        "; ".join(dict.fromkeys((sources["usd_per_kwh"], sources["pue"]))),
+        usd_per_kwh[0] * pue[0] / supplies[0],
+        usd_per_kwh[1] * pue[1] / supplies[2],
+        usd_per_kwh[2] * pue[2] / supplies[1],
+        usd_per_kwh[0],
+        pue[0],
+        supplies[0],
+        "; ".join(sources[name] for name in ("usd_per_kwh", "pue", "psu_efficiency")),
     )
     return OwnedHour(lines, total, max(total - down, 0.0), total + up, energy)
 
@@ -108,7 +112,8 @@ def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[Pr
     bought = sum(costs[key] for _, key in parts)
     spread = (1.0 - residual) / years
     kilowatts = (limit_w + costs["server_watts"]) / 1000.0
-    server_kw = costs["server_watts"] / 1000.0
+    host_kw = costs["host_watts"] / costs["psu_efficiency"] / 1000.0
+    network_kw = costs["network_watts"] / 1000.0
     rack, staff = costs["rack_usd_per_kw_month"], costs["staff_usd_per_year"]
     capital = bought * (annuity(interest, years, residual) - spread)
     paid = [
@@ -142,8 +147,7 @@ def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[Pr
         ),
     ]
     together, used = summed(paid), costs["utilisation"]
-    power = server_kw * usd_per_kwh
-    at_price = f"{server_kw:.3g} kW × {money(usd_per_kwh)}/kWh"
+    per_kwh = f"{money(usd_per_kwh)}/kWh"
     return (
         *paid,
         PriceLine(
@@ -153,11 +157,24 @@ def _lines(costs: Costs, limit_w: float, sources: Mapping[str, str]) -> tuple[Pr
             sources["utilisation"],
             "idle",
         ),
-        PriceLine("power of the host", power, at_price, sources["server_watts"], "energy"),
         PriceLine(
-            "cooling of the host",
-            power * (pue - 1.0),
-            f"{at_price} × (PUE {pue:g} − 1)",
+            "power of the host",
+            host_kw * usd_per_kwh,
+            f"{host_kw:.3g} kW at the plug × {per_kwh}",
+            sources["host_watts"],
+            "energy",
+        ),
+        PriceLine(
+            "power of the network",
+            network_kw * usd_per_kwh,
+            f"{network_kw:.3g} kW × {per_kwh}",
+            sources["network_watts"],
+            "energy",
+        ),
+        PriceLine(
+            "cooling of host and network",
+            (host_kw + network_kw) * usd_per_kwh * (pue - 1.0),
+            f"{host_kw + network_kw:.3g} kW × {per_kwh} × (PUE {pue:g} − 1)",
             sources["pue"],
             "energy",
         ),

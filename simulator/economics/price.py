@@ -27,13 +27,17 @@ class PriceLine:
 class EnergyPrice:
     """Dollars for a kilowatt-hour that a device draws, cooling included, with an 80 % interval.
 
-    ``pue`` is how often it is paid: once for the device, the rest for cooling and distribution.
+    At the plug it is the ``grid``'s price; power supplies of some ``efficiency`` take more there
+    than they give, and ``pue`` is how often that is paid: once for the server, the rest for
+    cooling.
     """
 
     usd_per_kwh: float
     low: float
     high: float
+    grid: float = 0.0
     pue: float = 1.0
+    efficiency: float = 1.0
     source: str = ""
 
 

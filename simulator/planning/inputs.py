@@ -6,7 +6,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from simulator.economics.cost import device_price
@@ -19,6 +19,7 @@ from simulator.specs.quantity import Quantity
 from simulator.specs.question import Change, ask, path_of
 from simulator.specs.reading import read_yaml_value
 from simulator.specs.scenario import Scenario
+from simulator.specs.schema import fields_of
 from simulator.specs.what_if import hardware_of, model_of
 from simulator.units import parse
 
@@ -215,7 +216,15 @@ def _by_share(path: str, state: State, share: float, asked: bool = True) -> Inpu
     if state.whole:
         # Of a whole number, the next whole one at the least.
         low, high = min(round(low), round(value) - 1), max(round(high), round(value) + 1)
+    if high > 1 >= value and path in _shares():
+        return Input(path, value, low, 1.0, f"±{share:.0%}, at most 1", asked)
     return Input(path, value, low, high, f"±{share:.0%}", asked)
+
+
+@cache
+def _shares() -> frozenset[str]:
+    """Paths of fields that are at most one."""
+    return frozenset(f.path for f in fields_of(Scenario) if "≤ 1" in f.bounds.split(", "))
 
 
 def usual_inputs(question: Question) -> list[Input]:
@@ -236,6 +245,7 @@ def _candidates(question: Question) -> Iterator[str]:
     yield "hardware.power.limit"
     for length in ("input_tokens", "output_tokens"):
         yield from (f"workload.{length}.{part}" for part in ("mean", "tokens"))
+    yield from (f"deployment.speculation.{name}" for name in ("acceptance", "depth"))
     yield from _OF_TRAFFIC
 
 

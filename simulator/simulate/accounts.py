@@ -13,6 +13,7 @@ from simulator.serving.outcome.records import Counters
 from simulator.simulate.cluster import Cluster, Pool
 from simulator.simulate.figure import Known
 from simulator.simulate.pricing import BasisCost, usd_known
+from simulator.simulate.surroundings import Drawing, site_known
 from simulator.specs.economics import Economics
 from simulator.specs.scenario import Scenario
 
@@ -68,8 +69,13 @@ def facts(scenario: Scenario, cluster: Cluster, outcome: Outcome, metrics: Servi
         "shares": rule_of(economics)(work, economics),
         "conversations_per_s": conversations and conversations / metrics.makespan_s,
         "success_rate": economics.success_rate,
+        **site_known([_drawing(account) for account in accounts], economics),
         **_paid(accounts),
     }
+
+
+def _drawing(account: PoolAccount) -> Drawing:
+    return Drawing(account.pool.replica.hardware, account.pool.devices, account.power_w)
 
 
 def facts_when_full(
@@ -87,7 +93,9 @@ def facts_when_full(
     factor = requests_per_s / metrics.requests_per_s if metrics.requests_per_s else 0.0
     more = power_w / metrics.power_w
     accounts = [
-        replace(a, usd=usd_known(a.price, a.pool.devices, a.power_w * more))
+        replace(
+            a, power_w=a.power_w * more, usd=usd_known(a.price, a.pool.devices, a.power_w * more)
+        )
         for a in accounts_of(cluster, outcome, metrics.makespan_s, scenario.economics)
     ]
     known = dict(facts(scenario, cluster, outcome, metrics))
@@ -102,6 +110,7 @@ def facts_when_full(
     known |= {key: known[key] and known[key] * factor for key in rates}
     return {
         **known,
+        **site_known([_drawing(account) for account in accounts], scenario.economics),
         **_paid(accounts),
         "power_w": power_w,
         "requests_per_s": requests_per_s,

@@ -58,3 +58,25 @@ def share_of(part: str) -> Callable[[Known], Value]:
         return None if known["usd_per_s"] is None else getattr(known["shares"], part)
 
     return share
+
+
+def carbon(per_s: str) -> Callable[[Known], Value]:
+    """Grams of CO2 for each of what comes ``per_s``; None without a grid's intensity."""
+
+    def grams(known: Known) -> Value:
+        intensity, rate = known.get("grid_g_per_kwh"), known.get(per_s)
+        if intensity is None or rate is None:
+            return None
+        return known["site_power_w"] / 3.6e6 * intensity / rate
+
+    return grams
+
+
+def per_million(found: Callable[[Known], Value]) -> Callable[[Known], Value]:
+    """The same for a million of them."""
+
+    def million(known: Known) -> Value:
+        each = found(known)
+        return None if each is None else 1e6 * each
+
+    return million

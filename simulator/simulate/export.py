@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.economics.basis import on_term
 from simulator.errors import InputError, nearest
 from simulator.files.locks import reserved
 from simulator.files.whole_file import whole_file
@@ -16,9 +17,10 @@ from simulator.simulate.result import SimulationResult
 from simulator.simulate.run import summarise
 from simulator.simulate.traffic import cluster_settings, requests_of
 from simulator.specs.arrivals import ClosedLoop
+from simulator.specs.economics import DEFAULT_TERM, Economics
 from simulator.specs.scenario import Scenario
 from simulator.specs.workload import Synthetic
-from simulator.traces.inferencex import Workers, inferencex
+from simulator.traces.inferencex import Owner, Workers, inferencex
 from simulator.traces.perfetto import write_perfetto
 from simulator.traces.vllm_bench import vllm_bench
 
@@ -47,7 +49,9 @@ def export(scenario: Scenario, form: str, path: Path) -> None:
             return
         result = summarise(scenario, cluster, outcome)
         bench = _vllm_bench(scenario, result, outcome, detailed=form == "vllm-bench")
-        content = bench if form == "vllm-bench" else _inferencex(cluster, result, outcome, bench)
+        content = bench
+        if form == "infx":
+            content = _inferencex(cluster, scenario.economics, result, outcome, bench)
         json.dump(content, file, indent=2)
 
 
@@ -79,7 +83,11 @@ def _vllm_bench(
 
 
 def _inferencex(
-    cluster: Cluster, result: SimulationResult, outcome: Outcome, bench: dict[str, Any]
+    cluster: Cluster,
+    economics: Economics,
+    result: SimulationResult,
+    outcome: Outcome,
+    bench: dict[str, Any],
 ) -> dict[str, Any]:
     workers = [
         Workers(pool.replica.hardware.name, pool.replica.deployment) for pool in cluster.pools
@@ -91,4 +99,26 @@ def _inferencex(
         isl=round(float(np.mean(outcome.records.input_tokens))),
         osl=round(float(np.mean(outcome.records.output_tokens))),
         energy_j=result.metrics.energy_j,
+        usd_per_gpu_hour=_prices(cluster, economics),
     )
+
+
+def _prices(cluster: Cluster, economics: Economics) -> dict[Owner, float]:
+    """Dollars for an hour of a device, owned and rented, where both pools' devices have a price.
+
+    Rent is that of the declared basis; where that is of owned devices, rent on demand.
+    """
+    rented = economics if economics.basis == "rental" else on_term(economics, DEFAULT_TERM)
+    asked: dict[Owner, Economics] = {"n": on_term(economics, "purchase"), "r": rented}
+    found: dict[Owner, float] = {}
+    for owner, on_basis in asked.items():
+        prices = cluster.prices(on_basis)
+        hours = [
+            price.usd_per_hour * pool.devices
+            + price.energy.usd_per_kwh * pool.devices * pool.replica.device.power.limit_w / 1e3
+            for pool, price in zip(cluster.pools, prices, strict=True)
+            if price is not None
+        ]
+        if len(hours) == len(prices):
+            found[owner] = sum(hours) / cluster.devices
+    return found

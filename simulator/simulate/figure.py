@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Unit = Literal[
     "seconds", "tokens/s", "requests/s", "watts", "joules", "W per token/s", "usd", "usd/hour",
-    "bytes", "fraction", "count", "text",
+    "grams", "bytes", "fraction", "count", "text",
 ]  # fmt: skip
 Value: TypeAlias = Any
 """A number, an array with an entry for each question, a text, or None."""
@@ -20,7 +20,8 @@ Value: TypeAlias = Any
 Known: TypeAlias = Mapping[str, Value]
 """Figures by key, and what they follow from: ``devices``, ``input_tokens_per_s``, ``work`` and
 the ``shares`` of the cost that a rule makes of it, and ``usd_per_s`` (None without a price) with
-its ``_low`` and ``_high`` at the ends of the price's interval; where there are any,
+its ``_low`` and ``_high`` at the ends of the price's interval; watts around the devices with
+theirs, ``grid_g_per_kwh``; where there are any,
 ``conversations_per_s`` and ``success_rate``."""
 
 
@@ -41,15 +42,19 @@ PRINTERS: Mapping[Unit, Printer] = {
     "W per token/s": Printer(lambda value: humane(value, "W per token/s")),
     "usd": Printer(money),
     "usd/hour": Printer(lambda value: f"{money(value)}/h"),
+    "grams": Printer(lambda value: humane(value, "g")),
     "bytes": Printer(lambda value: humane(value, "B")),
     "fraction": Printer(percent),
     "count": Printer(significant),
     "text": Printer(str),
 }
 
-Error = Literal["step", "first token", "power", "price"]
+Error = Literal[
+    "step", "first token", "power", "price", "host", "network", "cooling", "wall", "site"
+]
 """What makes a figure uncertain: the time of a step, what comes before a first token beside the
-steps, the power that a step draws, or a price."""
+steps, the power that a step draws, a price, or what draws power around a device: hosts, network
+and cooling, and what they add to that at the wall and of the site."""
 
 
 @dataclass(frozen=True, slots=True)

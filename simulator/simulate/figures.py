@@ -10,24 +10,16 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from simulator.simulate.derived import (
-    cost_of,
-    device_hour,
-    over,
-    share_of,
-    solved_task,
-    total_tokens,
-)
+from simulator.simulate.derived import device_hour, over, total_tokens
 from simulator.simulate.figure import Error, Figure, Known, Value
+from simulator.simulate.figure_groups import COST, ENERGY
 
 if TYPE_CHECKING:
     from simulator.serving.outcome.metrics import ServingMetrics
 
 
 _STEP: tuple[Error, ...] = ("step",)
-_POWER: tuple[Error, ...] = ("power",)
 _ENERGY: tuple[Error, ...] = ("step", "power")
-_COST: tuple[Error, ...] = ("step", "price")
 
 
 def _percentile(mean: Figure, percent: int) -> Figure:
@@ -81,7 +73,7 @@ _TPOT = _mean(
 )  # fmt: skip
 _ITL = _mean(
     "itl_s", "Inter-token latency", "ITL",
-    "time between two tokens of one sequence, over all such gaps, so that long answers weigh more",
+    "time between two messages of one sequence, which hold the tokens of a step; of all such gaps",
     _STEP,
 )  # fmt: skip
 _E2E = _mean("e2e_s", "End to end", "End to end", "from arrival until the last token is out")
@@ -140,90 +132,10 @@ AT_LOAD: tuple[Figure, ...] = (
         "sequences that the KV cache holds at once; of a run, requests of its mean length",
         column=True,
     ),
-    Figure(
-        "power_w", "watts", "Power",
-        "mean power of all devices, idle time included", better="lower", errors=_POWER,
-        column=True, measured=lambda m: m.power_w,
-    ),
-    Figure(
-        "power_w_per_device", "watts", "Power a device", "mean power of one device", "Power",
-        "a device", better="lower", errors=_POWER, column=True,
-        derived=over("power_w", "devices"),
-    ),
-    Figure(
-        "joules_per_output_token", "joules", "Energy", "energy of all devices over output tokens",
-        "Energy", "per output token", "lower", _ENERGY, column=True,
-        derived=over("power_w", "output_tokens_per_s"),
-    ),
-    Figure(
-        "joules_per_total_token", "joules", "Energy with prompts",
-        "energy of all devices over input and output tokens", "Energy", "per token", "lower",
-        _ENERGY, column=True, derived=over("power_w", "total_tokens_per_s"),
-    ),
-    Figure(
-        "watts_per_token_per_s", "W per token/s", "Power for throughput",
-        "power over output throughput, the same number as energy per output token",
-        better="lower", errors=_ENERGY, column=True,
-        derived=over("power_w", "output_tokens_per_s"),
-    ),
-    Figure(
-        "usd_per_million_input_tokens", "usd", "Cost of input",
-        "the share of the cost that the rule gives to prompts, over input tokens that no cache "
-        "spared", "Input", "per M input tokens", "lower", _COST, column=True,
-        derived=cost_of(lambda cost: cost.usd_per_million_input_tokens),
-    ),
-    Figure(
-        "usd_per_million_cached_input_tokens", "usd", "Cost of cached input",
-        "the share of the cost that the rule gives to cached prefixes (memory held for them, "
-        "waits for lower tiers), over input tokens that the cache spared", "Cached input",
-        "per M cached input tokens", "lower", _COST, column=True,
-        derived=cost_of(lambda cost: cost.usd_per_million_cached_input_tokens),
-    ),
-    Figure(
-        "usd_per_million_output_tokens", "usd", "Cost of output",
-        "all the rest of the cost, over output tokens", "Output", "per M output tokens", "lower",
-        _COST, column=True, derived=cost_of(lambda cost: cost.usd_per_million_output_tokens),
-    ),
-    Figure(
-        "usd_per_million_tokens", "usd", "Cost",
-        "all of the cost over input and output tokens, at the load that was asked for",
-        "Cost", "per M tokens", "lower", _COST, column=True,
-        derived=cost_of(lambda cost: cost.usd_per_million_tokens),
-    ),
-    Figure(
-        "usd_per_request", "usd", "Cost of a request", "all of the cost over finished requests",
-        "A request", "per request", "lower", _COST, column=True,
-        derived=over("usd_per_s", "requests_per_s"),
-    ),
-    Figure(
-        "usd_per_solved_task", "usd", "Cost of a solved task",
-        "the cost of a task (a conversation where there are any, otherwise a request) over the "
-        "share of tasks that are solved, which the scenario gives", "A solved task",
-        "per solved task", "lower", _COST, column=True, derived=solved_task,
-    ),
-    Figure(
-        "cost_rule", "text", "Rule of the cost",
-        "how the cost is divided among kinds of tokens", column=True, prose=True,
-    ),
+    *ENERGY,
+    *COST,
     *_spread(_TTFT),
     *_spread(_TPOT),
-    Figure(
-        "usd_per_conversation", "usd", "Cost of a conversation",
-        "all of the cost over conversations that took place, where requests are turns of them",
-        "A conversation", "per conversation", "lower", _COST,
-        derived=over("usd_per_s", "conversations_per_s"),
-    ),
-    *(
-        Figure(
-            f"cost_share_{kind}", "fraction", f"Share of {words}",
-            f"part of the cost that the rule gives to {words}", derived=share_of(part),
-        )
-        for kind, part, words in (
-            ("input", "uncached", "input that no cache spared"),
-            ("cached_input", "cached", "cached input"),
-            ("output", "output", "output"),
-        )
-    ),
     Figure("requests", "count", "Requests", "requests that came", measured=lambda m: m.requests),
     Figure(
         "finished", "count", "Finished", "requests that were answered",

@@ -21,6 +21,7 @@ from simulator.simulate.pricing import (
     usd_known,
 )
 from simulator.simulate.replica import Replica
+from simulator.simulate.surroundings import Drawing, limits_told, site_known
 from simulator.simulate.uncertainty import intervals_of_steps, widths_of
 from simulator.specs.economics import Economics
 
@@ -76,6 +77,7 @@ def steps_predicted(
     paid = usd_known(price, devices, given["power_w"])
     inputs, outputs = given.get("input_tokens_per_s", 0.0), given.get("output_tokens_per_s", 0.0)
     is_prompt = float(phase == "prefill")
+    drawn = [Drawing(setup.hardware, devices, given["power_w"])]
     work = Work(prompts=is_prompt, added=is_prompt, uncached=inputs, output=outputs)
     rates = {
         "input_tokens_per_s": inputs,
@@ -84,8 +86,10 @@ def steps_predicted(
         "work": work,
         "shares": rule_of(economics)(work, economics),
         "success_rate": economics.success_rate,
+        **site_known(drawn, economics),
     }
-    notes, nearest = (*told, *setup.notes, *idle_words(economics, (price,))), None
+    limits = limits_told(drawn, economics)
+    notes, nearest = (*told, *setup.notes, *limits, *idle_words(economics, (price,))), None
     if price is None:
         nearest = _nearest(setup, economics, rates)
         notes = (*notes, unpriced_words(setup.hardware, economics, nearest))

@@ -31,6 +31,7 @@ from simulator.simulate.pricing import (
 from simulator.simulate.replica import capacity_batch
 from simulator.simulate.result import Binding, SimulationResult
 from simulator.simulate.serving_point import whole_or_sample
+from simulator.simulate.surroundings import Drawing, limits_told
 from simulator.simulate.traffic import cluster_settings, describe, told_requests
 from simulator.simulate.typical import typical_steps
 from simulator.simulate.uncertainty import ReplicaErrors, intervals_of_run, rescaled, widths_of
@@ -55,8 +56,19 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Simulation
     outcome = serve(table, settings, report)
     result = summarise(asked, cluster, outcome)
     spread = _intervals(asked, cluster, result, table, settings, outcome)
-    result = replace(result, intervals=spread, notes=(*result.notes, *told))
+    notes = (*result.notes, *told, *limits_told(_drawings(whole), scenario.economics))
+    result = replace(result, intervals=spread, notes=notes)
     return result if factor == 1 else _for_the_whole(scenario, whole, result, factor)
+
+
+def _drawings(cluster: Cluster) -> list[Drawing]:
+    """All devices at the most that they may draw."""
+    return [
+        Drawing(
+            pool.replica.hardware, pool.devices, pool.devices * pool.replica.device.power.limit_w
+        )
+        for pool in cluster.pools
+    ]
 
 
 def summarise(scenario: Scenario, cluster: Cluster, outcome: Outcome) -> SimulationResult:
@@ -191,6 +203,7 @@ def _intervals(
             power=pool.replica.device.power_sigma,
             decode=decode,
             prompts=prefill,
+            is_told=scenario.deployment.max_batched_tokens is not None,
         )
         for pool in cluster.pools
     ]
@@ -217,7 +230,8 @@ def _intervals(
 
 _OF_THE_CLUSTER = (
     "output_tokens_per_s", "total_tokens_per_s", "requests_per_s", "goodput_requests_per_s",
-    "power_w", "energy_j", "kv_capacity_tokens", "max_batch",
+    "power_w", "host_power_w", "network_power_w", "cooling_power_w", "wall_power_w", "site_power_w",
+    "energy_j", "kv_capacity_tokens", "max_batch",
 )  # fmt: skip
 """Figures that grow with the number of replicas."""
 

@@ -78,8 +78,8 @@ class ClassCalibration(Calibration):
 class EngineCalibration(Calibration):
     """An engine's section of a calibration file.
 
-    ``carried_from`` names a device whose engine of the same name lends its constants and kernel
-    families where nobody has measured this one; ``residual`` says how far that can be wrong.
+    ``carried_from`` names a device whose engine of the same name lends the constants and kernel
+    families that nobody has measured of this one; ``residual`` says how far that can be wrong.
     """
 
     carried_from: str | None = None

@@ -195,16 +195,11 @@ def _measured(path: Path, reader: Reader) -> dict[tuple[str, str], Calibration]:
 def _with_lent(
     engine: str, section: EngineCalibration, path: Path, reader: Reader
 ) -> EngineCalibration:
-    """The section with the constants of the device that it is carried over from."""
+    """The section over the constants of the device that it is carried over from."""
     lender = section.carried_from
     if lender is None:
         return section
     file, field = calibration_file(path), f"engines.{engine}.carried_from"
-    if section.constants or section.kernels:
-        remedy = "leave out constants and kernels, or carried_from"
-        raise InputError(
-            "stands beside constants of its own", file=file, field=field, remedy=remedy
-        )
     other = calibration_file(_device_path(lender, path, field, reader))
     content = reader.mapping(other) if reader.exists(other) else {}
     lent = validate(DeviceCalibration, content, other).engines.get(engine)
@@ -215,11 +210,15 @@ def _with_lent(
             field=field,
             remedy="name a device with constants of its own",
         )
+    constants = {
+        law: {**lent.constants.get(law, {}), **section.constants.get(law, {})}
+        for law in {**lent.constants, **section.constants}
+    }
     update = {
-        "constants": lent.constants,
-        "kernels": lent.kernels,
-        "software": lent.software,
-        "earlier": lent.earlier,
+        "constants": constants,
+        "kernels": {**lent.kernels, **section.kernels},
+        "software": section.software or lent.software,
+        "earlier": section.earlier or lent.earlier,
     }
     return section.model_copy(update=update)
 

@@ -53,7 +53,11 @@ class Economics(Spec):
         server_usd: the server around one device: processors, memory, chassis.
         network_usd: one device's share of the network between servers.
         rack_usd_per_kw_month: rent of space, cooling and power supply for a kilowatt.
-        server_watts: power of the server around one device.
+        server_watts: power of the server around one device that space is provided for.
+        host_watts: what the host of one device draws on average beside it: processors, memory,
+            adapters, fans; without what its power supplies lose.
+        network_watts: one device's share of what switches between servers draw.
+        psu_efficiency: power behind the power supplies of a server over power at the plug.
         staff_usd_per_year: people that run one device, in a year.
         rule: how the cost is divided among uncached input, cached input and output tokens: time
             (device time), marginal (prompts pay what they add), blended (by tokens), or that of
@@ -62,6 +66,9 @@ class Economics(Spec):
             absent.
         cached_weight: of blended, how many uncached input tokens a cached one counts as; 1 if
             absent.
+        grid_g_per_kwh: grams of CO2 for a kilowatt-hour of the grid; absent, no carbon is counted.
+        rack_watts: what one rack may draw; a deployment's servers are counted into such racks.
+        site_watts: what all of it may draw, cooling included; more is told.
         success_rate: share of tasks that are solved, for the cost of a solved one; a task is a
             conversation where there are any, otherwise a request.
     """
@@ -90,10 +97,16 @@ class Economics(Spec):
     network_usd: Money | None = None
     rack_usd_per_kw_month: Money | None = None
     server_watts: Annotated[float, Unit("watts")] | None = None
+    host_watts: Annotated[float, Unit("watts")] | None = None
+    network_watts: Annotated[float, Unit("watts")] | None = None
+    psu_efficiency: Annotated[Share, Field(ge=0.1)] | None = None
     staff_usd_per_year: Money | None = None
     rule: Annotated[str, Flag(name="cost_rule", help=_RULE_HELP)] = "time"
     output_weight: Weight | None = None
     cached_weight: Weight | None = None
+    grid_g_per_kwh: Annotated[Number, Field(ge=0, le=5000)] | None = None
+    rack_watts: Annotated[float, Unit("watts", allow_zero=False)] | None = None
+    site_watts: Annotated[float, Unit("watts", allow_zero=False)] | None = None
     success_rate: Annotated[Number, Field(gt=0, le=1)] | None = None
 
     @model_validator(mode="after")

@@ -114,10 +114,24 @@ class Memory(Spec):
 Side = Annotated[Whole, Field(ge=1, le=1_000_000)]
 
 
+class Bridge(Spec):
+    """A narrow place on the way between devices: groups of more than ``devices`` cross it.
+
+    ``bandwidth`` is what one device then sends in one direction. A host bridge joins two switches
+    of a box, another link its two sockets; where peers have no access to each other, so that all
+    messages pass through host memory, groups of more than 1 cross it.
+    """
+
+    name: str
+    devices: Side
+    bandwidth: BytesPerSecond
+
+
 class Link(Spec):
     """A link, always in one direction: ``bandwidth`` is a device's total, ``per_peer`` to one peer.
 
-    ``domain`` is how many devices the link joins; ``dimensions`` the sides of a torus. What
+    ``domain`` is how many devices the link joins; ``dimensions`` the sides of a torus; ``bridges``
+    what larger groups cross inside the domain. What
     nobody has measured is taken from the class of links that lists the ``technology``; one that
     no class lists says itself, under ``class``, which class it is like.
     """
@@ -133,6 +147,7 @@ class Link(Spec):
     topology: Topology = "switched"
     dimensions: Annotated[list[Side], Field(min_length=1, max_length=8)] | None = None
     in_network_reduction: bool = False
+    bridges: Annotated[list[Bridge], Field(max_length=8)] = []
     energy_per_byte: JoulesPerByte | None = None
     calibration: Calibration | None = None
 

@@ -27,11 +27,14 @@ def _factors(hardware: Hardware) -> dict[str, float]:
     """By how much what surrounds a device differs from what surrounds the reference."""
     power = float(hardware.power.limit) / REFERENCE_W
     link = hardware.links.scale_out
+    linked = 0.0 if link is None else float(link.bandwidth) / REFERENCE_LINK
     return {
         "server_watts": power,
+        "host_watts": power,
         "server_usd": min(power, 1.0),
         "staff_usd_per_year": min(power, 1.0),
-        "network_usd": 0.0 if link is None else float(link.bandwidth) / REFERENCE_LINK,
+        "network_usd": linked,
+        "network_watts": linked,
     }
 
 
@@ -42,6 +45,9 @@ class Ownership(Spec):
     network_usd: Usd
     rack_usd_per_kw_month: Usd
     server_watts: Watts
+    host_watts: Watts
+    network_watts: Watts
+    psu_efficiency: Fraction
     staff_usd_per_year: Usd
     amortisation_years: Count
     cost_of_capital: Fraction

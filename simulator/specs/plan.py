@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from simulator.specs.parallelism import MOST_DEVICES, Degree
-from simulator.specs.quantity import Number, Spec, Unit, Whole
+from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
 
 Least = Literal["usd", "devices", "watts"]
 """What a plan makes small: dollars a month, devices, or watts."""
@@ -49,12 +49,12 @@ class Plan(Spec):
     dp: tuple[Degree, ...] = ()
     max_batched_tokens: tuple[Tokens, ...] = ()
     max_sequences: tuple[Degree, ...] = ()
-    least: Least = "usd"
-    peak_to_mean: Annotated[Number, Field(ge=1, le=1000)] = 1.0
-    headroom: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    spare: Annotated[Whole, Field(ge=0, le=MOST_DEVICES)] = 0
-    max_devices: Degree | None = None
-    max_usd_per_month: Annotated[float, Unit("usd", allow_zero=False)] | None = None
-    max_watts: Annotated[float, Unit("watts", allow_zero=False)] | None = None
+    least: Annotated[Least, Flag()] = "usd"
+    peak_to_mean: Annotated[Number, Field(ge=1, le=1000), Flag()] = 1.0
+    headroom: Annotated[Number, Field(ge=0, lt=1), Flag()] = 0.0
+    spare: Annotated[Whole, Field(ge=0, le=MOST_DEVICES), Flag()] = 0
+    max_devices: Annotated[Degree, Flag()] | None = None
+    max_usd_per_month: Annotated[float, Unit("usd", allow_zero=False), Flag()] | None = None
+    max_watts: Annotated[float, Unit("watts", allow_zero=False), Flag()] | None = None
     stock: dict[str, Degree] = Field(default_factory=dict)
-    finalists: Annotated[Whole, Field(ge=1, le=1000)] = 8
+    finalists: Annotated[Whole, Field(ge=1, le=1000), Flag()] = 8

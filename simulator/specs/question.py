@@ -40,8 +40,8 @@ AskedT = TypeVar("AskedT", Scenario, Arithmetic)
 def flags(section: str = "") -> dict[str, SchemaField]:
     """Fields that have a flag and a column, by the name of it; the outermost of each name.
 
-    Those of a ``section`` that one command alone reads (``bill``), or of all that every command
-    reads.
+    Those of a ``section`` that one command alone reads (``bill``, ``plan``), or of all that every
+    command reads.
     """
     found: dict[str, SchemaField] = {}
     for field in fields_of(Scenario):
@@ -54,7 +54,7 @@ def flags(section: str = "") -> dict[str, SchemaField]:
     return found
 
 
-OF_ONE_COMMAND = ("bill",)
+OF_ONE_COMMAND = ("bill", "plan")
 """Sections of a scenario that the command of that name reads, and no other."""
 
 

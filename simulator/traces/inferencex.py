@@ -6,11 +6,15 @@ Seconds where the benchmark's own result has milliseconds; every TPOT again as i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from simulator.specs.deployment import Deployment
 
 POWER_SCHEMA = 2
+
+Owner = Literal["n", "r"]
+"""Whose price a cost is of, by the letter in its name (``costr``): a neocloud's that owns its
+devices, or a rent. The benchmark's third, a hyperscaler's own (``costh``), nobody publishes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,13 @@ def inferencex(
     isl: int,
     osl: int,
     energy_j: float | None = None,
+    usd_per_gpu_hour: Mapping[Owner, float] | None = None,
 ) -> dict[str, Any]:
     """The aggregate of one ``vllm_bench`` result.
 
     ``workers`` are one kind, or those for prompts and those for answers. ``energy_j`` is that of
-    all devices over the run; without it there is no power section.
+    all devices over the run; without it there is no power section. ``usd_per_gpu_hour`` are
+    prices by who owns the devices, each of which becomes costs of a million tokens.
     """
     first, last = workers[0], workers[-1]
     counts = [each.layout.total_devices for each in workers]
@@ -79,7 +85,19 @@ def inferencex(
     found |= _by_percentile(found)
     if energy_j is not None:
         found |= _power(result, energy_j, count)
+    for owner, usd in (usd_per_gpu_hour or {}).items():
+        found |= _costs(found, owner, usd)
     return found
+
+
+def _costs(found: Mapping[str, Any], owner: Owner, usd_per_hour: float) -> dict[str, float]:
+    """Dollars a million tokens, as the benchmark counts them: all of the price over each kind."""
+    kinds = {"": "tput_per_gpu", "i": "input_tput_per_gpu", "Output": "output_tput_per_gpu"}
+    return {
+        f"cost{owner}{kind}": 1e6 * usd_per_hour / 3600.0 / found[key]
+        for kind, key in kinds.items()
+        if found[key]
+    }
 
 
 def _pools(prefill: Workers, decode: Workers) -> dict[str, Any]:

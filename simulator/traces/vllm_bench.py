@@ -58,6 +58,10 @@ def vllm_bench(
         "max_output_tokens_per_s": _peak_output(timeline),
         "max_concurrent_requests": _peak_concurrency(records),
         "rtfx": 0.0,
+        # Beside vLLM's own: readers of such files pass over keys that they do not know.
+        "total_energy_j": metrics.energy_j,
+        "joules_per_output_token": _per(metrics.energy_j, metrics.output_tokens),
+        "joules_per_request": _per(metrics.energy_j, metrics.finished),
     }
     for name, values in (
         ("ttft", records.ttft_s),
@@ -74,6 +78,10 @@ def vllm_bench(
     if detailed:
         result |= _lists(records)
     return {key: _plain(value) for key, value in result.items()}
+
+
+def _per(energy_j: float, count: int) -> float | None:
+    return energy_j / count if count else None
 
 
 def _spread(name: str, values_s: FloatArray) -> dict[str, float]:

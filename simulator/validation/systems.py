@@ -8,7 +8,7 @@ SYSTEMS: Mapping[str, str] = {
     "h100_sxm": "h100-sxm",
     "h200_sxm": "h200-sxm",
     "b200_sxm": "b200",
-    "l40s": "l40s",
+    "l40s": "l40s-host-bridge",
     "a100_pcie": "a100-pcie-80gb",
     "h100_pcie": "h100-pcie",
     "h20_sxm": "h20",

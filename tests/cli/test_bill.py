@@ -39,7 +39,7 @@ def test_a_folder_holds_numbers_and_charts(tmp_path):
 
 def test_a_simulated_bill_shows_the_fleet_and_where_money_goes(tmp_path):
     shown = roofsim(
-        "bill", "tiers", "--set", "workload.requests=60", "--workers", "1", "--months", "2",
+        "bill", "tiers", "--set", "deployment.max_sequences=16", "--workers", "1", "--months", "2",
         "--spare", "2", "--growth", "10%", "--budget-usd-per-query", "0.00001",
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
@@ -73,6 +73,7 @@ def test_the_sensitivity_of_a_point_and_its_tornado(tmp_path):
             ("bill", "fifty-million", "--set", "bill.server={kind: price}"),
             "--set bill.server: a price is one for all tokens",
         ),
+        (("run", "midjourney"), "roofsim bill midjourney writes it"),
         (("run", "quickstart", "--set", "bill.traffic.growth=1"), "only roofsim bill reads bill"),
         (("sensitivity", "quickstart", "--figure", "tpot"), "did you mean"),
         (

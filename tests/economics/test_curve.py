@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simulator.economics.curve import Curve, break_even, break_even_utilisation
@@ -18,7 +18,7 @@ FLEETS = st.builds(
     st.floats(10.0, 1e6),
     st.floats(1.0, 10.0),
     st.integers(0, 3),
-    st.floats(0.0, 0.01),
+    st.floats(0.0, 0.01),  # even such as are next to nothing
 )
 PRICES = st.builds(lambda each: Curve(each_usd=each), st.floats(1e-6, 1.0))
 FLAT = st.builds(lambda usd: Curve(fixed_usd=usd), DOLLARS)
@@ -32,6 +32,7 @@ def test_more_traffic_never_costs_less(curve, one, other):
 
 
 @given(CURVES, CURVES)
+@settings(max_examples=50, deadline=None)
 def test_a_break_even_is_where_both_cost_the_same(one, other):
     volume = break_even(one, other)
     assume(volume is not None)
@@ -40,6 +41,7 @@ def test_a_break_even_is_where_both_cost_the_same(one, other):
 
 
 @given(FLEETS, PRICES)
+@settings(max_examples=50, deadline=None)
 def test_below_the_break_even_the_api_is_cheaper(fleet, price):
     volume = break_even(fleet, price)
     assume(volume is not None)
@@ -66,6 +68,7 @@ def test_a_flat_price_against_one_for_each():
     assert break_even(Curve(fixed_usd=2200.0), Curve(each_usd=15.0)) == pytest.approx(2200 / 15)
     assert break_even(Curve(fixed_usd=1.0), Curve(fixed_usd=2.0)) is None
     assert break_even(Curve(each_usd=1.0), Curve(each_usd=1.0)) is not None
+    assert break_even(Curve(fixed_usd=1.0), Curve(each_usd=5e-324)) is None, "beyond any number"
 
 
 def test_the_first_of_several_meetings_counts():

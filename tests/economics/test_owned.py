@@ -16,6 +16,7 @@ PLAIN = {
     "basis": "owned", "cost_of_capital": 0, "residual_value": 0, "utilisation": 1,
     "server_usd": 0, "network_usd": 0, "rack_usd_per_kw_month": 0, "staff_usd_per_year": 0,
     "server_watts": 0, "amortisation_years": 4, "pue": 1.5, "usd_per_kwh": 0.10,
+    "host_watts": 0, "network_watts": 0, "psu_efficiency": 1,
 }  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def test_each_part_adds_what_it_costs():
         "network_usd": (4000.0, 4000 / 4 / HOURS_PER_YEAR),
         "rack_usd_per_kw_month": (200.0, 0.7 * 200 * 12 / HOURS_PER_YEAR),
         "staff_usd_per_year": (876.6, 0.1),
-        "server_watts": (500.0, 0.5 * 0.10 * 1.5),
+        "server_watts": (500.0, 0.0),
+        "host_watts": (500.0, 0.5 * 0.10 * 1.5),
+        "network_watts": (100.0, 0.1 * 0.10 * 1.5),
         "utilisation": (0.5, bare),
         "residual_value": (0.25, -0.25 * bare),
     }

@@ -47,7 +47,8 @@ def test_an_owned_hour_by_the_formula_of_the_page():
     a = r * k + (1 - left) * k * r / ((1 + r) ** n - 1)
     watts = (700 + known["server_watts"]) / 1000
     paid = a + known["rack_usd_per_kw_month"] * watts * 12 + known["staff_usd_per_year"]
-    power = known["server_watts"] / 1000 * known["pue"] * known["usd_per_kwh"]
+    around = known["host_watts"] / known["psu_efficiency"] + known["network_watts"]
+    power = around / 1000 * known["pue"] * known["usd_per_kwh"]
     assert price.usd_per_hour == pytest.approx(paid / 8766 / known["utilisation"] + power)
 
 

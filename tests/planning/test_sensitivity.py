@@ -71,6 +71,14 @@ def test_whole_numbers_stay_whole():
     assert one.at_high < one.at_low
 
 
+def test_shares_end_at_one_and_what_drafting_accepts_is_among_the_usual():
+    drafted = {"speculation": "eagle3:3", "deployment.speculation.acceptance": 0.9}
+    found = {swing.path: swing for swing in moved("tpot_s", **drafted).swings}
+    accepted = found["deployment.speculation.acceptance"]
+    assert (accepted.low, accepted.high) == (pytest.approx(0.72), 1.0)
+    assert accepted.at_high < accepted.at_low
+
+
 def test_the_usual_inputs_are_those_of_the_question():
     rented = {swing.path for swing in moved("usd_per_million_output_tokens").swings}
     assert rented >= {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from simulator.errors import InputError
 from simulator.planning.workers.backends import crew_of
 from simulator.planning.workers.crew import Lost, made
+from simulator.planning.workers.in_order import made_in_order
 from simulator.planning.workers.local import local_crew
 
 
@@ -83,3 +84,20 @@ def test_what_does_not_go_with_a_backend_is_refused(backend, more, says):
     with pytest.raises(InputError) as refused, crew_of(backend, **more):
         pass
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_in_order_whatever_the_number_of_workers_and_a_failure_is_raised(workers):
+    told: list[tuple[int, int]] = []
+    found = made_in_order(halved, [4, 2, 8], workers, lambda *done: told.append(done))
+    assert found == [2, 1, 4]
+    assert told[-1] == (3, 3)
+    assert made_in_order(halved, [], workers) == []
+    with pytest.raises(ValueError, match="3 is odd"):
+        made_in_order(halved, [2, 3], workers)
+
+
+def halved(number: int) -> int:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number // 2

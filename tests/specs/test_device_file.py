@@ -97,7 +97,7 @@ def test_a_single_file_may_carry_its_calibration(tmp_path):
         ("  gpu:", "  gpt:", "engines.gpt", "did you mean gpu"),
         ("  scale_up:", "  host:", "links.host", "describe the link"),
         ("measured_with: my bench", "measured_by: me", "engines.gpu.measured_by", "measured_with"),
-        ("constants:", "carried_from: b200\n    constants:", "carried_from", "leave out"),
+        ("constants:", "carried_from: b300\n    constants:", "carried_from", "of its own"),
     ],
 )
 def test_a_wrong_calibration_names_its_own_file_and_field(tmp_path, old, new, field, remedy):
@@ -119,6 +119,11 @@ def test_a_calibration_is_carried_over_from_a_device_that_was_measured(tmp_path)
     assert launch_s(chip) == 3e-6
     assert chip.engines["gpu"].calibration.kernels == {"matmul": "cublas"}
     assert chip.engines["gpu"].calibration.measured_with == "a guess"
+    own = carried.replace("rows: 0", "rows: 0, constants: {elementwise: {launch_s: 4.0e-6}}")
+    put(tmp_path, "calibrations/my-next.yaml", own)
+    chip = catalogue.hardware(str(tmp_path / "my-next.yaml"))
+    assert launch_s(chip) == 4e-6
+    assert chip.engines["gpu"].calibration.kernels == {"matmul": "cublas"}
     put(tmp_path, "calibrations/my-next.yaml", carried.replace("my-chip", "b300"))
     with pytest.raises(InputError, match="nobody has measured"):
         catalogue.hardware(str(tmp_path / "my-next.yaml"))

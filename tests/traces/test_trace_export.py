@@ -109,3 +109,14 @@ def test_steps_of_the_trace_add_up(outcome):
     steps = [e for e in trace_events(outcome.events, outcome.records) if e["ph"] == "X"]
     busy_s = sum(c.busy_s for c in outcome.counters)
     assert sum(e["dur"] for e in steps) / 1e6 == pytest.approx(busy_s)
+
+
+def test_costs_stand_under_the_benchmarks_names(result):
+    one = [Workers("h100-sxm", Deployment(tp=2))]
+    aggregate = inferencex(
+        result, one, precision="bf16", isl=300, osl=60, usd_per_gpu_hour={"r": 3.6, "n": 1.8}
+    )
+    assert aggregate["costr"] == pytest.approx(1e3 / aggregate["tput_per_gpu"])
+    assert aggregate["costri"] == pytest.approx(1e3 / aggregate["input_tput_per_gpu"])
+    assert aggregate["costrOutput"] == pytest.approx(1e3 / aggregate["output_tput_per_gpu"])
+    assert aggregate["costn"] == pytest.approx(aggregate["costr"] / 2)

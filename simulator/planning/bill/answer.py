@@ -19,16 +19,19 @@ from simulator.planning.bill.months import (
 )
 from simulator.planning.bill.routed import Routed, routed
 from simulator.planning.bill.sampled import Against, against
-from simulator.planning.bill.servers import Ledger, Priced, key, own_systems
+from simulator.planning.bill.servers import Ledger, Priced, key, own_systems, servers_of
 from simulator.planning.workers.in_order import made_in_order
 from simulator.planning.workers.local import checked_workers
-from simulator.specs.bill import Bill, OwnSystem, Traffic
+from simulator.specs.bill import ApiPrice, Bill, GivenPrice, OwnSystem, Traffic
 from simulator.specs.question import ask, from_fields
 from simulator.specs.scenario import Arithmetic, Scenario
 from simulator.units import significant
 
 OWN = "the bill"
 """What the bill's own server is called beside those that it is set against."""
+
+_OF_FLEETS = ("peak_to_mean", "headroom", "spare")
+"""What of a forecast only own systems are sized by."""
 
 _ARITHMETIC = "plain arithmetic on given prices: nothing is simulated"
 
@@ -193,6 +196,11 @@ def _routed(asked: Bill, ledger: Ledger, requests: list[float]) -> Routed | None
     return routed(asked.routing, servers, requests)
 
 
+def _is_set_against_prices(asked: Bill) -> bool:
+    """Whether somebody is paid by the token, at a price of their own."""
+    return any(isinstance(server, ApiPrice | GivenPrice) for server in servers_of(asked))
+
+
 def _rules(fleets: Mapping[str, Fleet]) -> str:
     return "; ".join(dict.fromkeys(fleet.rule for fleet in fleets.values()))
 
@@ -205,6 +213,9 @@ def _notes(asked: Bill, fleets: Mapping[str, Fleet], mix: Mix, server: Priced) -
     traffic, found = asked.traffic, []
     if not fleets:
         found.append(_ARITHMETIC)
+        idle = [name for name in _OF_FLEETS if name in traffic.model_fields_set]
+        if idle:
+            found.append(f"without effect, as there is no own system: {', '.join(idle)}")
     if mix.tokens is not None:
         prompt = mix.tokens.uncached + mix.tokens.cached
         found.append(
@@ -219,6 +230,11 @@ def _notes(asked: Bill, fleets: Mapping[str, Fleet], mix: Mix, server: Priced) -
             f"serves {_within(fleets)}, at the peak ({traffic.peak_to_mean:g} times the mean, "
             f"{traffic.headroom:.0%} left free), and {traffic.spare} to spare; all of them are "
             "paid for day and night"
+        )
+    if fleets and mix.tokens is not None and mix.tokens.cached and _is_set_against_prices(asked):
+        found.append(
+            "a provider's cache is taken to spare as many tokens as the own system's does; set "
+            "bill.traffic.cached_share where that is not so"
         )
     if fleets and asked.sampling is not None:
         found.append(f"kinds of tokens of an own system cost {_rules(fleets)}")

@@ -189,11 +189,12 @@ def key(server: OwnSystem) -> str:
 def own_systems(bill: Bill) -> dict[str, Mapping[str, Any]]:
     """The changes of every own system that a bill asks for, by ``key``, each once."""
     servers = [] if bill.server is not None else [OwnSystem(kind="system")]
-    servers += [server for server in _servers(bill) if isinstance(server, OwnSystem)]
+    servers += [server for server in servers_of(bill) if isinstance(server, OwnSystem)]
     return {key(server): server.changes for server in servers}
 
 
-def _servers(bill: Bill) -> Iterator[Server]:
+def servers_of(bill: Bill) -> Iterator[Server]:
+    """Everybody whom a bill asks about."""
     if bill.server is not None:
         yield bill.server
     if bill.revenue is not None:

@@ -47,11 +47,17 @@ def plan(scenario: Scenario, progress: Progress | None = None) -> PlanResult:
         InputError: traffic or objectives that make no plan, or that no system keeps; names what
             removed how many, and the nearest that can be reached.
     """
-    asked = _with_requests(_at_peak(scenario))
+    asked = with_requests(_at_peak(scenario))
     settings = asked.plan
     every = candidates(asked, needs_price=settings.least == "usd")
     table, told = read_requests(asked.workload)
     demand = demand_of(asked, table, reuses=asked.deployment.prefix_caching is not False)
+    if demand.users is None and demand.per_s <= 0:
+        raise InputError(
+            "all requests come at once, which is no rate to plan for",
+            field="workload",
+            remedy="give more of them, at times of their own, or users of a closed loop",
+        )
     considered, refused = ranked(every, demand, settings)
     if not considered:
         raise _none_left(refused, demand)
@@ -83,7 +89,7 @@ def _at_peak(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"workload": at_load(scenario.workload, factor)})
 
 
-def _with_requests(scenario: Scenario) -> Scenario:
+def with_requests(scenario: Scenario) -> Scenario:
     """A point of a benchmark as the requests that it draws; other traffic as it is."""
     workload = scenario.workload
     if scenario.is_step:

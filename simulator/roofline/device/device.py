@@ -83,7 +83,7 @@ def resolve(hardware: Hardware, engine: str | None = None, software: date | None
     of_class, runs = class_calibration(device_class), part.runs_gpu_kernels
     peaks = {str(name): float(value) for name, value in part.peak.items()}
     bandwidth = _bandwidth(hardware, part)
-    cache = part.cache or (hardware.memory.cache.capacity if hardware.memory.cache else None)
+    cache = hardware.memory.cache.capacity if hardware.memory.cache else part.cache
     calibration = part.calibration
     if calibration is not None and software is not None:
         calibration = calibration.under(software)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.roofline.device.device import Device
 from simulator.roofline.laws.attention.constants import DecodeCalibration, PrefillCalibration
 from simulator.roofline.laws.attention.formula import (
     decode_attention_time_s,
@@ -14,6 +16,7 @@ from simulator.roofline.laws.attention.formula import (
     prefill_attention_time_s,
 )
 from simulator.roofline.laws.attention.kernels import AttentionKernel
+from simulator.roofline.laws.law import LawKind
 from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention_tables import AttentionRows
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
@@ -32,6 +35,7 @@ PREFILL_PARAMETERS: Mapping[str, Parameter] = {
     "item_s": Parameter(1e-6, 1e-8, 3e-5),
     "imbalance": Parameter(0.5, 0.01, 1.0),
     "sustained_fraction": Parameter(1.0, 0.5, 1.0),
+    "cache_speedup": Parameter(1.5, 1.0, 10.0),
     "latency_s": Parameter(1e-5, 1e-7, 5e-5),
 }
 DECODE_PARAMETERS: Mapping[str, Parameter] = {
@@ -48,6 +52,15 @@ DECODE_PARAMETERS: Mapping[str, Parameter] = {
 }
 
 
+def attending(
+    device: Device, kind: LawKind[Any, AttentionKernel], variant: str = ""
+) -> DeviceRates:
+    """The rates at which the kernels of a benchmark multiply over a cache of that ``variant``."""
+    widens = device.book.in_benchmark(kind, variant).kernels.widens_cache
+    peak_flops = device.peaks["bf16" if widens or not variant else variant]
+    return DeviceRates(device.units, peak_flops, device.bandwidth_bytes_per_s)
+
+
 def predict_prefill_s(
     rows: AttentionRows,
     rates: DeviceRates,
@@ -55,6 +68,7 @@ def predict_prefill_s(
     calibration: PrefillCalibration,
     *,
     causal: bool = True,
+    cache_bytes: float = 0.0,
 ) -> FloatArray:
     """The prefill law (or the encoder's, ``causal=False``) for every row."""
     return prefill_attention_time_s(
@@ -70,6 +84,7 @@ def predict_prefill_s(
         kv_bytes_per_value=rows.kv_bytes_per_value,
         window_tokens=rows.window_tokens,
         causal=causal,
+        cache_bytes=cache_bytes,
     )
 
 
@@ -167,16 +182,22 @@ def fit_prefill(
     *,
     fixed: Mapping[str, float] | None = None,
     causal: bool = True,
+    cache_bytes: float = 0.0,
 ) -> tuple[PrefillCalibration, Fit]:
     """Fit the prefill numbers to the rows that may be fitted; ``fixed`` ones stay as given."""
     # Short kernels of a benchmark run at full clock; only an engine's prefill tells the rest.
     known = {"sustained_fraction": 1.0, **(fixed or {})}
+    if cache_bytes == 0.0:
+        known = {"cache_speedup": 1.0, **known}
     if not causal:
         known = {"cache_write_factor": 0.0, "store_token_s": 0.0, **known}
     used = fit_rows(rows)
 
     def predict(values: Mapping[str, float]) -> FloatArray:
-        return predict_prefill_s(used, rates, kernel, PrefillCalibration(**values), causal=causal)
+        calibration = PrefillCalibration(**values)
+        return predict_prefill_s(
+            used, rates, kernel, calibration, causal=causal, cache_bytes=cache_bytes
+        )
 
     fit = _fit(predict, used.measured_s, PREFILL_PARAMETERS, known)
     return PrefillCalibration(**{**known, **fit.values}), fit

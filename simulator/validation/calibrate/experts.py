@@ -62,6 +62,13 @@ DATATYPES: Mapping[str, ExpertDatatype] = {
 }
 
 
+PRECISIONS: Mapping[str, str] = {
+    "bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block", "int4_wo": "w4a16",
+    "w4a16_mxfp4": "mxfp4", "w4a8_mxfp4_mxfp8": "w4a8_mxfp4", "nvfp4": "nvfp4",
+}  # fmt: skip
+"""What the tables call a precision → its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceSheet:
     """Datasheet facts of the measured device that the law takes (dense peaks by datatype)."""
@@ -171,14 +178,13 @@ def predict_table_s(
 ) -> FloatArray:
     """Predicted seconds of every row, with the weights that repeated runs leave in the cache.
 
-    The benchmark repeats one balanced routing, or cycles through five random ones, so small
-    layers find their weights in the cache: all while one cycle fits it, none once the cycle is
-    twice as large. Half the cache counts: of the shares tried, it left the smallest errors.
+    The benchmark repeats its routings, and what random ones touch differs little between them, so
+    small layers find their weights in the cache: all while they fit it, none once they are twice
+    as large. Half the cache counts: of the shares tried, it left the smallest errors.
     """
     datatype = DATATYPES[table.datatype]
     one_expert = table.matrices * table.hidden_size * table.intermediate_size
     read = np.maximum(loads.distinct(), 1e-9) * one_expert * datatype.weight_bits / 8
-    cycle = read * np.where(table.distribution == "balanced", 1.0, 5.0)
     return fused_moe_time_s(
         loads,
         table.tokens,
@@ -194,7 +200,7 @@ def predict_table_s(
         activation_bits=datatype.activation_bits,
         matrices=table.matrices,
         sharded=table.ranks > 1,
-        cached_fraction=np.clip(2.0 - cycle / (device.cache_bytes / 2), 0.0, 1.0),
+        cached_fraction=np.clip(2.0 - read / (device.cache_bytes / 2), 0.0, 1.0),
         cache_bytes=device.cache_bytes,
     )
 

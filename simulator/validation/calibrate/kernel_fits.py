@@ -4,8 +4,8 @@ Tables time short repeats. Where a device tells constants of that condition apar
 ``benchmark.<law>``, it is those that a table tells of.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from simulator.roofline.laws.attention.constants import (
     LATENT_PREFILL,
     PREFILL,
 )
-from simulator.roofline.laws.experts.constants import GroupedCalibration
+from simulator.roofline.laws.experts.constants import EXPERTS, GroupedCalibration
 from simulator.roofline.laws.kinds import BENCHMARK
 from simulator.roofline.laws.matmul.constants import MATMUL
 from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.calibrate.attention import (
+    attending,
     fit_decode,
     fit_mla_decode,
     fit_mla_prefill,
@@ -34,16 +35,19 @@ from simulator.validation.calibrate.attention import (
 )
 from simulator.validation.calibrate.attention_tables import read_attention_rows, read_mla_rows
 from simulator.validation.calibrate.experts import (
+    PRECISIONS,
     DeviceSheet,
+    ExpertTable,
     family_of,
     fit_expert_table,
     predict_table_s,
     read_expert_tables,
 )
+from simulator.validation.calibrate.gemm_setup import PRECISIONS as GEMMS
+from simulator.validation.calibrate.gemm_setup import gemm_setup, sheet_peak
 from simulator.validation.calibrate.least_squares import FloatArray
 from simulator.validation.calibrate.matmul import (
-    DeviceFacts,
-    MatmulSetup,
+    datatypes_in,
     fit_matmul,
     predict_rows,
     read_gemm_table,
@@ -108,65 +112,84 @@ def _place(law: str, device: Device, precision: str = "bf16") -> str:
 
 
 def _matmul(path: Path, device: Device) -> KernelFit:
-    rows = read_gemm_table(path, device.name, "bfloat16")
-    facts = DeviceFacts(
-        device.name, device.peaks["bf16"], device.bandwidth_bytes_per_s,
-        int(device.units), device.cache_bytes,
-    )  # fmt: skip
-    family = device.book.law(MATMUL).kernels
-    setup = MatmulSetup(facts, family)
-    fit = fit_matmul(rows, setup)
-    kept = rows.take(rows.kept_back)
-    predicted = predict_rows(kept, setup, fit.calibration, fit.condition_values)
-    values = {
-        name: getattr(fit.calibration, name)
-        for name in type(fit.calibration).__slots__
-        if getattr(fit.calibration, name) is not None
-    }
-    constants = dict(values)
-    law = device.book.law(MATMUL)
-    place = _place(law.name, device)
-    return _result(place, law.family, constants, fit.rows, kept.seconds, predicted)
+    """Products of every precision that the table and the device have."""
+    found = list[KernelFit]()
+    for datatype in sorted(datatypes_in(path)):
+        precision = GEMMS.get(datatype, "")
+        if not precision or sheet_peak(device, precision) is None:
+            continue
+        variant = "" if precision == "bf16" else precision
+        rows = read_gemm_table(path, system_of(path, device.name), datatype)
+        setup = gemm_setup(path, device, precision)
+        fit = fit_matmul(rows, setup)
+        kept = rows.take(rows.kept_back)
+        predicted = predict_rows(kept, setup, fit.calibration, fit.condition_values)
+        values = {n: v for n, v in asdict(fit.calibration).items() if v is not None}
+        law = device.book.in_benchmark(MATMUL, precision)
+        place = _place(MATMUL.named(variant), device, precision)
+        found.append(_result(place, law.family, values, fit.rows, kept.seconds, predicted))
+    return _joined(found)
 
 
 def _attention(path: Path, device: Device) -> KernelFit:
-    rows = read_attention_rows(path, device.name)
-    rows = rows.where(rows.kv_bytes_per_value == 2.0)
-    rates = DeviceRates(device.units, device.peaks["bf16"], device.bandwidth_bytes_per_s)
-    phase = "decode" if path.name.startswith("generation") else "prefill"
-    kept = rows.where(rows.score)
-    if phase == "decode":
-        of_decode = device.book.law(DECODE)
-        law, family, kernel = of_decode.name, of_decode.family, of_decode.kernels
-        decode, fit = fit_decode(rows, rates, kernel, cache_bytes=device.cache_bytes)
-        predicted = predict_decode_s(kept, rates, kernel, decode, cache_bytes=device.cache_bytes)
-        values = {name: getattr(decode, name) for name in type(decode).__slots__}
-    else:
-        of_prefill = device.book.law(PREFILL)
-        law, family, kernel = of_prefill.name, of_prefill.family, of_prefill.kernels
-        rows, kept = rows.where(rows.query_tokens > 1), kept.where(kept.query_tokens > 1)
-        prefill, fit = fit_prefill(rows, rates, kernel)
-        predicted = predict_prefill_s(kept, rates, kernel, prefill)
-        values = {name: getattr(prefill, name) for name in type(prefill).__slots__}
-    constants = dict(values)
-    return _result(_place(law, device), family, constants, fit.rows, kept.measured_s, predicted)
+    """Attention over caches of every width that the table and the device have."""
+    every = read_attention_rows(path, system_of(path, device.name).split("_")[0])
+    decodes = path.name.startswith("generation")
+    cache, found = device.cache_bytes, list[KernelFit]()
+    for variant, bytes_per_value in (("", 2.0), ("fp8", 1.0)):
+        kind = (DECODE if decodes else PREFILL).named(variant)
+        rows = every.where(every.kv_bytes_per_value == bytes_per_value)
+        if not len(rows) or kind not in device.book.sections:
+            continue
+        if decodes:
+            law = device.book.in_benchmark(DECODE, variant)
+            rates = attending(device, DECODE, variant)
+            kept = rows.where(rows.score)
+            decode, fit = fit_decode(rows, rates, law.kernels, cache_bytes=cache)
+            said = predict_decode_s(kept, rates, law.kernels, decode, cache_bytes=cache)
+            values, family = asdict(decode), law.family
+        else:
+            of_prefill = device.book.in_benchmark(PREFILL, variant)
+            rates, kernel = attending(device, PREFILL, variant), of_prefill.kernels
+            rows = rows.where(rows.query_tokens > 1)
+            kept = rows.where(rows.score)
+            prefill, fit = fit_prefill(rows, rates, kernel, cache_bytes=cache)
+            said = predict_prefill_s(kept, rates, kernel, prefill, cache_bytes=cache)
+            values, family = asdict(prefill), of_prefill.family
+        place = _place(kind, device)
+        found.append(_result(place, family, values, fit.rows, kept.measured_s, said))
+    return _joined(found)
 
 
 def _experts(path: Path, device: Device) -> KernelFit:
+    """Experts of every precision, each by the kernel that most of its rows time."""
+    fp4 = device.peaks.get("nvfp4") or device.peaks.get("fp4")
     sheet = DeviceSheet(
-        int(device.units), device.bandwidth_bytes_per_s, device.cache_bytes, device.peaks
+        int(device.units), device.bandwidth_bytes_per_s, device.cache_bytes,
+        {**device.peaks, **({"fp4": fp4} if fp4 else {})},
+    )  # fmt: skip
+    largest: dict[str, ExpertTable] = {}
+    for table in sorted(read_expert_tables(path), key=lambda t: t.seconds.size):
+        largest[table.datatype] = table
+    found = []
+    for table in largest.values():
+        fit = fit_expert_table(table, sheet)
+        kept = table.rows(table.is_score)
+        calibration = GroupedCalibration(**fit.values)
+        said_s = predict_table_s(kept, kept.loads(), calibration, sheet)
+        family, name = family_of(table.kernel, table.datatype).name, PRECISIONS[table.datatype]
+        place = EXPERTS.named(name)
+        found.append(_result(place, family, fit.values, fit.rows, kept.seconds, said_s))
+    return _joined(found)
+
+
+def _joined(found: Sequence[KernelFit]) -> KernelFit:
+    return KernelFit(
+        {law: constants for one in found for law, constants in one.constants.items()},
+        {law: family for one in found for law, family in one.kernels.items()},
+        {law: residual for one in found for law, residual in one.residual.items()},
+        sum(one.rows for one in found),
     )
-    tables = [t for t in read_expert_tables(path) if t.datatype == "bfloat16"]
-    if not tables:
-        raise InputError("no rows of bfloat16", file=path, field="data")
-    table = max(tables, key=lambda t: t.seconds.size)
-    fit = fit_expert_table(table, sheet)
-    kept = table.rows(table.is_score)
-    calibration = GroupedCalibration(**fit.values)
-    predicted = predict_table_s(kept, kept.loads(), calibration, sheet)
-    constants = dict(fit.values)
-    family = family_of(table.kernel, table.datatype).name
-    return _result("experts.bf16", family, constants, fit.rows, kept.seconds, predicted)
 
 
 def _latent(path: Path, device: Device) -> KernelFit:

@@ -19,7 +19,7 @@ from simulator.errors import InputError
 from simulator.roofline.laws.elementwise.constants import ElementwiseCalibration
 from simulator.roofline.laws.elementwise.quantise import QuantiseScheme, quantise_time_s
 from simulator.roofline.laws.matmul.constants import MatmulCalibration
-from simulator.roofline.laws.matmul.formula import matmul_time_s
+from simulator.roofline.laws.matmul.formula import matmul_time_s, resident_share
 from simulator.roofline.laws.matmul.kernels import KernelFamily
 from simulator.validation.calibrate.least_squares import Fit, Parameter, fit_log_time
 from simulator.validation.parquet import read_parquet
@@ -31,6 +31,9 @@ BoolArray = NDArray[np.bool_]
 THROTTLE_S = 5e-4
 """Kernel time at which H100 and H200 tables have lost half of their burst (fitted: 0.43 ms)."""
 
+_OUTPUT_BYTES = 2.0
+"""Products leave in 16 bits."""
+
 MATMUL_PARAMETERS: Mapping[str, Parameter] = {
     "peak_fraction": Parameter(0.7, 0.05, 1.0),
     "burst_gain": Parameter(1.2, 1.0, 2.0),
@@ -41,6 +44,7 @@ MATMUL_PARAMETERS: Mapping[str, Parameter] = {
     "split_s": Parameter(2e-6, 1e-7, 3e-5),
     "overlap": Parameter(3.0, 1.0, 8.0),
     "start_s": Parameter(2.4e-6, 1e-7, 8e-6),
+    "cache_speedup": Parameter(1.5, 1.0, 10.0),
 }
 """What is fitted, with starting points and the range a machine can have."""
 
@@ -96,7 +100,8 @@ class Condition:
     host_launched: bool = False
     """Whether the host launched each kernel, so that no call is shorter than that takes."""
     copies: float = float("inf")
-    """Copies of the weights in rotation; infinite: every call finds them cold."""
+    """Copies of the weights in rotation, all of them fed the same activations and writing to one
+    place; infinite: every call finds all of it cold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +168,15 @@ def predict_rows(
 ) -> FloatArray:
     """Seconds the table should show: the product and all that was timed with it."""
     device, condition = setup.device, setup.condition
-    weights = rows.n * rows.k * setup.bits / 8.0
-    cached: FloatArray | float = 0.0
-    if np.isfinite(condition.copies):
-        room = np.clip(2.0 - condition.copies * weights / device.cache_bytes, 0.0, 1.0)
-        cached = weights * room
     seconds = matmul_time_s(
         rows.m, rows.n, rows.k,
         peak_flops=device.peak_flops, bandwidth_bytes_per_s=device.bandwidth_bytes_per_s,
         units=device.units, calibration=calibration, family=setup.family,
-        activation_bits=setup.bits, weight_bits=setup.bits, cached_bytes=cached,
+        activation_bits=setup.bits, weight_bits=setup.bits, cached_bytes=_cached_bytes(rows, setup),
         cache_bytes=device.cache_bytes, burst=condition.burst,
     )  # fmt: skip
     if condition.scheme is not None:
-        seconds = seconds + _quantise_s(rows, setup, condition_values)
+        seconds = seconds + _quantise_s(rows, setup, condition_values, calibration.cache_speedup)
     odd = rows.m % setup.family.row_alignment != 0
     if "pad_s" in condition_values:
         copied = 2.0 * rows.m * rows.k * condition.quantised_bits / 8.0
@@ -189,6 +189,17 @@ def predict_rows(
         )
         seconds = np.maximum(seconds, floor + odd * condition_values.get("host_pad_s", 0.0))
     return np.asarray(seconds, np.float64)
+
+
+def _cached_bytes(rows: GemmRows, setup: MatmulSetup) -> FloatArray | float:
+    """What repeats find in the cache: each operand whose next use is not too many bytes away."""
+    copies, cache = setup.condition.copies, setup.device.cache_bytes
+    if not np.isfinite(copies):
+        return 0.0
+    weights = rows.n * rows.k * setup.bits / 8.0
+    around = rows.m * rows.k * setup.bits / 8.0 + rows.m * rows.n * _OUTPUT_BYTES
+    kept = weights * resident_share(copies * weights + around, cache)
+    return kept + around * resident_share(weights + around, cache)
 
 
 def fit_matmul(rows: GemmRows, setup: MatmulSetup, most_rows: int = 2500) -> MatmulFit:
@@ -236,6 +247,8 @@ def _parameters(rows: GemmRows, setup: MatmulSetup) -> dict[str, Parameter]:
     if condition.scheme is not None and condition.scheme.reduces_tensor:
         for name in ("atomic_s", "reduce_bandwidth_fraction"):
             wanted[name] = _CONDITION_PARAMETERS[name]
+    if not np.isfinite(condition.copies):
+        del wanted["cache_speedup"]
     if setup.family.row_alignment > 1:
         wanted["pad_s"] = _CONDITION_PARAMETERS["pad_s"]
     if condition.host_launched:
@@ -249,19 +262,35 @@ def _parameters(rows: GemmRows, setup: MatmulSetup) -> dict[str, Parameter]:
 
 
 def _quantise_s(
-    rows: GemmRows, setup: MatmulSetup, condition_values: Mapping[str, float]
+    rows: GemmRows,
+    setup: MatmulSetup,
+    condition_values: Mapping[str, float],
+    cache_speedup: float,
 ) -> FloatArray:
     condition = setup.condition
     if condition.scheme is None or condition.elementwise is None:
         raise ValueError("a condition with a quantising scheme needs its elementwise constants")
     known = {name: getattr(condition.elementwise, name) for name in condition.elementwise.__slots__}
     known.update({k: v for k, v in condition_values.items() if k in known and k != "launch_s"})
-    return quantise_time_s(
-        rows.m, rows.k, condition.scheme,
-        bandwidth_bytes_per_s=setup.device.bandwidth_bytes_per_s, units=setup.device.units,
-        calibration=ElementwiseCalibration(**known), cache_bytes=setup.device.cache_bytes,
-        output_bits=condition.quantised_bits,
-    )  # fmt: skip
+    calibration, scheme, device = ElementwiseCalibration(**known), condition.scheme, setup.device
+
+    def at(bandwidth_bytes_per_s: float) -> FloatArray:
+        return quantise_time_s(
+            rows.m, rows.k, scheme,
+            bandwidth_bytes_per_s=bandwidth_bytes_per_s, units=device.units,
+            calibration=calibration, cache_bytes=device.cache_bytes,
+            output_bits=condition.quantised_bits,
+        )  # fmt: skip
+
+    cold_s = at(device.bandwidth_bytes_per_s)
+    if not np.isfinite(condition.copies) or cache_speedup == 1.0:
+        return cold_s
+    wide = rows.m * rows.k * _OUTPUT_BYTES
+    between = rows.n * rows.k * setup.bits / 8.0 + rows.m * rows.n * _OUTPUT_BYTES
+    narrow = rows.m * rows.k * condition.quantised_bits / 8.0
+    found = resident_share(between + wide + narrow, device.cache_bytes)
+    warm_s = at(device.bandwidth_bytes_per_s * cache_speedup)
+    return found * warm_s + (1.0 - found) * cold_s
 
 
 def _own_errors(fit: Fit) -> dict[str, float]:

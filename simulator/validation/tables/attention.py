@@ -13,9 +13,9 @@ from simulator.roofline.laws.attention.constants import (
     LATENT_PREFILL,
     PREFILL,
 )
-from simulator.roofline.laws.rates import DeviceRates
 from simulator.validation.account import Part
 from simulator.validation.calibrate.attention import (
+    attending,
     predict_decode_s,
     predict_mla_decode_s,
     predict_mla_prefill_s,
@@ -68,24 +68,21 @@ def _predicted(
     narrow = suffix if suffix and device.book.has(kind, suffix) and suffix in device.peaks else ""
     if phase == "decode":
         decode = device.book.in_benchmark(DECODE, narrow)
-        rates = _rates(device, narrow and not decode.kernels.widens_cache)
+        rates = attending(device, DECODE, narrow)
         seconds = predict_decode_s(
             rows, rates, decode.kernels, decode.constants, cache_bytes=device.cache_bytes
         )
         return seconds, device.book.residual(DECODE.named(narrow))
     prefill = device.book.in_benchmark(PREFILL, narrow)
-    rates = _rates(device, narrow and not prefill.kernels.widens_cache)
+    rates = attending(device, PREFILL, narrow)
     constants, causal = prefill.constants, phase != "encoder"
     if not causal:
         # An encoder keeps nothing for later.
         constants = replace(constants, cache_write_factor=0.0, store_token_s=0.0)
-    seconds = predict_prefill_s(rows, rates, prefill.kernels, constants, causal=causal)
+    seconds = predict_prefill_s(
+        rows, rates, prefill.kernels, constants, causal=causal, cache_bytes=device.cache_bytes
+    )
     return seconds, device.book.residual(PREFILL.named(narrow))
-
-
-def _rates(device: Device, is_narrow: object) -> DeviceRates:
-    peak = device.peaks[_NARROW if is_narrow else "bf16"]
-    return DeviceRates(device.units, peak, device.bandwidth_bytes_per_s)
 
 
 def latent_parts(path: Path, device: Device, system: str) -> Iterator[Part]:
@@ -97,7 +94,8 @@ def latent_parts(path: Path, device: Device, system: str) -> Iterator[Part]:
         refused="others are told by it, or its core is too short beside what was timed with it",
     )
     yield set_aside(int((~rows.score).sum()))
-    kept, rates = rows.where(rows.score), _rates(device, is_narrow=False)
+    kept = rows.where(rows.score)
+    rates = attending(device, LATENT_DECODE if decodes else LATENT_PREFILL)
     if decodes:
         decode = device.book.law(LATENT_DECODE)
         predicted = predict_mla_decode_s(

@@ -9,6 +9,7 @@ from simulator.roofline.laws.experts.constants import EXPERTS
 from simulator.validation.account import Part
 from simulator.validation.calibrate.experts import (
     DATATYPES,
+    PRECISIONS,
     DeviceSheet,
     family_of,
     predict_table_s,
@@ -16,11 +17,6 @@ from simulator.validation.calibrate.experts import (
     unread_rows,
 )
 from simulator.validation.tables.parts import scored, set_aside
-
-_PRECISIONS = {
-    "bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8_block", "int4_wo": "w4a16",
-    "w4a16_mxfp4": "mxfp4", "w4a8_mxfp4_mxfp8": "w4a8_mxfp4", "nvfp4": "nvfp4",
-}  # fmt: skip
 
 
 def expert_parts(path: Path, device: Device, _system: str) -> Iterator[Part]:
@@ -33,7 +29,7 @@ def expert_parts(path: Path, device: Device, _system: str) -> Iterator[Part]:
     for reason, rows in Counter(unread_rows(path)).items():
         yield Part(rows, refused=reason)
     for table in read_expert_tables(path):
-        precision, rows = _PRECISIONS[table.datatype], int(table.repeats.sum())
+        precision, rows = PRECISIONS[table.datatype], int(table.repeats.sum())
         law = device.book.law(EXPERTS, precision)
         if DATATYPES[table.datatype].peak not in sheet.peak_flops:
             yield Part(rows, refused=f"{device.name} does not multiply experts in {precision}")

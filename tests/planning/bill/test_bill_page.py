@@ -31,7 +31,9 @@ def test_every_kind_of_server_is_told():
 
 def test_the_bill_that_it_shows_is_one():
     (text,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    found = bill(ask(yaml.safe_load(text), from_fields({"requests": 60})), workers=1)
+    found = bill(
+        ask(yaml.safe_load(text), from_fields({"requests": 60, "max_sequences": 16})), workers=1
+    )
     assert len(found.months) == 12
     assert {row.name for row in found.compared} == {"API", "owned"}
 

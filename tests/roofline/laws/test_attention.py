@@ -199,6 +199,15 @@ def test_prefill_of_latent_attention_stores_only_the_latent():
     assert latent < expanded
 
 
+def test_flash_attention_2_reads_a_window_once_for_every_query_head():
+    kernel = KERNELS["flash-2-decode"]
+    windowed = decode_s(64, 4096, group=8, kernel=kernel, window_tokens=1024)
+    packed = decode_s(64, 1024, group=8, kernel=kernel)
+    alone = decode_s(64, 4096, group=1, heads=64, kernel=kernel, window_tokens=1024)
+    assert windowed > 3 * packed
+    assert windowed <= alone
+
+
 def test_an_empty_batch_costs_nothing():
     assert decode_s(0, 1000) == 0.0
     assert prefill_s(0, 1000) == 0.0

@@ -177,16 +177,27 @@ def test_menus_serve_every_number_of_rows_with_tiles_that_units_can_hold(name):
 # Attention
 
 
+def keys_in_tile(kernel, dim):
+    """A tile of keys holds as many values, whatever the head dimension, where it is even."""
+    if not kernel.even_key_tiles:
+        return kernel.tile_keys
+    if dim <= 64:
+        return kernel.tile_keys * 2
+    return kernel.tile_keys if dim <= 128 else kernel.tile_keys / 2
+
+
 def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, window):
     """Items dealt to units; a unit streams and multiplies its key tiles one after another."""
     out = heads * group
     windowed = context > window
     read = min(context, window)
-    items = batch * heads * math.ceil(group / kernel.tile_rows)
-    tiles = max(read / kernel.tile_keys, 1.0) + windowed
+    alone = window < math.inf and not kernel.packs_windows
+    items = batch * out if alone else batch * heads * math.ceil(group / kernel.tile_rows)
+    keys = keys_in_tile(kernel, dim)
+    tiles = max(read / keys, 1.0) + windowed
     padded = math.ceil(dim / kernel.head_dim_granule) * kernel.head_dim_granule
-    tile_bytes = kernel.tile_keys * 2 * dim * kv_bytes
-    tile_flops = 2.0 * kernel.tile_rows * kernel.tile_keys * 2 * padded
+    tile_bytes = keys * 2 * dim * kv_bytes
+    tile_flops = 2.0 * kernel.tile_rows * keys * 2 * padded
     stream_s = tile_bytes / (DECODE.unit_share * BANDWIDTH / UNITS)
     multiply_s = tile_flops / (PEAK / UNITS * DECODE.matrix_fraction)
     tile_s = max(stream_s, multiply_s)
@@ -199,7 +210,7 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
     whole_s += DECODE.extra_pass_s * windowed
     best_s = whole_s
     most = min(tiles, kernel.max_splits)
-    if group > 1 or kernel.splits_ungrouped:
+    if (group > 1 or kernel.splits_ungrouped) and not alone:
         # Cut so that the last round is full; no unit then has less to do than another.
         splits = min(rounds * UNITS / items, most)
         if splits > 1:
@@ -207,7 +218,7 @@ def attention_decode_s(kernel, batch, context, heads, group, dim, kv_bytes, wind
             loop_s = rounds * tiles / splits * tile_s
             split_s = DECODE.extra_pass_s + rounds * item_s + joined(read_s, loop_s, 6)
             best_s = min(whole_s, split_s)
-    if kernel.regroups_queries and batch > 1 and heads > 1 and group > 1:
+    if kernel.regroups_queries and batch > 1 and heads > 1 and group > 1 and not alone:
         best_s += DECODE.extra_pass_s
     return DECODE.latency_s + batch * DECODE.sequence_s + best_s
 
@@ -239,7 +250,7 @@ def test_decode_attention(name, batch, context, heads, group, dim, kv_bytes, win
 def attention_prefill_s(kernel, batch, new, past, heads, group, dim, kv_bytes, window, causal):
     """Items of query rows that visit the key tiles they see, and what moves around them."""
     rows = kernel.wide_tile_rows if dim > 128 else kernel.tile_rows
-    keys = kernel.tile_keys
+    keys = keys_in_tile(kernel, dim)
     if kernel.packs_groups:
         items = batch * heads * math.ceil(new * group / rows)
         tokens = max(rows / group, 1.0)

@@ -16,7 +16,13 @@ from simulator.roofline.laws.collective.experts import (
     distinct_destinations,
     expert_exchange_s,
 )
-from simulator.roofline.laws.collective.fabric import Fabric, FabricKind, extents, geometry
+from simulator.roofline.laws.collective.fabric import (
+    Bridge,
+    Fabric,
+    FabricKind,
+    extents,
+    geometry,
+)
 from simulator.roofline.laws.collective.formula import (
     ALL_REDUCES,
     all_to_all_s,
@@ -38,6 +44,7 @@ from simulator.roofline.laws.collective.hierarchy import (
 )
 from simulator.roofline.laws.collective.kernels import AllReduceMenu, AllReduces
 from simulator.roofline.laws.collective.menu import all_gather_s, all_reduce_s, reduce_scatter_s
+from simulator.roofline.laws.collective.span import spanned
 from simulator.specs.catalogue import engine_profile
 from simulator.validation.calibrate import collective as fitting
 
@@ -150,6 +157,15 @@ class TestGeometry:
         assert shape.ring_bandwidth_bytes_per_s == pytest.approx(
             BANDWIDTH * np.array([1 / 7, 3 / 7, 1])
         )
+
+    def test_larger_groups_cross_the_bridges_of_a_box(self):
+        box = switched(8, bridges=(Bridge(2, BANDWIDTH / 4), Bridge(4, BANDWIDTH / 16)))
+        shape = geometry(box, np.array([2, 4, 8]))
+        expected = BANDWIDTH * np.array([1, 1 / 4, 1 / 16])
+        assert shape.ring_bandwidth_bytes_per_s == pytest.approx(expected)
+        (apart,) = spanned((Link(box, REALISTIC),), 2)
+        far = geometry(apart.fabric, np.array([2, 4]))
+        assert far.ring_bandwidth_bytes_per_s == pytest.approx(expected[1:])
 
     @pytest.mark.parametrize("dims", [(8,), (8, 8), (4, 8), (4, 4, 4), (16, 24, 24)])
     def test_torus_all_to_all_is_bound_by_its_bisection(self, dims):

@@ -18,7 +18,8 @@ class PrefillCalibration:
     start and end of one work item. ``imbalance``: share of the longest item that the last units
     to finish leave the others waiting. ``sustained_fraction``: clock under an engine's
     continuous load over that of a benchmark's few short kernels (1 where a power model slows
-    the clock instead). ``latency_s``: launch to first result.
+    the clock instead). ``latency_s``: launch to first result. ``cache_speedup``: last-level cache
+    over ``bandwidth_fraction`` of the memory, for what repeats of a benchmark find there.
     """
 
     matrix_fraction: float
@@ -30,6 +31,7 @@ class PrefillCalibration:
     imbalance: float
     sustained_fraction: float
     latency_s: float
+    cache_speedup: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def prefill_attention_time_s(
     stored_dims: ArrayLike | None = None,
     window_tokens: ArrayLike = np.inf,
     causal: bool = True,
+    cache_bytes: ArrayLike = 0.0,
 ) -> FloatArray:
     """Seconds for ``query_tokens`` new tokens in each of ``batch`` sequences to attend.
 
@@ -55,7 +56,7 @@ def prefill_attention_time_s(
     ``head_dim`` is that of queries and keys, ``value_dim`` that of values (the same if not
     given). ``stored_dims`` values a token go to the cache (all of its keys and values if not
     given). ``window_tokens`` limits how far a token looks back. With ``causal=False`` every
-    token sees all others (encoders, which also write no cache).
+    token sees all others (encoders, which also write no cache). ``cache_bytes`` as for decode.
 
     Work is cut into items of ``tile_rows`` query rows of one head; item i visits only the key
     tiles it may see, which is the causal halving. The device runs ``units`` items at a time:
@@ -70,7 +71,7 @@ def prefill_attention_time_s(
     kv_size, act_size, window = floats(
         kv_bytes_per_value, activation_bytes_per_value, window_tokens
     )
-    keys = kernel.tile_keys
+    keys = kernel.keys_in_tile(key_dim)
     rows = np.where(key_dim > 128.0, kernel.wide_tile_rows, kernel.tile_rows)
     group = heads / groups_of
     if kernel.packs_groups:
@@ -84,7 +85,7 @@ def prefill_attention_time_s(
     if causal:
         # An item sees the past, all earlier items' tokens and, on the diagonal, whole tiles.
         diagonal = np.maximum(tokens_per_item, keys)
-        seen = past + (_padded(new, keys) + diagonal) / 2.0
+        seen = past + (np.ceil(new / keys) * keys + diagonal) / 2.0
         mean_tiles = np.minimum(longest, seen / keys)
     else:
         mean_tiles = longest
@@ -111,6 +112,8 @@ def prefill_attention_time_s(
         (row,) = floats(groups_of * dims_moved if stored_dims is None else stored_dims)
         stored = b * new * row * (act_size + kv_size)
         moved = moved + calibration.cache_write_factor * stored
+    found = cached_fraction(moved, cache_bytes)
+    moved = moved * (1.0 - found + found / calibration.cache_speedup)
     move_s = moved / (rates.bandwidth_bytes_per_s * calibration.bandwidth_fraction)
     if causal:
         move_s = move_s + b * new * calibration.store_token_s
@@ -171,7 +174,10 @@ def decode_attention_time_s(
     group = heads / groups_of
     # Unpacked kernels waste rows, not reads: the heads of a group still share what they load.
     items = b * groups_of * np.ceil(group / kernel.tile_rows)
-    tiles = np.maximum(read / kernel.tile_keys, 1.0) + windowed
+    alone = np.isfinite(window) & (not kernel.packs_windows)
+    items = np.where(alone, b * heads, items)
+    keys = kernel.keys_in_tile(key_dim)
+    tiles = np.maximum(read / keys, 1.0) + windowed
 
     stored_dims = key_dim if values_within_keys else key_dim + out_dim
     # So many parts that the last round of items is as full as the others.
@@ -180,11 +186,12 @@ def decode_attention_time_s(
     splits = np.clip(splits, 1.0, np.minimum(tiles, kernel.max_splits))
     if not kernel.splits_ungrouped:
         splits = np.where(group > 1.0, splits, 1.0)
+    splits = np.where(alone, 1.0, splits)
 
-    tile_bytes = kernel.tile_keys * stored_dims * kv_size
+    tile_bytes = keys * stored_dims * kv_size
     unit_bandwidth = calibration.unit_share * rates.bandwidth_bytes_per_s / rates.units
     dims = _padded(key_dim, kernel.head_dim_granule) + _padded(out_dim, kernel.head_dim_granule)
-    tile_flops = 2.0 * kernel.tile_rows * kernel.tile_keys * dims
+    tile_flops = 2.0 * kernel.tile_rows * keys * dims
     unit_flops = rates.peak_flops / rates.units * calibration.matrix_fraction
     tile_s = np.maximum(tile_bytes / unit_bandwidth, tile_flops / unit_flops)
     item_s = calibration.item_s * np.where(windowed, calibration.window_item_factor, 1.0)
@@ -210,7 +217,7 @@ def decode_attention_time_s(
 
     total_s = calibration.latency_s + calibration.sequence_s * b
     if kernel.regroups_queries:
-        regroups = (b > 1.0) & (groups_of > 1.0) & (group > 1.0)
+        regroups = (b > 1.0) & (groups_of > 1.0) & (group > 1.0) & ~alone
         total_s = total_s + calibration.extra_pass_s * regroups
     total_s = total_s + np.minimum(busy_s(np.ones_like(items)), busy_s(splits))
     return np.where(b > 0.0, total_s, 0.0)

@@ -28,6 +28,14 @@ class FabricKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """A narrow place: each device of a group of more than ``devices`` sends through it so fast."""
+
+    devices: float
+    bandwidth_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fabric:
     """One domain of identical devices and the links between them.
 
@@ -35,6 +43,7 @@ class Fabric:
     ``peer_bandwidth_bytes_per_s`` what it can send to a single peer (equal behind a switch, one
     link's share in a peer mesh). ``hop_latency_s`` is wire and switch time a traversal that the
     calibration's step does not hold already. ``dims`` are the extents of a torus or grid.
+    ``bridges`` are narrow places that larger groups cross.
     """
 
     kind: FabricKind
@@ -44,6 +53,7 @@ class Fabric:
     hop_latency_s: float = 0.0
     dims: tuple[int, ...] = ()
     in_network_reduction: bool = False
+    bridges: tuple[Bridge, ...] = ()
 
     def __post_init__(self) -> None:
         if self.devices < 1:
@@ -88,6 +98,9 @@ def geometry(fabric: Fabric, devices: ArrayLike) -> Geometry:
         return _axes_geometry(fabric, n)
     peers = np.maximum(n - 1, 1)
     bandwidth = np.minimum(fabric.bandwidth_bytes_per_s, peers * fabric.peer_bandwidth_bytes_per_s)
+    for bridge in fabric.bridges:
+        crossed = np.minimum(bandwidth, bridge.bandwidth_bytes_per_s)
+        bandwidth = np.where(n > bridge.devices, crossed, bandwidth)
     return Geometry(
         ring_bandwidth_bytes_per_s=bandwidth,
         ring_steps=n - 1,

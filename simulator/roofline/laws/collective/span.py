@@ -20,7 +20,8 @@ def spanned(levels: tuple[Link, ...], stride: int) -> tuple[Link, ...]:
         return spanned(tuple(outer), max(1, stride // inner.fabric.devices))
     if inner.fabric.kind in (FabricKind.TORUS, FabricKind.GRID):
         return levels
-    fabric = replace(inner.fabric, devices=max(1, reach))
+    bridges = tuple(replace(b, devices=b.devices / stride) for b in inner.fabric.bridges)
+    fabric = replace(inner.fabric, devices=max(1, reach), bridges=bridges)
     return (replace(inner, fabric=fabric), *outer)
 
 

@@ -35,6 +35,8 @@ class MatmulCalibration:
     """Share of the peak before power management lowers the clock; None: never faster."""
     throttle_s: float = 0.0
     """Kernel time at which a burst has lost half of its advantage (seconds)."""
+    cache_speedup: float = 1.0
+    """Bandwidth of the last-level cache over that of the memory, as one product sees both."""
 
     def __post_init__(self) -> None:
         """Refuse constants that no machine can have (ValueError names the field)."""
@@ -52,6 +54,8 @@ class MatmulCalibration:
             raise ValueError(f"burst_fraction {burst} is below peak_fraction {self.peak_fraction}")
         if self.overlap < 1.0:
             raise ValueError(f"overlap must be at least 1, not {self.overlap}")
+        if self.cache_speedup < 1.0:
+            raise ValueError(f"cache_speedup must be at least 1, not {self.cache_speedup}")
         if self.balance_tile <= 0.0:
             raise ValueError(f"balance_tile must be positive, not {self.balance_tile}")
         for name in ("start_s", "block_s", "split_s", "throttle_s"):

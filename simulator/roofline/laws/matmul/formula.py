@@ -55,10 +55,11 @@ def matmul_time_s(
 
     ``peak_flops`` is the dense data sheet peak of the datatype the units compute in, over all
     ``units`` (SMs, matrix units, cores). Bits count scales: 4.5 for 4-bit weights with a 8-bit
-    scale for 16 of them. ``cached_bytes`` of the operands come from the cache instead of memory
-    (see :func:`resident_share`); an operand wider than ``cache_bytes`` is read again by
-    each wave of tiles. ``burst`` predicts short measurements that end before
-    power management reacts; an engine under load is not a burst. An empty product takes no time.
+    scale for 16 of them. ``cached_bytes`` of the operands and of the product stay in the cache
+    instead of passing through memory (see :func:`resident_share`); an operand wider than
+    ``cache_bytes`` is read again by each wave of tiles. ``burst`` predicts short measurements that
+    end before power management reacts; an engine under load is not a burst. An empty product takes
+    no time.
     """
     arguments = (m, n, k, groups, cached_bytes)
     shape = np.broadcast_shapes(*(np.shape(x) for x in arguments))
@@ -169,11 +170,11 @@ def _best_time_s(products: _Products, cached: FloatArray, work: _Work) -> FloatA
         compute_s = _throttled_s(compute_s, work.calibration)
     m, n, k, groups = products.m, products.n, products.k, products.groups
     read = groups * (m * k * work.activation_bytes + n * k * work.weight_bytes)
-    cached = np.minimum(cached, read)
     again = groups * _read_again_bytes(m, n, k, tile_m, tile_n, work)
     written = groups * m * n * work.output_bytes / work.calibration.write_fraction
-    memory_s = (read - cached + written + again) / work.bandwidth
-    memory_s = memory_s + cached / max(work.bandwidth, work.units * work.feed)
+    cached = np.minimum(cached, read + written)
+    memory_s = (read + written - cached + again) / work.bandwidth
+    memory_s = memory_s + cached / (work.bandwidth * work.calibration.cache_speedup)
     busy_s = overlapped(memory_s, compute_s, work.calibration.overlap)
     busy_s = np.where((m > above) & (m <= up_to), busy_s, np.inf).min(axis=0)
     return np.where(products.empty, 0.0, work.calibration.start_s + busy_s)

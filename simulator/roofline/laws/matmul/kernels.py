@@ -57,9 +57,43 @@ CUBLAS = KernelFamily("cublas", _LIBRARY_TILES, splits=(1, 2, 4, 8, 16))
 
 CUTLASS_SM90_FP8 = KernelFamily(
     "cutlass-sm90-fp8",
-    (Tile(64, 64, up_to_rows=64), Tile(64, 128, 64, 128), Tile(128, 128, 128)),
+    (
+        Tile(16, 64, up_to_rows=16),
+        Tile(64, 64, 16, 64),
+        Tile(64, 128, 64, 128),
+        Tile(128, 128, 128),
+    ),
 )
-"""vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k."""
+"""vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k
+(csrc/quantization/w8a8/cutlass/c3x/scaled_mm_sm90_fp8_dispatch.cuh). Up to 16 rows the operands
+change places, so that rows lie along the narrow side."""
+
+CUTLASS_SM89_FP8 = KernelFamily(
+    "cutlass-sm89-fp8",
+    (
+        Tile(16, 64, up_to_rows=16),
+        Tile(16, 128, up_to_rows=16),
+        Tile(32, 64, 16, 32),
+        Tile(32, 128, 16, 32),
+        Tile(64, 64, 32, 64),
+        Tile(64, 128, 32, 256),
+        Tile(128, 64, 64, 128),
+        Tile(128, 128, 64),
+        Tile(256, 128, 256),
+    ),
+)
+"""vLLM's scaled 8-bit product on Ada (``scaled_mm_c2x_sm89_fp8_dispatch.cuh``): no split-k."""
+
+CUTLASS_SM120_FP8 = KernelFamily(
+    "cutlass-sm120-fp8",
+    (
+        Tile(16, 64, up_to_rows=16),
+        Tile(32, 64, 16, 32),
+        Tile(64, 64, 32, 256),
+        Tile(128, 128, 256),
+    ),
+)
+"""vLLM's scaled 8-bit product on consumer Blackwell (``scaled_mm_sm120_fp8_dispatch.cuh``)."""
 
 CUTLASS_SM100_FP8 = KernelFamily(
     "cutlass-sm100-fp8",
@@ -120,6 +154,9 @@ TRITON = KernelFamily(
 )
 """Triton kernels tuned by configuration: few tiles, no split-k."""
 
+TRITON_FP8_BLOCK = KernelFamily("triton-fp8-block", _menu((64, 128)))
+"""vLLM's block-scaled 8-bit product in Triton where nobody tuned it: one tile for every shape."""
+
 _BETWEEN = tuple(Tile(m, n, 64, 256) for m in (80, 96, 112, 160, 224) for n in (64, 128))
 
 GENERIC = KernelFamily("generic", (*_LIBRARY_TILES, *_BETWEEN), splits=(1, 2, 4, 8))
@@ -157,12 +194,15 @@ FAMILIES = {
     for family in (
         CUBLAS,
         CUTLASS_SM90_FP8,
+        CUTLASS_SM89_FP8,
+        CUTLASS_SM120_FP8,
         CUTLASS_SM100_FP8,
         DEEPGEMM_FP8_BLOCK,
         CUTEDSL_NVFP4,
         MARLIN_W4A16,
         HC_PRENORM,
         TRITON,
+        TRITON_FP8_BLOCK,
         GENERIC,
         GGUF,
         SYSTOLIC_128,
