@@ -168,6 +168,8 @@ class EngineProfile(Spec):
             the step's own; ``ttft`` to the time until the first token, beside what the queue
             makes of the steps' errors. Chosen so that 80 % of the points that may be fitted lie
             within the whole interval.
+        unset: what both err by beside that where nobody says how the server was set up, which
+            its step budget stands for.
     """
 
     name: str
@@ -217,6 +219,7 @@ class EngineProfile(Spec):
     residual: Fraction = Quantity(value=0.1)
     unlike: Fraction = Quantity(value=0.05)
     serving: dict[Literal["tpot", "ttft"], Fraction] = {}
+    unset: dict[Literal["tpot", "ttft"], Fraction] = {}
 
     @model_validator(mode="after")
     def _sure_of_every_number(self) -> "EngineProfile":
