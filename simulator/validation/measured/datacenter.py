@@ -91,7 +91,7 @@ _ENGINES_OF: Mapping[str, Mapping[str, str]] = {
     "rocm_vllm": {"vLLM": "vllm-2025"},
     "aws_neuron": {},
     "optimum_habana": {},
-    "trt_old": {"TensorRT-LLM": "trtllm-2024"},
+    "trt_old": {"TensorRT-LLM": "trtllm-0.10"},
     "splitwise": {"vLLM": "vllm-2023"},
     "manual": {"vLLM": "vllm", "vllm-ascend": "vllm-ascend-2025"},
     "inferencex_exp": {"vLLM": "vllm"},
@@ -151,6 +151,9 @@ def datacenter_point(row: Mapping[str, str]) -> Point:
     devices = packages * _DEVICES_OF_A_PACKAGE.get(hardware, 1)
     engine = _ENGINES_OF[part].get(row["engine"].split(" ")[0], "generic")
     asked: dict[str, Any] = {"engine": engine, "precision": _precision(row), "tp": devices}
+    if part == "trt_old" and asked["precision"] == "fp8":
+        # Quantised as that page has it: --qformat fp8 --kv_cache_dtype fp8.
+        asked["kv_precision"] = "fp8"
     if row["metric"] in ("watts", "joules_per_output_token"):
         raise UnaskedError(f"it does not say over what its {row['metric']} were taken")
     if row["scenario"] == "server" and part in _SERVED and not _is_decoding(row):

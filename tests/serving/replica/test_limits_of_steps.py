@@ -7,7 +7,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from nonempty import nonempty
 
+from simulator.errors import InputError
 from simulator.roofline.off_device.transfers import Channel
+from simulator.serving.cluster import Failure
 from simulator.serving.outcome.records import FINISHED
 from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
 
@@ -77,3 +79,17 @@ def test_a_request_is_taken_where_it_fits_to_the_token(limits, fits):
     # Beside one that always fits, since a workload of which nothing does is refused as a whole.
     records = serve_watched(table([0.0, 0.0], [100, 1], [30, 1]), settings(**limits)).records
     assert (records.status[0] == FINISHED) == fits
+
+
+def test_a_workload_of_nothing_but_what_just_fits_is_served():
+    assert serve_watched(table([0.0], 100, 30), settings(max_context=130)).records.finished.all()
+    with pytest.raises(InputError, match="130 tokens or more"):
+        serve_watched(table([0.0], 100, 30), settings(max_context=129))
+
+
+@pytest.mark.parametrize(("replicas", "told"), [(1, "there is one, 0"), (3, "replicas 0 to 2")])
+def test_a_failure_of_a_replica_that_is_not_there_is_refused(replicas, told):
+    options = settings(replicas=replicas, failures=(Failure(replicas, 1.0),))
+    with pytest.raises(InputError) as refused:
+        serve_watched(table([0.0], 10, 3), options)
+    assert told in str(refused.value)
