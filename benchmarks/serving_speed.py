@@ -1,12 +1,13 @@
 """How fast serving is simulated, as ratios within one run.
 
     python benchmarks/serving_speed.py [--million] [--traces FOLDER] [--repeat 5] [--growth]
-                                       [--peer PYTHON]
+                                       [--drafted] [--peer PYTHON]
 
 - clock: simulating 10,000 requests against 200,000 timeouts of simpy alone.
 - whole: the process from start to exit against the synthetic replay of the same traffic by
   ``ai-dynamo-runtime``, where that is installed (in the environment of PYTHON, or in this one).
 - million: a million requests against the ten thousand, and the memory they take.
+- drafted: the ten thousand requests with drafted tokens, expected and drawn, against plain ones.
 - events: what macro-steps save over taking one step at a time, on drawn traffic and on the Azure
   and Mooncake traces in FOLDER.
 
@@ -65,7 +66,7 @@ def run(case: dict[str, Any]) -> dict[str, float]:
         {"name": "speed", "model": MODEL, "hardware": HARDWARE, **case["scenario"]}
     )
     cluster = resolve(scenario)
-    table = requests_of(scenario.workload)
+    table = requests_of(scenario.workload, cluster)
     settings = cluster_settings(scenario, cluster)
     if case.get("single"):
         settings = replace(settings, steps_per_event=1)
@@ -172,6 +173,23 @@ def print_million(ten_thousand_s: float) -> None:
     )
 
 
+def print_drafted(repeat: int) -> None:
+    """Requests whose tokens are drafted against the same decoded plainly, taking turns."""
+    ways: dict[str, dict[str, object]] = {
+        "plain": {},
+        "drafted": {"speculation": {"method": "eagle3:3", "acceptance": 0.7}},
+        "drawn": {"speculation": {"method": "eagle3:3", "acceptance": 0.7, "seed": 1}},
+    }
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeat):
+        for name, deployment in ways.items():
+            case = {"scenario": {"workload": chat(10_000), "deployment": deployment}}
+            spent[name].append(spend(of_case(case))["simulate_s"])
+    plain_s = min(spent["plain"])
+    for name, seconds in spent.items():
+        print(f"{name}: {min(seconds):.3f} s, {min(seconds) / plain_s:.2f} × plain", flush=True)
+
+
 def cases(traces: Path | None) -> dict[str, dict[str, object]]:
     """What is measured, by name."""
     found: dict[str, dict[str, object]] = {"10k chat": {"scenario": {"workload": chat(10_000)}}}
@@ -222,6 +240,7 @@ def main() -> None:
     parser.add_argument("--traces", type=Path)
     parser.add_argument("--million", action="store_true")
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--drafted", action="store_true")
     parser.add_argument("--peer", default=sys.executable)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--case", help=argparse.SUPPRESS)
@@ -229,6 +248,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.case or options.timeouts:
         print(json.dumps(run(json.loads(options.case)) if options.case else timeouts()))
+        return
+    if options.drafted:
+        print_drafted(options.repeat)
         return
     ours = print_clock(options.repeat)
     print_peer(ours["cpu_s"], options.peer, options.repeat)

@@ -30,6 +30,10 @@ def show_validation(found: Validation) -> None:
     _section(screen, "All devices", found.overall, ("phase", "quantity"))
     _section(screen, "By device", found.devices, ("hardware", "phase"))
     _section(
+        screen, "By how the device is known", found.standings, ("hardware", "phase", "quantity")
+    )
+    _section(screen, "Served, asked by flags alone", found.plain, ("model", "quantity"))
+    _section(
         screen,
         "A device nobody measured (its class's defaults alone)",
         found.without_device,

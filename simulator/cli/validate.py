@@ -27,6 +27,13 @@ def validate(
     ] = None,
     launch: Launch = None,
     settings: Settings = None,
+    flags_alone: Annotated[
+        bool,
+        typer.Option(
+            help="Ask what was served a second time, by its flags alone: without how the server "
+            "was set up. Takes as long again."
+        ),
+    ] = False,
     out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -37,7 +44,7 @@ def validate(
     with opt.report_folder(out, (VALIDATION,)):
         told = told_by(hardware, model, launch, settings)
         with opt.progress_bar("serving points", quiet=as_json) as progress:
-            found = score(data or (), told=told, progress=progress)
+            found = score(data or (), told=told, flags_alone=flags_alone, progress=progress)
         if out is not None:
             write_validation(found, out)
     if as_json:

@@ -17,11 +17,8 @@ def solved(success: GivenSuccess | Independent | PowerLaw, samples: int) -> floa
     if isinstance(success, GivenSuccess):
         return success.solved
     if isinstance(success, Independent):
-        return (
-            -math.expm1(samples * math.log1p(-success.solved_by_one))
-            if (success.solved_by_one < 1)
-            else 1.0
-        )
+        missed = 1.0 - success.solved_by_one
+        return -math.expm1(samples * math.log(missed)) if missed else 1.0
     return math.exp(success.a * samples**success.b)
 
 

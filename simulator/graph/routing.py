@@ -19,6 +19,14 @@ FloatArray = NDArray[np.float64]
 MAX_LOAD_GROUPS = 16
 """Experts of like popularity are lumped into at most this many groups."""
 
+REPEATED_CHOICE = 0.75
+"""Share of the experts of a token that the token before it in the text chose as well.
+
+Beyond chance. It tells how many more experts are read to verify drafted tokens. Fitted, with the
+acceptance of each task, to half of the drafted serving points of DeepSeek-R1 in InferenceX; on the
+other half it takes the mean error of the time a token from 12 to 9 %.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ExpertLoads:
@@ -167,11 +175,14 @@ def busiest_rank_imbalance(tokens: ArrayLike, selection: ArrayLike, ranks: int) 
     return np.asarray(np.maximum(np.minimum(busiest, most) / mean, 1.0))
 
 
-def expert_loads(tokens: ArrayLike, selection: ArrayLike, ranks: int = 1) -> ExpertLoads:
+def expert_loads(
+    tokens: ArrayLike, selection: ArrayLike, ranks: int = 1, alike: ArrayLike = 0.0
+) -> ExpertLoads:
     """Return the expected loads on the busiest rank when ``tokens`` tokens are routed at random.
 
     ``selection`` of shape ``(E,)`` is the per-token selection probability of each expert,
-    ``tokens`` counts the tokens of all ranks together. The rank holds ``E / ranks`` experts with
+    ``tokens`` counts the tokens of all ranks together, of which ``alike`` choose the experts of
+    another one and so touch no further. The rank holds ``E / ranks`` experts with
     the same popularity profile as the whole, scaled up to the busiest rank's rows.
     """
     count = np.asarray(tokens, dtype=np.float64)
@@ -182,7 +193,7 @@ def expert_loads(tokens: ArrayLike, selection: ArrayLike, ranks: int = 1) -> Exp
     scale = busiest_rank_imbalance(count, q, ranks)
     chosen = np.minimum(means * scale[..., None], 1.0)
     rows = count[..., None] * chosen
-    touched = _probability_touched(count[..., None], chosen)
+    touched = _probability_touched((count - np.asarray(alike))[..., None], chosen)
     return ExpertLoads(rows, touched, np.broadcast_to(members, rows.shape), is_random=True)
 
 

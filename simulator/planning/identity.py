@@ -68,7 +68,13 @@ def _named_files(scenario: Scenario) -> Iterator[str]:
     devices = {_base(scenario.hardware), *(pool.hardware for pool in pools)} - {None}
     for device in sorted(map(str, devices)):
         yield _of_spec(lambda name: catalogue.hardware(split_engine(name)[0]), device)
-    yield _of_spec(catalogue.model, _base(scenario.model))
+    drafts = {
+        own.speculation.model
+        for own in (deployment, *pools)
+        if own.speculation is not None and own.speculation.model is not None
+    }
+    for model in (_base(scenario.model), *sorted(drafts)):
+        yield _of_spec(catalogue.model, model)
     for engine in sorted(engines):
         yield _of_spec(catalogue.engine_profile, engine)
     if isinstance(scenario.workload, Trace):

@@ -38,10 +38,11 @@ def at_load_and_best(scenario: Scenario, progress: Progress | None = None) -> Si
         return replace(result, notes=(*result.notes, note))
     figures = {**result.figures, **_figures(found, result, factor)}
     best_of = {key: figures[key] for key in _GIVEN if figures.get(key) is not None}
+    at_best = _intervals(scenario, cluster, result, found.known, best_of)
     return replace(
         result,
         figures={f.key: figures[f.key] for f in FIGURES if f.key in figures},
-        intervals={**result.intervals, **_intervals(cluster, result, found.known, best_of)},
+        intervals={**result.intervals, **at_best},
         notes=(*result.notes, *_told(figures)),
     )
 
@@ -74,7 +75,11 @@ def _offered_per_s(result: SimulationResult) -> float:
 
 
 def _intervals(
-    cluster: Cluster, result: SimulationResult, known: Known, figures: Mapping[str, Value]
+    scenario: Scenario,
+    cluster: Cluster,
+    result: SimulationResult,
+    known: Known,
+    figures: Mapping[str, Value],
 ) -> dict[str, Interval]:
     """The most load moves as the time of its steps does."""
     errors = [
@@ -83,6 +88,7 @@ def _intervals(
             power=pool.replica.device.power_sigma,
             decode=result.decode.relative_sigma,
             prompts=result.prefill.relative_sigma,
+            is_told=scenario.deployment.max_batched_tokens is not None,
         )
         for pool in cluster.pools
     ]

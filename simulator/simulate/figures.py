@@ -73,7 +73,7 @@ _TPOT = _mean(
 )  # fmt: skip
 _ITL = _mean(
     "itl_s", "Inter-token latency", "ITL",
-    "time between two tokens of one sequence, over all such gaps, so that long answers weigh more",
+    "time between two messages of one sequence, which hold the tokens of a step; of all such gaps",
     _STEP,
 )  # fmt: skip
 _E2E = _mean("e2e_s", "End to end", "End to end", "from arrival until the last token is out")

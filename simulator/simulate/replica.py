@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from simulator.roofline.step.sram import Machine
     from simulator.simulate.drafting import Speculating
 
-_ONCE_A_STEP = ("step_overhead", "sequence_overhead", "prompt_layer_start")
+_ONCE_A_STEP = ("sequence_overhead", "prompt_layer_start")
 """What an engine's profile says of a step, not of each pass in it."""
 
 
@@ -75,7 +75,11 @@ class Replica:
             from simulator.roofline.step.sram import SramStepModel
 
             return SramStepModel(self.graph, self.device, self.profile, self.machine)
-        return StepModel(self.graph, self.device, self.profile, self.offload)
+        profile = self.profile
+        if self.speculating is not None and profile.captures == "sequences":
+            captured = profile.captured_tokens * self.speculating.mode.width
+            profile = profile.model_copy(update={"captured_tokens": captured})
+        return StepModel(self.graph, self.device, profile, self.offload)
 
     @cached_property
     def step(self) -> WholeStep:
@@ -85,6 +89,7 @@ class Replica:
         drafting = self.speculating.drafting
         # What the engine does once a step counts for the model's pass.
         free = {name: Quantity(value=0.0) for name in _ONCE_A_STEP}
+        free["step_overhead"] = self.profile.draft_pass
         profile = self.profile.model_copy(update=free)
         models = {id(r.graph): StepModel(r.graph, self.device, profile) for r in drafting.runs}
         runs = tuple((models[id(run.graph)], run.each) for run in drafting.runs)

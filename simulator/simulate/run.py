@@ -203,6 +203,7 @@ def _intervals(
             power=pool.replica.device.power_sigma,
             decode=decode,
             prompts=prefill,
+            is_told=scenario.deployment.max_batched_tokens is not None,
         )
         for pool in cluster.pools
     ]

@@ -4,7 +4,8 @@ Five things can be off, each independent of the others:
 
 - the time of a step: the errors of the laws it is made of, each in its share of the time, and
   of serving, what the engine's batching adds;
-- the first token: what arrives between the network and the engine beside the steps;
+- the first token: what arrives between the network and the engine beside the steps, and what is
+  not known of a server whose settings the question leaves open;
 - the power of a step, by the power law's own error;
 - what hosts, network and cooling draw around the devices, between the ends of their intervals;
 - the price, which lies between those of the offers.
@@ -55,21 +56,28 @@ class ReplicaErrors:
 
     @classmethod
     def of(
-        cls, profile: EngineProfile, power: float, decode: float, prompts: float
+        cls, profile: EngineProfile, power: float, decode: float, prompts: float, is_told: bool
     ) -> "ReplicaErrors":
-        """Errors of serving, from those of single steps of both kinds."""
+        """Errors of serving, from those of single steps of both kinds.
+
+        ``is_told``: whether the question says how the server was set up.
+        """
         serving = {name: float(sigma) for name, sigma in profile.serving.items()}
-        own = serving.get("tpot", _UNKNOWN_TPOT)
+        left_open = {} if is_told else {name: float(s) for name, s in profile.unset.items()}
+        own = np.hypot(serving.get("tpot", _UNKNOWN_TPOT), left_open.get("tpot", 0.0))
         return cls(
             decode=float(np.hypot(decode, own)),
             prompts=float(np.hypot(prompts, own)),
-            first_token=serving.get("ttft", _UNKNOWN_TTFT),
+            first_token=float(
+                np.hypot(serving.get("ttft", _UNKNOWN_TTFT), left_open.get("ttft", 0.0))
+            ),
             power=power,
         )
 
 
-_UNKNOWN_TPOT, _UNKNOWN_TTFT = 0.12, 0.4
-"""Errors of serving by an engine that nobody has measured."""
+_UNKNOWN_TPOT, _UNKNOWN_TTFT = 0.2, 0.5
+"""Errors of serving by an engine that nobody has measured: what three measured ones say of one more
+(Student's t)."""
 
 
 def widths_of(step: float | NDArray[np.float64], power: float, known: Known) -> Widths:

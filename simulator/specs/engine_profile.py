@@ -116,6 +116,8 @@ class EngineProfile(Spec):
         step_overhead: host time that every step adds (scheduling, sampling, detokenising) and
             that the device waits for.
         sequence_overhead: the part of it that each running sequence adds.
+        draft_pass: host time that each pass of what drafts adds; 0 where all passes of a step are
+            one captured graph.
         request_overhead: time from a request's arrival until the scheduler sees it, plus the
             way back of its first token; added to TTFT, occupies no device.
         kernel_launch: host time to launch one kernel outside a captured graph.
@@ -142,6 +144,7 @@ class EngineProfile(Spec):
         filter_bytes: what it moves for each entry of the vocabulary, on each device, where tokens
             are drawn from the top-k or top-p alone; 0 where that costs no pass of its own.
         captured_tokens: largest step that replays a captured graph; 0 when none is captured.
+        captures: what ``captured_tokens`` counts, where sequences have several tokens of a step.
         attention_launches: what the host launches for each attention call of a captured step
             with prompts, whose attention runs between pieces of the graph.
         communication_overlap: share of collectives' time hidden behind compute.
@@ -165,6 +168,8 @@ class EngineProfile(Spec):
             the step's own; ``ttft`` to the time until the first token, beside what the queue
             makes of the steps' errors. Chosen so that 80 % of the points that may be fitted lie
             within the whole interval.
+        unset: what both err by beside that where nobody says how the server was set up, which
+            its step budget stands for.
     """
 
     name: str
@@ -175,6 +180,7 @@ class EngineProfile(Spec):
     base: str | None = None
     step_overhead: Seconds
     sequence_overhead: Seconds
+    draft_pass: Seconds = Quantity(value=0.0)
     request_overhead: Seconds
     server_overhead: Seconds = Quantity(value=0.0)
     group_overhead: Seconds = Quantity(value=0.0)
@@ -193,6 +199,7 @@ class EngineProfile(Spec):
     kernels: dict[str, str] = {}
     filter_bytes: Bytes = Quantity(value=0.0)
     captured_tokens: Whole = Field(ge=0)
+    captures: Literal["tokens", "sequences"] = "tokens"
     attention_launches: Whole = Field(default=0, ge=0)
     communication_overlap: Fraction
     all_reduce: AllReduces
@@ -212,6 +219,7 @@ class EngineProfile(Spec):
     residual: Fraction = Quantity(value=0.1)
     unlike: Fraction = Quantity(value=0.05)
     serving: dict[Literal["tpot", "ttft"], Fraction] = {}
+    unset: dict[Literal["tpot", "ttft"], Fraction] = {}
 
     @model_validator(mode="after")
     def _sure_of_every_number(self) -> "EngineProfile":

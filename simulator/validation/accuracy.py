@@ -35,6 +35,8 @@ class Entry:
     """Errors of like rows: one cell of a table, where ``what`` and ``column`` meet.
 
     ``inside`` is the share of measured values in the 80 % intervals, None where there are none.
+    ``alone_mean``, ``alone_median`` and ``alone_inside`` are of the same rows asked by their flags
+    alone, None where these are all that they are asked by.
     """
 
     table: str
@@ -44,6 +46,9 @@ class Entry:
     mean: float
     median: float
     inside: float | None
+    alone_mean: float | None = None
+    alone_median: float | None = None
+    alone_inside: float | None = None
 
 
 def measure(data: Path, progress: Progress | None = None) -> tuple[Entry, ...]:
@@ -64,7 +69,13 @@ def measure(data: Path, progress: Progress | None = None) -> tuple[Entry, ...]:
             data / "splitwise" / "perf_model.csv",
         ]
     )
-    served = validate([data / "serving" / "measured_serving.csv"], progress=progress)
+    served = validate(
+        [data / "serving" / "measured_serving.csv"],
+        leave_out=False,
+        flags_alone=True,
+        progress=progress,
+    )
+    alone = _served(served.plain_samples)
     systems = {
         **_by_phase("laptops, phones, boards, consumer GPUs", small.samples),
         **_by_phase("data-centre devices", large.samples),
@@ -78,12 +89,24 @@ def measure(data: Path, progress: Progress | None = None) -> tuple[Entry, ...]:
         if g.hardware == ALL
     }
     return (
-        *_cells("summary", {w: {"": s} for w, s in _summary(fresh, long_kernels, systems).items()}),
+        *_cells(
+            "summary",
+            {w: {"": s} for w, s in _summary(fresh, long_kernels, systems).items()},
+            {what: {"": found} for what, found in alone.items()},
+        ),
         *_cells("steps", steps),
         *_cells("kernels", _pivot(long_kernels, "phase", "hardware")),
-        *_cells("systems", {what: {"": found} for what, found in systems.items()}),
+        *_cells(
+            "systems",
+            {what: {"": found} for what, found in systems.items()},
+            {what: {"": found} for what, found in alone.items()},
+        ),
         *(_entry("systems", what, "", group) for what, group in stripped.items()),
-        *_cells("served", _pivot(_under_load(served.samples), "model", "quantity")),
+        *_cells(
+            "served",
+            _pivot(_under_load(served.samples), "model", "quantity"),
+            _pivot(_under_load(served.plain_samples), "model", "quantity"),
+        ),
         *_cells("devices", _pivot(small.samples, "hardware", "phase")),
     )
 
@@ -156,6 +179,8 @@ def _served(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     found: dict[str, list[Sample]] = {}
     for sample in samples:
         kind = "mixtures of experts" if _has_experts(sample.model) else "dense models"
+        if sample.phase == "drafted":
+            kind = "drafted answers"
         what = f"{_UNDER_LOAD[sample.quantity]} under load (InferenceX), {kind}"
         found.setdefault(what, []).append(sample)
     return dict(sorted(found.items()))
@@ -177,20 +202,35 @@ def _pivot(samples: Iterable[Sample], what: str, column: str) -> dict[str, dict[
     return dict(sorted(found.items()))
 
 
-def _cells(table: str, found: Mapping[str, Mapping[str, Sequence[Sample]]]) -> list[Entry]:
-    return [
-        _entry(table, what, column, summarise(samples))
-        for what, columns in found.items()
-        for column, samples in columns.items()
-        if samples
-    ]
+def _cells(
+    table: str,
+    found: Mapping[str, Mapping[str, Sequence[Sample]]],
+    alone: Mapping[str, Mapping[str, Sequence[Sample]]] | None = None,
+) -> list[Entry]:
+    """A table's cells; ``alone`` are the same rows asked by their flags alone."""
+    cells = []
+    for what, columns in found.items():
+        for column, samples in columns.items():
+            plain = (alone or {}).get(what, {}).get(column)
+            if samples:
+                group = summarise(plain) if plain else None
+                cells.append(_entry(table, what, column, summarise(samples), group))
+    return cells
 
 
-def _entry(table: str, what: str, column: str, group: Group) -> Entry:
-    inside = None if math.isnan(group.coverage) else _kept(group.coverage)
-    return Entry(
-        table, what, column, group.rows, _kept(group.mean_error), _kept(group.median_error), inside
+def _entry(table: str, what: str, column: str, group: Group, alone: Group | None = None) -> Entry:
+    plain = (
+        {}
+        if alone is None
+        else {
+            "alone_mean": _kept(alone.mean_error),
+            "alone_median": _kept(alone.median_error),
+            "alone_inside": _kept(alone.coverage),
+        }
     )
+    inside = None if math.isnan(group.coverage) else _kept(group.coverage)
+    errors = _kept(group.mean_error), _kept(group.median_error)
+    return Entry(table, what, column, group.rows, *errors, inside, **plain)
 
 
 def _kept(value: float) -> float:

@@ -34,19 +34,39 @@ def sections(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def _listed(entries: Sequence[Entry]) -> str:
-    lines = ["| what | rows | mean error | median | in the 80 % interval |"]
-    lines.append("|---|--:|--:|--:|--:|")
+    head = "| what | rows | mean error | median | in the 80 % interval |"
+    line = "|---|--:|--:|--:|--:|"
+    is_asked_twice = any(e.alone_mean is not None for e in entries)
+    lines = [f"{head}{_ALONE}", f"{line}--:|--:|"] if is_asked_twice else [head, line]
     for e in entries:
         inside = "–" if e.inside is None else percent(e.inside, 2)
         errors = f"{percent(e.mean, 2)} | {percent(e.median, 2)}"
-        lines.append(f"| {e.what} | {e.rows:,} | {errors} | {inside} |")
+        alone = f" {_alone(e)} |" * is_asked_twice
+        lines.append(f"| {e.what} | {e.rows:,} | {errors} | {inside} |{alone}")
     return "\n".join(lines)
 
 
+_ALONE = " by flags alone: mean, median | in the interval |"
+
+
+def _alone(e: Entry) -> str:
+    """The two cells of rows that were asked a second time, by their flags alone."""
+    if e.alone_mean is None or e.alone_median is None:
+        return "– | –"
+    inside = "–" if e.alone_inside is None else percent(e.alone_inside, 2)
+    return f"{percent(e.alone_mean, 2)}, {percent(e.alone_median, 2)} | {inside}"
+
+
 def _pivoted(entries: Sequence[Entry]) -> str:
-    """Mean errors, what was measured downwards and the columns side by side."""
-    columns = list(dict.fromkeys(entry.column for entry in entries))
+    """Mean errors, what was measured downwards and the columns side by side.
+
+    Where rows were asked a second time, by their flags alone, that has a column beside each.
+    """
     cells = {(entry.what, entry.column): percent(entry.mean, 2) for entry in entries}
+    for e in entries:
+        if e.alone_mean is not None:
+            cells[e.what, f"{e.column}, flags alone"] = percent(e.alone_mean, 2)
+    columns = list(dict.fromkeys(column for _, column in cells))
     lines = ["| | " + " | ".join(columns) + " |", "|---" + "|--:" * len(columns) + "|"]
     for what in dict.fromkeys(entry.what for entry in entries):
         row = " | ".join(cells.get((what, column), "–") for column in columns)

@@ -32,11 +32,13 @@ from simulator.validation.calibrate.steps import (
     with_rates,
 )
 from simulator.validation.kernels import kernel_parts
+from simulator.validation.measured.plain import by_flags_alone
 from simulator.validation.measured.point import Point
 from simulator.validation.measured.row import Row
 from simulator.validation.measured.runs import Told
 from simulator.validation.read import PUBLISHED, is_kernel_table, read_rows
 from simulator.validation.score import Group, Sample, group_by, summarise
+from simulator.validation.standing import by_standing
 
 Progress = Callable[[int, int], None]
 
@@ -58,10 +60,13 @@ class Validation:
         overall: one group for each phase and quantity.
         groups: the same for each device, model, phase and quantity.
         devices: one group for each device and phase.
+        standings: one group for each phase and quantity by how the device is known.
         without_device: devices predicted from their class's defaults alone.
         without_model: models predicted by a calibration that never saw them.
         accounts: what became of every row, file by file.
+        plain: what was served, asked by its flags alone: for each model, and all of it.
         samples: every scored row, for the parity plot.
+        plain_samples: every row of ``plain``.
         theirs: whether any of them are of a user's own file.
         notes: what was assumed to read them.
     """
@@ -73,16 +78,27 @@ class Validation:
     overall: tuple[Group, ...]
     groups: tuple[Group, ...]
     devices: tuple[Group, ...]
+    standings: tuple[Group, ...]
     without_device: tuple[Group, ...]
     without_model: tuple[Group, ...]
     accounts: tuple[Account, ...]
+    plain: tuple[Group, ...] = ()
     samples: tuple[Sample, ...] = field(repr=False, default=())
+    plain_samples: tuple[Sample, ...] = field(repr=False, default=())
     theirs: bool = False
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain values, the samples as two arrays."""
-        tables = ("overall", "groups", "devices", "without_device", "without_model")
+        tables = (
+            "overall",
+            "groups",
+            "devices",
+            "standings",
+            "without_device",
+            "without_model",
+            "plain",
+        )
         found: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         found |= {name: [g.to_dict() for g in getattr(self, name)] for name in tables}
         found["accounts"] = [account.to_dict() for account in self.accounts]
@@ -106,14 +122,15 @@ def validate(
     *,
     told: Told | None = None,
     leave_out: bool = True,
+    flags_alone: bool = False,
     progress: Progress | None = None,
 ) -> Validation:
     """Score predictions on ``data``, or on the project's own table of published figures.
 
     ``data`` takes results of benchmarks, tables of points (CSV), laboratory documents (JSON) and
-    kernel tables (Parquet). ``told`` says what a file does not. ``leave_out``
-    asks the two harder questions of the project's own rows, which takes some seconds.
-    ``progress`` is told (rows done, rows in all).
+    kernel tables (Parquet). ``told`` says what a file does not. ``leave_out`` asks the two harder
+    questions of the project's own rows, which takes some seconds. ``flags_alone`` asks what was
+    served a second time, by its flags alone. ``progress`` is told (rows done, rows in all).
 
     Raises:
         InputError: a file that cannot be read or is not understood.
@@ -127,7 +144,9 @@ def validate(
     kept = [p for p in asked if p.is_score_row]
     scored, refused = batches(p for p in kept if p.phase != "serve")
     own = [b for b in scored if not b.points[0].theirs]
-    served, unserved = serve_points([p for p in kept if p.phase == "serve"], progress)
+    to_serve = [p for p in kept if p.phase == "serve"]
+    served, unserved = serve_points(to_serve, progress)
+    plain = serve_points([by_flags_alone(p) for p in to_serve], progress)[0] if flags_alone else []
     samples = [s for parts in tables.values() for part in parts for s in part.samples]
     samples += [s for b in scored for s in samples_of(b)] + served
     reasons = {_identity(p): reason.split("\n")[0] for p, reason in (*refused, *unserved)}
@@ -152,9 +171,12 @@ def validate(
         overall=group_by(samples, "phase", "quantity"),
         groups=group_by(samples, "hardware", "model", "phase", "quantity"),
         devices=group_by(samples, "hardware", "phase"),
+        standings=by_standing(samples),
         without_device=leave_device_out(own) if leave_out else (),
         without_model=leave_model_out(own, batches(known)[0]) if leave_out else (),
+        plain=group_by(plain, "model", "phase", "quantity") + group_by(plain, "phase", "quantity"),
         samples=tuple(samples),
+        plain_samples=tuple(plain),
         theirs=any(p.theirs for p in points),
         notes=tuple(dict.fromkeys(note for p in kept for note in p.notes)),
     )
@@ -248,8 +270,9 @@ def _served(point: Point, answer: Prediction) -> Sample:
     low, high = answer.intervals.get(point.quantity, (np.nan, np.nan))
     # An interval may be longer on one side: what counts is the side of the measured value.
     sigma = abs(float(np.log((high if point.value > value else low) / value))) / Z_80
+    phase = "drafted" if "speculation" in point.asked else point.phase
     return Sample(
-        point.hardware, point.model, point.phase, point.quantity, point.value, value, sigma,
+        point.hardware, point.model, phase, point.quantity, point.value, value, sigma,
         source=point.source, asked=point.described,
     )  # fmt: skip
 

@@ -32,6 +32,11 @@ from simulator.specs.question import changed, from_fields
 from simulator.specs.scenario import Scenario
 
 STEP = question("h100-sxm", "llama-3.1-8b", {"phase": "decode", "context": 1000})
+LLAMA = {
+    "model_type": "llama", "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+}  # fmt: skip
 OVER = {"tp": [1, 2, 3], "batch": "1..64:log:4"}
 """Twelve steps; four of them have no answer, as 32 heads cannot be divided by 3."""
 
@@ -293,6 +298,18 @@ def test_an_edited_file_asks_another_question(tmp_path):
     assert question_key(asked) == before
     device.write_text("name: mine\ntitle: Mine\nbase: h200-sxm\n")
     assert question_key(asked) != before
+    config = tmp_path / "config.json"
+    config.write_text("{}")
+    drafted = changed(
+        STEP,
+        from_fields(
+            {"deployment.speculation": {"method": "draft", "model": str(config), "depth": 3}}
+        ),
+    )
+    before = question_key(drafted)
+    small = {**LLAMA, "hidden_size": 1024}
+    config.write_text(json.dumps(small))
+    assert question_key(drafted) != before
     trace = tmp_path / "trace.csv"
     trace.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n0,10,5\n")
     replayed = changed(STEP, from_fields({"trace": str(trace)}))

@@ -33,9 +33,9 @@ def test_absent_options_are_the_engines(scenario):
 
 @pytest.mark.parametrize(
     ("engine", "ahead"),
-    [("vllm", True), ("sglang", True), ("trtllm", True), ("vllm-0.11", False), ("vllm-v0", False)],
+    [("vllm", False), ("sglang", True), ("trtllm", True), ("trtllm-2024", False)],
 )
-def test_the_next_step_is_planned_ahead_as_by_the_engines_release(scenario, engine, ahead):
+def test_the_next_step_is_planned_ahead_where_the_engines_profile_says_so(scenario, engine, ahead):
     assert limits_of(scenario, engine=engine).schedule_ahead is ahead
     chosen = {"asynchronous": not ahead}
     assert limits_of(scenario, engine=engine, scheduling=chosen).schedule_ahead is not ahead

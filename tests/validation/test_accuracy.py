@@ -55,6 +55,22 @@ def test_a_list_and_a_table_of_two_sides():
     assert json.loads(json.dumps(made)) == made
 
 
+def test_rows_asked_twice_have_both_errors_side_by_side():
+    twice = {"alone_mean": 0.2, "alone_median": 0.15, "alone_inside": 0.7}
+    entries = [
+        Entry("one", "TPOT", "", 7, 0.1, 0.05, 0.8, **twice),
+        Entry("one", "decode", "", 9, 0.02, 0.01, None),
+        Entry("two", "glm-5", "TPOT", 7, 0.1, 0.05, 0.8, **twice),
+    ]
+    made = sections(entries)
+    head, _, asked_twice, once = made["one"].splitlines()
+    assert asked_twice == "| TPOT | 7 | 10 % | 5 % | 80 % | 20 %, 15 % | 70 % |"
+    assert once == "| decode | 9 | 2 % | 1 % | – | – | – |"
+    assert head.count("|") == asked_twice.count("|") == once.count("|")
+    assert made["two"].splitlines()[0] == "| | TPOT | TPOT, flags alone |"
+    assert made["two"].splitlines()[2] == "| glm-5 | 10 % | 20 % |"
+
+
 def test_a_section_that_no_table_fills_is_refused():
     with pytest.raises(InputError, match="no table is called 'onne'"):
         with_sections("<!-- accuracy: onne -->\n<!-- accuracy: end -->", {"one": ""})

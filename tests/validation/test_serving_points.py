@@ -29,7 +29,9 @@ def asked(tmp_path: Path, **changes: str) -> dict[str, object]:
     with file.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(ROW))
         writer.writeheader()
-        writer.writerow(ROW | changes)
+        # Experts are shared by the devices that share everything else.
+        shared = {"moe_tp_size": changes.get("tp_size", ROW["tp_size"])}
+        writer.writerow(ROW | shared | changes)
     points = points_in(file)
     assert {p.quantity for p in points} == {"ttft_s", "tpot_s"}
     return points[0].asked
@@ -71,16 +73,15 @@ def test_settings_do_not_decide_what_is_scored(tmp_path):
         assert (bare.key, bare.is_score_row) == (point.key, point.is_score_row)
 
 
-def test_drafted_answers_are_told_not_predicted(tmp_path):
+def test_drafted_answers_are_asked_with_their_depth_and_acceptance(tmp_path):
     fp4 = {"model_path": "deepseek-ai/DeepSeek-R1", "tp_size": "8"}
-    asked(tmp_path, **fp4, backend_version="1.2.0rc6.post3")
-    points = points_in(tmp_path / "points.csv")
-    assert all("drafted" in p.unasked for p in points)
-    samples, refused = serve_points(points)
-    assert samples == []
-    assert [reason for _, reason in refused] == [points[0].unasked] * 2
-    asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
-    assert not any(p.unasked for p in points_in(tmp_path / "points.csv"))
+    found = asked(tmp_path, **fp4, backend_version="1.2.0rc6.post3")
+    assert found["speculation"] == "mtp:3:repeat"
+    assert 0 < found["acceptance"] < 1
+    samples, refused = serve_points(points_in(tmp_path / "points.csv"))
+    assert [sample.phase for sample in samples] == ["drafted"] * 2
+    assert not refused
+    assert "speculation" not in asked(tmp_path, **fp4, backend_version="1.2.0rc6.post2")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_what_was_measured_when_drafting_came_is_told(tmp_path):
         source = f"2026-04-06.csv; silicon_concurrency=16; measured={day}T00:00:00Z"
         asked(tmp_path, **changes, silicon_data_source=source)
         points = points_in(tmp_path / "points.csv")
-        assert {bool(p.unasked) for p in points} == {drafted}
+        assert {"speculation" in p.asked for p in points} == {drafted}
 
 
 def test_disaggregated_rows_are_asked_with_their_pools(tmp_path):

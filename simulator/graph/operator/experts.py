@@ -10,7 +10,7 @@ from simulator.graph.operator.base import (
     Operator,
     Work,
 )
-from simulator.graph.routing import ExpertLoads, expert_loads, selection
+from simulator.graph.routing import REPEATED_CHOICE, ExpertLoads, expert_loads, selection
 from simulator.graph.step_shape import StepShape
 from simulator.specs.precision import Precision
 
@@ -71,7 +71,13 @@ class Experts(Operator):
     def loads(self, step: StepShape) -> ExpertLoads:
         """Rows of each expert of the busiest expert-parallel rank."""
         chosen = selection(self.experts, self.top_k, self.skew, self.redundant)
-        return expert_loads(step.tokens * self.data_parallel, chosen, self.expert_parallel)
+        further = step.decode_sequences * (step.decode_width - 1.0)
+        return expert_loads(
+            step.tokens * self.data_parallel,
+            chosen,
+            self.expert_parallel,
+            REPEATED_CHOICE * further * self.data_parallel,
+        )
 
     def work(self, step: StepShape, activation_bits: float | None = None) -> Work:
         """See ``Operator``."""

@@ -30,6 +30,9 @@ from simulator.units import significant
 OWN = "the bill"
 """What the bill's own server is called beside those that it is set against."""
 
+_OF_FLEETS = ("peak_to_mean", "headroom", "spare")
+"""What of a forecast only own systems are sized by."""
+
 _ARITHMETIC = "plain arithmetic on given prices: nothing is simulated"
 
 
@@ -210,6 +213,9 @@ def _notes(asked: Bill, fleets: Mapping[str, Fleet], mix: Mix, server: Priced) -
     traffic, found = asked.traffic, []
     if not fleets:
         found.append(_ARITHMETIC)
+        idle = [name for name in _OF_FLEETS if name in traffic.model_fields_set]
+        if idle:
+            found.append(f"without effect, as there is no own system: {', '.join(idle)}")
     if mix.tokens is not None:
         prompt = mix.tokens.uncached + mix.tokens.cached
         found.append(

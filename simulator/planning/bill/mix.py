@@ -79,6 +79,12 @@ def mix_of(traffic: Traffic, measured: Measured | None) -> Mix:
                 field=f"bill.traffic.{missing[0]}",
                 remedy="give it, as no workload is simulated that would tell",
             )
+        if traffic.cached_share is not None:
+            raise InputError(
+                "has no effect, as nothing says how many tokens are input",
+                field="bill.traffic.cached_share",
+                remedy="give input_tokens_per_request and output_tokens_per_request too",
+            )
         return Mix(MILLION, None)
     inputs = traffic.input_tokens_per_request
     outputs = traffic.output_tokens_per_request

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.planning.bound.lengths import Lengths
-from simulator.serving.traffic.request import RequestTable
+from simulator.serving.traffic.request import NO_ROW, RequestTable
 from simulator.specs.scenario import Objectives, Scenario
 from simulator.specs.workload import users_of
 
@@ -36,13 +36,16 @@ class Demand:
 
 def demand_of(scenario: Scenario, table: RequestTable, *, reuses: bool) -> Demand:
     """The demand of a scenario that asks ``table``; with ``reuses`` a cache spares prefixes."""
-    arrivals = np.sort(table.arrival_s)
+    # Later turns of a conversation come at times of their own, as many as there are of each.
+    leads = np.ones(len(table), bool) if table.follows is None else table.follows == NO_ROW
+    arrivals = np.sort(table.arrival_s[leads])
     gaps = np.diff(arrivals)
     span = float(arrivals[-1] - arrivals[0])
+    turns = len(table) / max(arrivals.size, 1)
     steady = gaps.size > 1 and gaps.mean() > 0
     return Demand(
         lengths=Lengths.of(table, reuses=reuses),
-        per_s=gaps.size / span if span > 0 else 0.0,
+        per_s=turns * gaps.size / span if span > 0 else 0.0,
         users=users_of(scenario.workload),
         gaps_cv2=float(gaps.var() / gaps.mean() ** 2) if steady else 1.0,
         objectives=scenario.objectives,

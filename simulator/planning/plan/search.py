@@ -52,6 +52,12 @@ def plan(scenario: Scenario, progress: Progress | None = None) -> PlanResult:
     every = candidates(asked, needs_price=settings.least == "usd")
     table, told = read_requests(asked.workload)
     demand = demand_of(asked, table, reuses=asked.deployment.prefix_caching is not False)
+    if demand.users is None and demand.per_s <= 0:
+        raise InputError(
+            "all requests come at once, which is no rate to plan for",
+            field="workload",
+            remedy="give more of them, at times of their own, or users of a closed loop",
+        )
     considered, refused = ranked(every, demand, settings)
     if not considered:
         raise _none_left(refused, demand)

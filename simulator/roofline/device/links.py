@@ -32,7 +32,9 @@ _RINGS = AllReduceMenu(("ring",))
 
 
 def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, AllReduces]:
-    """The law of messages over the links of ``owner``, which errs by ``residual``.
+    """The law of messages over the links of ``owner``.
+
+    It errs as its nearest link was found to, or by its class's ``residual`` where nobody measured.
 
     Raises:
         InputError: a calibration that the law does not understand.
@@ -41,14 +43,17 @@ def links_of(owner: str, links: hardware.Links, residual: float) -> Law[Links, A
         scale_up=_link(owner, "scale_up", links.scale_up, _NODE),
         scale_out=_link(owner, "scale_out", links.scale_out, _ANY_NUMBER),
     )
+    nearest_link = links.scale_up or links.scale_out
+    own = None if nearest_link is None else nearest_link.calibration
+    stated = None if own is None else own.residual.get(LINK.name)
     return Law(
         name=LINK.name,
         constants=found,
         family="",
         kernels=AllReduces(_RINGS, _RINGS),
-        residual=residual,
-        origin="class default",
-        is_calibrated=False,
+        residual=residual if stated is None else float(stated),
+        origin="class default" if own is None else own.measured_with,
+        is_calibrated=own is not None,
     )
 
 

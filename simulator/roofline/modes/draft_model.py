@@ -13,7 +13,7 @@ def draft_model(asked: Asked) -> Drafting:
     """See the module.
 
     Raises:
-        InputError: a model of another vocabulary, or one that the layout cannot hold.
+        InputError: a model of another vocabulary.
     """
     other = asked.other
     if other is None:
@@ -30,7 +30,15 @@ def draft_model(asked: Asked) -> Drafting:
             )
         notes = (f"tokens are translated between {other.name} and {asked.model.name} for free",)
     layout = asked.layout.model_copy(update={"pp": 1, "stage_layers": None, "ep": 1})
-    check_layout(other, layout)
+    try:
+        check_layout(other, layout)
+    except InputError:
+        layout = layout.model_copy(update={"tp": 1, "dcp": 1})
+        notes = (
+            *notes,
+            f"{other.name} cannot be divided as {asked.model.name} is: every device "
+            "holds and runs it whole",
+        )
     graph = build(other, layout, asked.weights, asked.kv)
     runs = one_after_another(asked, graph, graph)
     return Drafting(runs, verified_of(asked), graph, notes=notes)

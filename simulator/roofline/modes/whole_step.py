@@ -48,7 +48,7 @@ class WholeStep:
         """Cost of each step of ``shape`` (numbers or arrays)."""
         if self._is_plain:
             return self.model.evaluate(shape)
-        found = self._drafting(shape)
+        found = self.drafted(shape)
         drafts = shape.decode_sequences <= self.mode.up_to
         if np.all(drafts):
             return found
@@ -60,7 +60,8 @@ class WholeStep:
                 plain = plain.plus(model.evaluate(prompts), each.times)
         return found.where(drafts, plain)
 
-    def _drafting(self, shape: StepShape) -> StepCost:
+    def drafted(self, shape: StepShape) -> StepCost:
+        """Cost of each step in which all sequences draft, however many there are."""
         found = self.model.evaluate(self.verifying.of(shape))
         for model, its, times in self._passes(shape):
             found = found.plus(model.evaluate(its), times)

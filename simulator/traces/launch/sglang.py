@@ -3,6 +3,7 @@
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.traces.launch.arguments import Arguments, Given
+from simulator.traces.launch.drafting import of_sglang
 from simulator.traces.launch.settled import (
     Dialect,
     Question,
@@ -37,6 +38,7 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
         settled.put("deployment.offload.kv.host", size.number() * _GB, size)
     elif tiers is not None:
         settled.notes.append(f"{tiers.written}: how large is not said; give it by --hicache-size")
+    of_sglang(arguments, settled)
     quantised(arguments, question, settled)
 
 

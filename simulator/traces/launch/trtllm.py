@@ -3,6 +3,7 @@
 from simulator.specs import catalogue
 from simulator.specs.deployment import Deployment
 from simulator.traces.launch.arguments import Arguments
+from simulator.traces.launch.drafting import of_trtllm
 from simulator.traces.launch.settled import (
     Dialect,
     Question,
@@ -38,6 +39,7 @@ def _read(arguments: Arguments, _question: Question, settled: Settled) -> None:
         settled.put("deployment.captured_tokens", 0, graphs)
     sizes = ("--cuda_graph_config.max_batch_size", "--cuda_graph_config.batch_sizes")
     captured(arguments, (), sizes, settled)
+    of_trtllm(arguments, settled)
 
 
 def _ranks(arguments: Arguments, settled: Settled) -> None:

@@ -2,6 +2,7 @@
 
 from simulator.specs.deployment import Deployment
 from simulator.traces.launch.arguments import Arguments, Given
+from simulator.traces.launch.drafting import of_vllm
 from simulator.traces.launch.settled import (
     GIB,
     Dialect,
@@ -48,6 +49,7 @@ def _read(arguments: Arguments, question: Question, settled: Settled) -> None:
     active = arguments.get("--max-num-active-seqs")
     if active is not None:
         settled.put("deployment.max_sequences", active.whole(), active)
+    of_vllm(arguments, settled)
     quantised(arguments, question, settled)
 
 

@@ -91,19 +91,19 @@ _ENGINES_OF: Mapping[str, Mapping[str, str]] = {
     "rocm_vllm": {"vLLM": "vllm-2025"},
     "aws_neuron": {},
     "optimum_habana": {},
-    "trt_old": {"TensorRT-LLM": "trtllm-2024"},
+    "trt_old": {"TensorRT-LLM": "trtllm-0.10"},
     "splitwise": {"vLLM": "vllm-2023"},
     "manual": {"vLLM": "vllm", "vllm-ascend": "vllm-ascend-2025"},
-    "simonmo": {"vLLM": "vllm-2025", "SGLang": "sglang", "TensorRT-LLM": "trtllm-1.0"},
     "inferencex_exp": {"vLLM": "vllm"},
 }
 """Profiles of the engines of each part of the table, by the first word of their names."""
 _NOT_ASKED = {
     "mlperf": "it does not say how long its prompts were (MLPerf)",
     "mlenergy2": "it does not say how long its prompts were (ML.ENERGY v2)",
+    "simonmo": "no profile tells what engines reached with DeepSeek in April 2025",
     "trt_new": "it does not say how many requests were in flight (TensorRT-LLM at its fullest)",
 }
-_SERVED = ("simonmo", "inferencex_exp", "manual")
+_SERVED = ("inferencex_exp", "manual")
 """Parts whose rows of scenario ``server`` name a load that can be served."""
 _STATIC = ("llm_inference_bench", "rocm_vllm", "trt_old", "optimum_habana")
 """Parts that started whole batches together."""
@@ -151,6 +151,9 @@ def datacenter_point(row: Mapping[str, str]) -> Point:
     devices = packages * _DEVICES_OF_A_PACKAGE.get(hardware, 1)
     engine = _ENGINES_OF[part].get(row["engine"].split(" ")[0], "generic")
     asked: dict[str, Any] = {"engine": engine, "precision": _precision(row), "tp": devices}
+    if part == "trt_old" and asked["precision"] == "fp8":
+        # Quantised as that page has it: --qformat fp8 --kv_cache_dtype fp8.
+        asked["kv_precision"] = "fp8"
     if row["metric"] in ("watts", "joules_per_output_token"):
         raise UnaskedError(f"it does not say over what its {row['metric']} were taken")
     if row["scenario"] == "server" and part in _SERVED and not _is_decoding(row):
@@ -230,7 +233,7 @@ def _decoding(
 
 
 _LAYOUT = re.compile(r"(tp|ep|dp)(\d+)")
-_PROMPTS_SENT = re.compile(r"(\d+) prompts")
+_PROMPTS_SENT = re.compile(r"(\d+) completed")
 _SERVED_FIGURES = {
     "tpot_ms": ("tpot_s", 1e-3),
     "ttft_ms": ("ttft_s", 1e-3),
@@ -240,7 +243,7 @@ _SERVED_FIGURES = {
 
 
 def _served(row: Mapping[str, str], hardware: str, model: str, asked: dict[str, Any]) -> Point:
-    """A figure of a load of known lengths: users in a loop, or requests at a rate."""
+    """A figure of users in a loop whose prompts and answers are of known lengths."""
     if row["metric"] not in _SERVED_FIGURES:
         raise UnaskedError(f"nothing predicts {row['metric']} of a row like this")
     quantity, scale = _SERVED_FIGURES[row["metric"]]
@@ -254,17 +257,19 @@ def _served(row: Mapping[str, str], hardware: str, model: str, asked: dict[str, 
             raise UnaskedError("its ranks of attention share slices of experts")
         layout["tp"] = layout.get("tp", layout["dp"]) // layout["dp"]
     question |= layout
-    if row["concurrency_or_batch"]:
-        question["concurrency"] = _told(row["concurrency_or_batch"], "number of users")
-    elif row["request_rate"]:
-        question["rate"] = number(row["request_rate"], "rate")
-        sent = _PROMPTS_SENT.search(row["notes"])
-        if sent is not None:
-            question["requests"] = int(sent[1])
-    else:
-        raise UnaskedError("it does not say how many requests were in flight")
+    question["concurrency"] = _told(row["concurrency_or_batch"], "number of requests in flight")
+    settings: dict[str, Any] = {}
+    if row["part"] == "inferencex_exp":
+        # Its client sends all it may at once; a checkpoint that names no format is served as it is.
+        settings["start"] = "together"
+        if sent := _PROMPTS_SENT.search(row["notes"]):
+            settings["requests"] = int(sent[1])
+        if not row["weight_precision"]:
+            del question["precision"]
     value = number(row["value"], "value") * scale
-    return Point(hardware, model, "serve", quantity, value, question, row["source"])
+    return Point(
+        hardware, model, "serve", quantity, value, question, row["source"], settings=settings
+    )
 
 
 def _static(row: Mapping[str, str], hardware: str, model: str, question: dict[str, Any]) -> Point:

@@ -17,7 +17,8 @@ _LARGEST_NODE = 8
 class Run:
     """What the table says of a run.
 
-    ``precision`` of weights, ``users`` in flight, ``version`` of the engine, the day ``measured``.
+    ``precision`` of weights, ``users`` in flight, ``version`` of the engine, the day ``measured``;
+    ``is_faster`` than another run of the same load on the same day.
     """
 
     engine: str
@@ -30,6 +31,7 @@ class Run:
     users: int
     version: str = ""
     measured: str = ""
+    is_faster: bool = False
 
     @property
     def is_short(self) -> bool:
@@ -51,7 +53,8 @@ def is_drafted(run: Run) -> bool:
     points, of which one stands in no other configuration, and three take less time a token than
     as many devices did for fewer users. On B200 in 8 bits on SGLang 0.5.9 what
     ``dsr1-fp8-b200-sglang`` stops short of: more than 64 users of eight devices, or more than four
-    with long prompts.
+    with long prompts; and of loads that were run twice that day the faster run, as without drafting
+    there is one of each.
     """
     if not run.model.startswith("deepseek"):
         return False
@@ -60,7 +63,43 @@ def is_drafted(run: Run) -> bool:
         return came or run.version == "1.2.0rc6.post3"
     if (run.engine, run.version, run.hardware, run.precision) != ("sglang", "0.5.9", "b200", "fp8"):
         return False
-    return run.tp == _LARGEST_NODE and run.users > (64 if run.isl < 8192 else 4)
+    is_further = run.users > (64 if run.isl < 8192 else 4)
+    return run.tp == _LARGEST_NODE and (is_further or run.is_faster)
+
+
+def drafting_of(run: Run, ranks: int) -> Settings:
+    """How a drafted run on ``ranks`` of data-parallel attention drafts.
+
+    ``dsr1_*_mtp.sh``: one token ahead where attention has ranks of its own and else three, on
+    TensorRT-LLM; two on SGLang, of at most 256 sequences. The layer that drafts is that of the
+    checkpoint, which keeps it in 16 bits where the others have 4 (``hf_quant_config.json``).
+    """
+    depth = 2 if run.engine == "sglang" else 1 if ranks > 1 else 3
+    found: Settings = {
+        "speculation": f"mtp:{depth}:repeat" if depth > 1 else "mtp:1",
+        "acceptance": _ACCEPTED[run.precision, run.isl, run.osl],
+    }
+    if run.precision == "fp4":
+        found["deployment.speculation.precision"] = "bf16"
+    if run.engine == "sglang":
+        return found | {"max_sequences": 256, "captured_tokens": 256}
+    budget = _trtllm(run)["max_batched_tokens"] + depth * -(-run.users // ranks)
+    return found | {"max_batched_tokens": budget}
+
+
+_ACCEPTED = {
+    ("fp4", 1024, 1024): 0.59,
+    ("fp4", 1024, 8192): 0.71,
+    ("fp4", 8192, 1024): 0.67,
+    ("fp8", 1024, 1024): 0.33,
+    ("fp8", 1024, 8192): 0.48,
+    ("fp8", 8192, 1024): 0.34,
+}
+"""The share of right tokens, by checkpoint and lengths of random prompts and answers.
+
+Nobody publishes it. Fitted, one number each, to the time a token of the half of these points that
+the split leaves for fitting; whoever scores looks at the other half.
+"""
 
 
 def _sglang(run: Run) -> Settings:

@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.validation.split import is_score_row
 
-DRAFTED = "its answers were drafted (multi-token prediction), which nothing predicts yet"
+DRAFTED = "its answers were drafted, and it does not say how many drafted tokens were right"
 """Why such rows are not asked."""
 
 

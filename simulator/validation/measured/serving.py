@@ -8,12 +8,18 @@ silicon_tpot_ms``. The client draws both lengths evenly from 0.8 of them upwards
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.validation.measured.inferencex import Run, is_drafted, settings_of, vllm_of
-from simulator.validation.measured.point import DRAFTED, Point
+from simulator.validation.measured.inferencex import (
+    Run,
+    drafting_of,
+    is_drafted,
+    settings_of,
+    vllm_of,
+)
+from simulator.validation.measured.point import Point
 from simulator.validation.measured.row import Row, UnaskedError, number, rows_of, whole
 from simulator.validation.systems import SYSTEMS
 
@@ -58,10 +64,40 @@ def is_serving_table(columns: list[str]) -> bool:
 def serving_rows(path: Path) -> Iterator[Row]:
     """TTFT and TPOT of every row whose layout and load are known."""
     with path.open(encoding="utf-8", newline="") as file:
-        yield from rows_of(csv.DictReader(file), _points)
+        records = list(csv.DictReader(file))
+    faster = _faster_twins(records)
+    yield from rows_of(records, lambda row: _points(row, is_faster=_run_of(row) in faster))
 
 
-def _points(row: Mapping[str, str]) -> Iterator[Point]:
+def _run_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    """What was run on which day, and how long a token took."""
+    return (*_load_of(row), row["silicon_tpot_ms"])
+
+
+def _load_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    said = row["silicon_data_source"]
+    found = (_MEASURED.search(said), _CONCURRENCY.search(said))
+    told = (match.group(1) if match else "" for match in found)
+    return (*(row.get(name, "") for name in _LOAD), *told)
+
+
+_LOAD = (
+    "backend", "backend_version", "model_path", "system", "precision", "mode", "isl", "osl",
+    "tp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size",
+)  # fmt: skip
+
+
+def _faster_twins(records: Sequence[Mapping[str, str]]) -> set[tuple[str, ...]]:
+    """Of loads that were run more than once on a day, the runs whose tokens took least."""
+    times: dict[tuple[str, ...], set[str]] = {}
+    for row in records:
+        if row["silicon_tpot_ms"]:
+            times.setdefault(_load_of(row), set()).add(row["silicon_tpot_ms"])
+    several = {load: found for load, found in times.items() if len(found) > 1}
+    return {(*load, min(found, key=float)) for load, found in several.items()}
+
+
+def _points(row: Mapping[str, str], *, is_faster: bool = False) -> Iterator[Point]:
     model = next((slug for name, slug in _MODELS.items() if name in row["model_path"]), None)
     if model is None:
         raise UnaskedError(f"no model of the catalogue is the row's: {row['model_path']}")
@@ -92,26 +128,26 @@ def _points(row: Mapping[str, str]) -> Iterator[Point]:
     if replicas > 1:
         asked["devices"] = own * replicas
     source = row["silicon_data_source"]
-    unasked = ""
     if _OTHER_CLIENT.search(source):
         settings = _other_settings(row)
     else:
         load = asked["isl"], asked["osl"], asked["concurrency"]
         day = _MEASURED.search(source)
         version = row["backend_version"], day.group(1) if day else ""
-        run = Run(row["backend"], hardware, model, row["precision"], own, *load, *version)
-        settings, unasked = settings_of(run), DRAFTED if is_drafted(run) else ""
+        run = Run(
+            row["backend"], hardware, model, row["precision"], own, *load, *version, is_faster
+        )
+        settings = settings_of(run)
         if "dp" in layout:
             # The table says how this run was laid out, which the recipe of its day may not.
             settings = {name: v for name, v in settings.items() if name not in ("tp", "dp", "ep")}
+        if is_drafted(run):
+            settings |= drafting_of(run, settings.get("dp", layout.get("dp", 1)))
     # The client starts all of its users together; what no recipe says of the cache is 16 bits.
     kept = {} if asked["kv_precision"] else {"kv_precision": "bf16"}
     settings = {"start": "together", **kept} | settings
     for quantity, value in _measured(row).items():
-        yield Point(
-            hardware, model, "serve", quantity, value, asked, source,
-            settings=settings, unasked=unasked,
-        )  # fmt: skip
+        yield Point(hardware, model, "serve", quantity, value, asked, source, settings=settings)
 
 
 def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterator[Point]:

@@ -111,6 +111,12 @@ def test_the_seeds_first_calculator(usd, other):
     assert "plain arithmetic" in " ".join(found.notes)
 
 
+def test_what_only_fleets_are_sized_by_has_no_effect_on_arithmetic_and_is_said():
+    found = arithmetic(traffic={"tokens_per_month": "50 M", "spare": 1, "headroom": 0.2})
+    assert found.months[0].usd == pytest.approx(750)
+    assert any("without effect" in n and "headroom, spare" in n for n in found.notes)
+
+
 def test_fifty_million_at_fifteen_dollars_and_a_third_of_it():
     found = bill(read_bill(scenario_path("fifty-million")))
     assert found.months[0].usd == pytest.approx(750.0)
@@ -208,6 +214,10 @@ def test_an_api_with_its_discounts():
         ({"server": {"kind": "api", "model": "kimi-k2.5"}}, "bill.traffic", "per_request"),
         ({"traffic": {"requests_per_month": 5}}, "input_tokens_per_request", "give it"),
         ({"traffic": {}}, "bill.traffic", "tokens_per_month"),
+        (
+            {"traffic": {"tokens_per_month": 1e6, "cached_share": 0.5}},
+            "bill.traffic.cached_share", "has no effect",
+        ),
         (
             {"traffic": {"tokens_per_month": 1e9, "growth": 100, "months": 120}},
             "bill.traffic.growth", "smaller growth",

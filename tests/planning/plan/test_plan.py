@@ -139,3 +139,20 @@ def test_what_is_owned_limits_the_plan() -> None:
     found = plan(asked(hardware=(), stock={"l40s": 40}, tp=(1,), finalists=1))
     assert found.best.ranked.candidate.replica.hardware.name == "l40s"
     assert found.best.devices <= 40
+
+
+def test_every_turn_of_a_conversation_counts_as_a_request() -> None:
+    raw = asked(hardware=("h100-sxm",), tp=(1,)).model_dump(exclude_unset=True)
+    raw["workload"]["conversations"] = {"turns": 4, "think_time": 2.0}
+    scenario = Scenario.model_validate(raw)
+    table, _ = read_requests(scenario.workload)
+    demand = demand_of(scenario, table, reuses=True)
+    assert demand.per_s == pytest.approx(4 * 30, rel=0.25)
+    assert demand.lengths.cached > demand_of(scenario, table, reuses=False).lengths.cached == 0
+
+
+def test_a_single_request_has_no_rate() -> None:
+    raw = asked().model_dump(exclude_unset=True)
+    raw["workload"]["requests"] = 1
+    with pytest.raises(InputError, match="no rate to plan for"):
+        plan(Scenario.model_validate(raw))

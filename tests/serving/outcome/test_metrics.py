@@ -254,6 +254,15 @@ def test_nobody_found_anything_where_there_are_no_prompts():
     assert found.hit_rate == found.prefill_share == found.output_tokens_per_s == 0.0
 
 
+def test_a_replica_that_never_rests_draws_no_idle_power():
+    for busy_s in (10.0, 10.5):
+        always = replace(BUSY, busy_s=busy_s)
+        found = measure(
+            THREE, (always,), makespan_s=11.0, devices_per_replica=1, idle_w=100.0, kv_blocks=100
+        )
+        assert found.energy_j == pytest.approx(2000.0)
+
+
 def test_shares_are_of_all_replicas():
     found = measure(
         THREE, (BUSY, BUSY), makespan_s=11.0, devices_per_replica=1, idle_w=0.0, kv_blocks=[100, 50]

@@ -110,9 +110,10 @@ def test_sums_agree_with_counting(steps, size, how, ahead, blocks):
         assert batch.next_end == min(ends)
         for some in (1, 2, ahead):
             assert batch.blocks_for(some) == counted.blocks_for(some)
-        within = batch.steps_within(blocks, ahead)
-        fitting = [s for s in range(1, ahead + 1) if counted.blocks_for(s) <= blocks]
-        assert within == max(fitting, default=1)
+        needed = [counted.blocks_for(steps) for steps in range(1, ahead + 1)]
+        for room in {blocks, *needed}:
+            fitting = [steps for steps, own in enumerate(needed, 1) if own <= room]
+            assert batch.steps_within(room, ahead) == max(fitting, default=1)
 
 
 @given(

@@ -1,13 +1,17 @@
 """No step holds more than its limits, and no request is taken that could never end."""
 
 import pytest
-from closed_form_clock import random_table, serve_watched, settings, table
+from closed_form_clock import random_table, serve_watched, settings, shared_table, table
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from nonempty import nonempty
 
+from simulator.errors import InputError
+from simulator.roofline.off_device.transfers import Channel
+from simulator.serving.cluster import Failure
 from simulator.serving.outcome.records import FINISHED
+from simulator.serving.replica.lower_tiers import CacheTiers, LowerTier
 
 
 @given(
@@ -30,6 +34,25 @@ def test_steps_keep_to_tokens_sequences_and_blocks(seed, budget, sequences, comp
         assert steps or prompts
         # With prompts, or without, it is one step or a run of them.
         assert steps <= 1 or not prompts
+
+
+@given(st.integers(0, 1000), st.sampled_from([40, 64, 200]), st.sampled_from([1e6, 1e8]))
+@effort(max_examples=20, deadline=None)
+def test_prompts_whose_beginnings_were_loaded_share_a_step(seed, budget, bytes_per_s):
+    """Several may be half done at once, when what they wait for is there at the same time."""
+    behind = CacheTiers(
+        (LowerTier("host", 1e12, None),), Channel(0.0, bytes_per_s), bytes_per_token=100.0,
+        layers=1, reload="always",
+    )  # fmt: skip
+    options = settings(
+        prefix_caching=True, lower_tiers=behind, kv_blocks=40, max_batched_tokens=budget,
+        max_sequences=16, keep_events=True,
+    )  # fmt: skip
+    outcome = serve_watched(shared_table(seed, count=100), options)
+    for _, _, _, _, decoding, _, prompts, *_ in nonempty(outcome.timeline.events()):
+        assert prompts <= max(budget - decoding, 0)
+    hits = sum(sum(counters.hits_by_tier.values()) for counters in outcome.counters)
+    assert hits > 0
 
 
 @pytest.mark.parametrize(("budget", "done"), [(600, 6), (599, 5)])
@@ -56,3 +79,17 @@ def test_a_request_is_taken_where_it_fits_to_the_token(limits, fits):
     # Beside one that always fits, since a workload of which nothing does is refused as a whole.
     records = serve_watched(table([0.0, 0.0], [100, 1], [30, 1]), settings(**limits)).records
     assert (records.status[0] == FINISHED) == fits
+
+
+def test_a_workload_of_nothing_but_what_just_fits_is_served():
+    assert serve_watched(table([0.0], 100, 30), settings(max_context=130)).records.finished.all()
+    with pytest.raises(InputError, match="130 tokens or more"):
+        serve_watched(table([0.0], 100, 30), settings(max_context=129))
+
+
+@pytest.mark.parametrize(("replicas", "told"), [(1, "there is one, 0"), (3, "replicas 0 to 2")])
+def test_a_failure_of_a_replica_that_is_not_there_is_refused(replicas, told):
+    options = settings(replicas=replicas, failures=(Failure(replicas, 1.0),))
+    with pytest.raises(InputError) as refused:
+        serve_watched(table([0.0], 10, 3), options)
+    assert told in str(refused.value)

@@ -113,12 +113,12 @@ def test_objects_come_as_json_and_by_their_members():
 def test_nothing_is_left_out_silently():
     launch = read_text(
         "FOO=1 numactl -N 0 vllm serve M --port 1 --trust-remote-code --moe-backend x "
-        '--speculative-config \'{"method": "ngram"}\''
+        "--kv-transfer-config '{}'"
     )
     said = "\n".join(launch.notes)
     for word in ("FOO", "numactl -N 0", "--port", "--trust-remote-code", "--moe-backend"):
         assert word in said
-    line = next(note for note in launch.notes if "--speculative-config" in note)
+    line = next(note for note in launch.notes if "--kv-transfer-config" in note)
     assert "not used, though speed may depend on it" in line
 
 

@@ -57,9 +57,16 @@ CUBLAS = KernelFamily("cublas", _LIBRARY_TILES, splits=(1, 2, 4, 8, 16))
 
 CUTLASS_SM90_FP8 = KernelFamily(
     "cutlass-sm90-fp8",
-    (Tile(64, 64, up_to_rows=64), Tile(64, 128, 64, 128), Tile(128, 128, 128)),
+    (
+        Tile(16, 64, up_to_rows=16),
+        Tile(64, 64, 16, 64),
+        Tile(64, 128, 64, 128),
+        Tile(128, 128, 128),
+    ),
 )
-"""vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k."""
+"""vLLM's scaled 8-bit product on Hopper: the tile follows the number of rows, no split-k
+(csrc/quantization/w8a8/cutlass/c3x/scaled_mm_sm90_fp8_dispatch.cuh). Up to 16 rows the operands
+change places, so that rows lie along the narrow side."""
 
 CUTLASS_SM89_FP8 = KernelFamily(
     "cutlass-sm89-fp8",
