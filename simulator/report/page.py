@@ -66,7 +66,7 @@ def report_page(result: SimulationResult, charts: Sequence[Chart]) -> str:
         steps=[_step(binding, i) for i, binding in enumerate((result.prefill, result.decode))],
         operator_sources=_operator_sources(result),
         cost=_cost(result),
-        price_lines=_price_lines(result),
+        every_dollar=_every_dollar(result),
         energy=_energy(result),
         notes=result.notes,
         sources=[_linked(source) for source in result.sources],
@@ -292,19 +292,23 @@ def _cost(result: SimulationResult) -> list[tuple[str, str]]:
     return rows
 
 
-def _price_lines(result: SimulationResult) -> list[tuple[str, str]]:
-    """What an hour of a device is made of, where it is made of more than rent."""
-    rows: list[tuple[str, str]] = []
-    for price in dict.fromkeys(result.prices):
-        if price is None or len(price.lines) < 2:
-            continue
-        rows += [(line.name, f"{money(line.usd_per_hour)} an hour") for line in price.lines]
-        rows.append(("power of the device", f"{money(price.energy.usd_per_kwh)} a kWh drawn"))
-    return rows
+def _every_dollar(result: SimulationResult) -> list[tuple[str, str]]:
+    """What every dollar goes to, and how it comes about."""
+    total = sum(line.usd_per_s for line in result.breakdown)
+    return [
+        (
+            line.name,
+            f"{money(3600.0 * line.usd_per_s)} an hour, {percent(line.usd_per_s / total)}: "
+            f"{line.formula}",
+        )
+        for line in result.breakdown
+        if line.usd_per_s
+    ]
 
 
 def _energy(result: SimulationResult) -> list[tuple[str, str]]:
     m = result.metrics
+    wall, site = result.wall_joules_per_output_token, result.site_joules_per_output_token
     return [
         ("Per output token", humane(result.joules_per_output_token, "J")),
         ("Per token with prompts", humane(result.joules_per_total_token, "J")),
@@ -314,7 +318,11 @@ def _energy(result: SimulationResult) -> list[tuple[str, str]]:
             f"{humane(m.power_w, 'W')}, {humane(result.power_w_per_device, 'W')} a device",
         ),
         ("This run", f"{humane(m.energy_j / 3600, 'Wh')}"),
-    ]
+        ("At the plug", f"{humane(result.wall_power_w, 'W')}, "
+                        f"{FIGURE['wall_joules_per_output_token'].show(wall)} per output token"),
+        ("Of the site", f"{humane(result.site_power_w, 'W')} with network and cooling, "
+                        f"{FIGURE['site_joules_per_output_token'].show(site)} per output token"),
+    ]  # fmt: skip
 
 
 _LINK = re.compile(r"https?://[^\s)>,;]+")

@@ -292,7 +292,7 @@ def _at_best(key: str, of: Figure) -> Figure:
         of.unit,
         f"{of.label} at best",
         f"`{of.key}` at the most load that the machine takes within the objectives",
-        "At best",
+        "Cost at best" if of.unit == "usd" else "At best",
         of.per,
         of.better,
         of.errors,

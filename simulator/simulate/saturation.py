@@ -31,10 +31,10 @@ PRECISION = 1.05
 MOST_RUNS = 10
 """Simulations of one search."""
 
-FEWEST_REQUESTS, MOST_REQUESTS = 300, 4000
+FEWEST_REQUESTS, MOST_REQUESTS = 300, 3000
 """Requests of one of them; about ``DEPTH`` times as many as run at once."""
 
-DEPTH = 4
+DEPTH = 3
 
 LIGHTEST = 1 / 256
 """Of all that a machine can: a load below which objectives that it misses are out of its reach."""

@@ -104,12 +104,13 @@ def test_a_result_without_a_price_tells_the_nearest_basis(results):
     assert "Nearest basis" in page
 
 
-def test_the_lines_of_an_owned_hour_stand_in_the_page():
+def test_every_dollar_stands_in_the_page():
     fields = {"workload.requests": 20, "economics.basis": "owned"}
     owned = simulate(read_scenario(scenario_path("quickstart"), fields))
     text = " ".join(read(report_page(owned, report_charts(owned, None))).text)
-    for line in nonempty(owned.prices[0].lines):
+    for line in nonempty([line for line in owned.breakdown if line.usd_per_s]):
         assert line.name in text
+        assert line.formula in text
 
 
 def test_text_of_a_scenario_is_escaped(result):
