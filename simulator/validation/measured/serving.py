@@ -165,8 +165,10 @@ def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterato
         "length_spread": LENGTH_SPREAD,
     }
     for pool in ("prefill", "decode"):
-        own = {name: row[f"{pool}_{name}"] for name in _OF_A_POOL}
-        workers = whole(row[f"{pool}_num_workers"], "number of workers", 1)
+        own = {name: row.get(f"{pool}_{name}", "") for name in _OF_A_POOL}
+        if not own["tp_size"]:
+            raise UnaskedError("it does not say how its pools for prompts and answers are laid out")
+        workers = whole(row.get(f"{pool}_num_workers", ""), "number of workers", 1)
         asked[pool] = {**_layout(own), "replicas": workers}
     for quantity, value in _measured(row).items():
         source = row["silicon_data_source"]
