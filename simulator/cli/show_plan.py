@@ -46,8 +46,9 @@ def _lines(found: PlanResult) -> Iterator[str]:
         f"{seconds(metrics.tpot_s.mean)} (p99 {seconds(metrics.tpot_s.p99)})"
     )
     yield (
-        f"about {significant(users, 2)} sequences on each replica, {percent(found.headroom, 2)} of "
-        f"what they can take is free, {humane(best.watts, 'W')}"
+        f"about {significant(users, 2)} sequences on each replica, {humane(best.watts, 'W')}; by "
+        f"the bound {percent(found.headroom, 2)} of the load up to which queues stay finite is "
+        f"left, but objectives fail before that"
     )
     floor = found.floor
     by = max(("memory", "compute", "bandwidth"), key=lambda name: float(getattr(floor, name)))
@@ -93,7 +94,7 @@ def _families(found: PlanResult) -> RenderableType:
 
 
 def _changes(found: PlanResult) -> RenderableType:
-    columns = [Column("if"), Column("cost", "right"), Column("best hardware then")]
+    columns = [Column("if, by the bound"), Column("cost", "right"), Column("best hardware then")]
     rows = [
         (
             one.words,
@@ -161,6 +162,6 @@ def shown_steps(found: StepQuery) -> RenderableType:
     if found.refused:
         parts += [
             Text(),
-            Text(f"{len(found.refused)} further devices cannot run it so", style="dim"),
+            Text(f"further devices that cannot run it so: {len(found.refused)}", style="dim"),
         ]
     return Group(*parts)

@@ -32,6 +32,6 @@ def show_sweep(counts: "Counts", space: "Space", rows: Iterator[Mapping[str, Any
     screen = console()
     screen.print(table(columns, lines))
     if counts.rows > _SHOWN:
-        screen.print(f"[dim]and {counts.rows - _SHOWN:,} rows more[/dim]")
+        screen.print(f"[dim]rows beyond these: {counts.rows - _SHOWN:,}[/dim]")
     if counts.found:
         screen.print(f"[dim]{counts.found:,} of {counts.rows:,} rows were there already[/dim]")

@@ -1,9 +1,11 @@
 """Inputs of a question that may be varied: what each is now, and how far it may go either way.
 
 ``PATH`` varies a field by its own interval where its file states one, by 20 % otherwise;
-``PATH=±10%`` by so much of what it is, ``PATH=LOW..HIGH`` between two values of its own unit.
+``PATH=±10%`` by so much of what it is, ``PATH=LOW..HIGH`` between two values of its own unit, which
+may stand once behind the larger.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -11,6 +13,7 @@ from typing import Any
 
 from simulator.economics.cost import device_price
 from simulator.errors import InputError, nearest, shown
+from simulator.planning.space import NUMBER
 from simulator.simulate.cluster import Cluster, resolve
 from simulator.specs.economics import Economics
 from simulator.specs.hardware import Hardware
@@ -163,8 +166,8 @@ def read_input(text: str, question: Question) -> Input:
     state = question.state(path)
     low, dots, high = (part.strip() for part in written.partition(".."))
     if dots:
-        ends = (_end(low, name), _end(high, name))
-        return Input(path, None if state is None else state.value, *ends, "as given")
+        value = None if state is None else state.value
+        return Input(path, value, *_ends(low, high, name), "as given")
     if state is None:
         raise InputError(
             "has no value here that a share of it could be taken of",
@@ -184,6 +187,24 @@ def read_input(text: str, question: Question) -> Input:
             remedy=f"write {name}=±20%, or both ends: {name}=LOW..HIGH",
         )
     return _by_share(path, state, share)
+
+
+_NUMBER_UNIT = re.compile(rf"({NUMBER})\s*(.*)")
+
+
+def _ends(low: str, high: str, name: str) -> tuple[Value, Value]:
+    """Both ends of a range; a unit that stands once, behind the larger one, is that of both."""
+    first, last = _NUMBER_UNIT.fullmatch(low), _NUMBER_UNIT.fullmatch(high)
+    if first and last:
+        if not first[2] and last[2]:
+            low = f"{low} {last[2]}"
+        if first[2] in ("", last[2]) and float(first[1]) > float(last[1]):
+            raise InputError(
+                f"{low} is above {high}",
+                file=f"--input {name}",
+                remedy=f"write the smaller end first: {name}=LOW..HIGH",
+            )
+    return _end(low, name), _end(high, name)
 
 
 def _end(text: str, name: str) -> Value:

@@ -271,10 +271,12 @@ def _bad_sample(problem: str, remedy: str) -> InputError:
     return InputError(problem, file="--sample", remedy=remedy)
 
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+"""A number as people write it, before any unit."""
+
 _RANGE = re.compile(
-    rf"(?P<low>{_NUMBER})\s*(?P<low_unit>[^\d.,:\s][^.,:]*?)?\s*\.\.\s*"
-    rf"(?P<high>{_NUMBER})\s*(?P<unit>[^\d.,:\s][^,:]*?)?\s*"
+    rf"(?P<low>{NUMBER})\s*(?P<low_unit>[^\d.,:\s][^.,:]*?)?\s*\.\.\s*"
+    rf"(?P<high>{NUMBER})\s*(?P<unit>[^\d.,:\s][^,:]*?)?\s*"
     r"(?::(?P<scale>[a-z]+))?(?::(?P<count>\w+))?"
 )
 

@@ -105,20 +105,21 @@ def labels(results: "Sequence[SimulationResult]") -> list[str]:
     counted = [
         r.hardware_title if r.devices == 1 else f"{r.devices} × {r.hardware_title}" for r in results
     ]
+    scenarios = [r.scenario for r in results]
     traits = (
         counted,
+        scenarios,
         [r.model_title for r in results],
         [r.precision for r in results],
         [r.kv_precision for r in results],
         [r.engine for r in results],
         [r.layout for r in results],
-        [r.scenario for r in results],
     )
     differing = [trait for trait in traits if len(set(trait)) > 1] or [counted]
-    # The layout and later traits only matter where the names before them leave two alike.
+    # Which scenario is said wherever that differs; other traits where names leave two alike.
     chosen: list[list[str]] = []
     for trait in differing:
-        if len({*zip(*chosen, strict=True)}) < len(results) if chosen else True:
+        if trait is scenarios or len({*zip(*chosen, strict=True)}) < len(results):
             chosen.append(trait)
     found = [" · ".join(parts) for parts in zip(*chosen, strict=True)]
     for i, name in enumerate(found):

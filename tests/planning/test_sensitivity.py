@@ -64,6 +64,13 @@ def test_a_figure_that_turns_between_the_ends_is_said():
     assert any("same side" in note for note in around.notes)
 
 
+def test_a_unit_may_stand_once_behind_the_larger_end_as_in_sweeps():
+    path = "hardware.memory.main.bandwidth"
+    (once,) = moved("tpot_s", f"{path}=3..5 TB/s").swings
+    (twice,) = moved("tpot_s", f"{path}=3 TB/s..5 TB/s").swings
+    assert (once.at_low, once.at_high) == (twice.at_low, twice.at_high)
+
+
 def test_whole_numbers_stay_whole():
     (swing,) = moved("tpot_s", "workload.batch").swings
     assert (swing.low, swing.high) == (6, 10)
@@ -108,6 +115,8 @@ def test_a_simulation_by_its_traffic_in_parallel_as_one_by_one():
         ("tpot_s", "wrkload.batch", "unknown field"),
         ("tpot_s", "batch=±0%", "no share between 0 and 1"),
         ("tpot_s", "batch=lots", "cannot read"),
+        ("tpot_s", "batch=64..8", "write the smaller end first"),
+        ("tpot_s", "hardware.memory.main.bandwidth=5..3 TB/s", "write the smaller end first"),
         ("tpot_s", "batch=1..[2]", "cannot read"),
         ("tpot_s", "batch=-4..8", "at least 1"),
         ("tpot_s", "deployment.max_batched_tokens", "give both ends"),

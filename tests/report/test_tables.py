@@ -1,6 +1,7 @@
 """What people read on a terminal."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -67,3 +68,10 @@ def test_show(key, value, words):
 
 def test_labels_tell_results_apart(results):
     assert len(set(measures.labels([*results, results[0]]))) == 4
+
+
+def test_labels_say_which_scenario_where_several_are_compared(results):
+    other = replace(results[1], scenario="another")
+    names = measures.labels([results[0], other])
+    assert names[0].endswith(results[0].scenario)
+    assert names[1].endswith("another")

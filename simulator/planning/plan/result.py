@@ -60,7 +60,10 @@ class PlanResult:
 
     @property
     def headroom(self) -> float:
-        """Share of what the serving replicas can take that is left free, by the bound."""
+        """Share that is left, by the bound, of the load up to which queues stay finite.
+
+        Objectives are missed before that.
+        """
         serving = self.best.replicas - self.best.ranked.spare
         sized = self.best.ranked.sized
         return max(0.0, 1.0 - sized.load * sized.replicas / serving)

@@ -26,8 +26,8 @@ def mtp(asked: Asked) -> Drafting:
     depth, modules = asked.depth, own.modules
     if depth > modules and not asked.wanted.repeat:
         raise InputError(
-            f"{asked.model.name} has {modules} layers for multi-token prediction, "
-            f"{depth} tokens are asked for",
+            f"{depth} drafted tokens are asked for; layers of {asked.model.name} for multi-token "
+            f"prediction: {modules}",
             field="deployment.speculation",
             remedy=f"use mtp:{modules}, or mtp:{depth}:repeat, which runs the last one again",
         )
