@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import gcd
 from typing import Literal
 
 import simpy
@@ -17,6 +16,7 @@ from simulator.serving.replica.engine import UNBOUNDED, Engine
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
+from simulator.serving.traffic.columns import Columns
 from simulator.serving.traffic.front_end import FrontEnd
 from simulator.serving.traffic.handover import Links, Transfer
 from simulator.serving.traffic.request import Request, RequestTable
@@ -127,7 +127,7 @@ class Cluster:
         self._table = table
         pools = settings.pools
         _check(table, settings)
-        self._columns = _Columns(table, pools[0].limits.kv_block_tokens)
+        self._columns = Columns(table, pools[0].limits.kv_block_tokens)
         self._links = None if settings.transfer is None else Links(settings.transfer)
         self._recorder = Recorder(table)
         replicas = sum(pool.replicas for pool in pools)
@@ -320,45 +320,6 @@ def _is_alone(table: RequestTable, settings: ClusterSettings) -> bool:
     limits = settings.pools[0].limits
     looks_up = limits.admission or limits.lower_tiers
     return table.follows is None and not looks_up
-
-
-class _Columns:
-    """The table as plain lists, which are faster to read one by one, and its requests."""
-
-    def __init__(self, table: RequestTable, block_tokens: int) -> None:
-        self._arrivals: list[float] = table.arrival_s.tolist()
-        self._inputs = table.input_tokens.tolist()
-        self._outputs = table.output_tokens.tolist()
-        self._prefixes = table.prefix_blocks
-        self._sessions = None if table.session is None else table.session.tolist()
-        self._priorities = None if table.priority is None else table.priority.tolist()
-        self._ttft_limits = None if table.ttft_limit_s is None else table.ttft_limit_s.tolist()
-        self.unit_tokens = 0
-        self._stride = 1
-        if table.prefix_blocks is not None:
-            # Shared units must be whole blocks. A chained hash stands for all text before it, so
-            # every so many-th one is enough.
-            self._stride = block_tokens // gcd(table.prefix_block_tokens, block_tokens)
-            self.unit_tokens = table.prefix_block_tokens * self._stride
-
-    def arrival_s(self, row: int) -> float:
-        """When the request of one row comes, by the table."""
-        return self._arrivals[row]
-
-    def request(self, row: int, now: float, ttft_limit_s: float) -> Request:
-        """The request of one row, which comes now."""
-        own = ttft_limit_s if self._ttft_limits is None else self._ttft_limits[row]
-        prefix: tuple[int, ...] = ()
-        if self._prefixes is not None:
-            prefix = self._prefixes[row]
-            if self._stride > 1:
-                prefix = prefix[self._stride - 1 :: self._stride]
-        request = Request(row, now, self._inputs[row], self._outputs[row], now + own, prefix)
-        if self._sessions is not None:
-            request.session = self._sessions[row]
-        if self._priorities is not None:
-            request.priority = self._priorities[row]
-        return request
 
 
 def _check(table: RequestTable, settings: ClusterSettings) -> None:

@@ -10,6 +10,8 @@ from simulator.planning.bound.occupancy import occupancy
 from simulator.planning.bound.pace import Pace
 from simulator.planning.bound.queueing import even_service_wait, waiting_time
 from simulator.planning.bound.steps import steps_at
+from simulator.serving.replica.door import LookEvery
+from simulator.serving.replica.limits import EngineLimits
 
 _TAIL = 0.01
 
@@ -48,6 +50,8 @@ class Service:
 
     Args:
         seen_s: the step under way when a request comes; it waits for half of it.
+        ahead_s: steps that are put together already when it comes, or during which the engine
+            does not look at what has come.
         queue_s: wait for prompts before it that fill steps of their own.
         own_s: the steps in which its prompt is read.
         token_s: a decode step of an answer, with the prompts' steps that hold it up.
@@ -57,6 +61,7 @@ class Service:
     """
 
     seen_s: FloatArray
+    ahead_s: FloatArray
     queue_s: FloatArray
     own_s: FloatArray
     token_s: FloatArray
@@ -67,7 +72,7 @@ class Service:
     @property
     def inside_s(self) -> FloatArray:
         """From the engine's door to the first token."""
-        return np.asarray(self.seen_s / 2 + self.queue_s + self.own_s)
+        return np.asarray(self.seen_s / 2 + self.ahead_s + self.queue_s + self.own_s)
 
 
 def service_at(pace: Pace, came: FloatArray, gaps_cv2: FloatArray | float = 1.0) -> Service:
@@ -96,7 +101,15 @@ def service_at(pace: Pace, came: FloatArray, gaps_cv2: FloatArray | float = 1.0)
     token_s = steps.mean_s / steps.decoding + late_s
     if pace.shares_steps:
         token_s = np.minimum(token_s, np.maximum(full_s, steps.mean_s))
-    return Service(seen_s, queue_s, own_s, token_s, added_s, full_s, load)
+    ahead_s = _sits_out(pace.limits) * steps.mean_s
+    return Service(seen_s, ahead_s, queue_s, own_s, token_s, added_s, full_s, load)
+
+
+def _sits_out(limits: EngineLimits) -> float:
+    """Steps that a newcomer sits out on average, beside the one under way."""
+    looks = limits.admission
+    between = (looks.steps - 1) / 2 if isinstance(looks, LookEvery) else 0.0
+    return between + float(limits.schedule_ahead)
 
 
 def front_s(pace: Pace, came: FloatArray) -> FloatArray:

@@ -5,7 +5,6 @@ steps is one event whose time and energy are closed sums (``DecodeCurve.run``).
 ``steps_per_event`` bounds such a run; 1 simulates step by step, and gives the same answer.
 """
 
-from collections.abc import Callable
 from math import ceil, inf
 
 import simpy
@@ -16,7 +15,8 @@ from simulator.serving.policies.ordering import Composition, Ordering
 from simulator.serving.replica.door import Door
 from simulator.serving.replica.limits import EngineLimits
 from simulator.serving.replica.macro_step import DecodeRun, steps_until, until_someone_may_come
-from simulator.serving.replica.prompts import lower_tiers, prompt_step
+from simulator.serving.replica.prefill import OnDone, OnPrefilled, Prefill
+from simulator.serving.replica.prompts import lower_tiers
 from simulator.serving.replica.scheduler import Chunk, Scheduler
 from simulator.serving.replica.step_clock import StepClock
 from simulator.serving.traffic.alarm import Alarm
@@ -24,12 +24,6 @@ from simulator.serving.traffic.request import Request
 from simulator.serving.traffic.sources import OpenStream
 
 UNBOUNDED = 1 << 60
-
-OnDone = Callable[[Request, float, int], None]
-"""(request, time at which its last token is out, status)."""
-
-OnPrefilled = Callable[[Request, float], None]
-"""(request, time at which its prompt is done)."""
 
 
 class Engine:
@@ -42,12 +36,11 @@ class Engine:
     """
 
     __slots__ = (
-        "_added_s", "_began_s", "_blocks_per_step", "_busy", "_chunks", "_door", "_end",
-        "_energy_j", "_lower", "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s",
-        "_prompt_ends", "_prompt_s", "_prompt_tokens", "_rest", "_run", "_schedule_ahead",
-        "_step_blocks", "_steps", "_steps_per_event", "_stream", "_time_s", "_timeline",
-        "_waits_s", "arriving", "clock", "counters", "env", "failures", "limits", "scheduler",
-        "up",
+        "_began_s", "_blocks_per_step", "_busy", "_door", "_end", "_energy_j", "_lower",
+        "_number", "_on_done", "_on_prefilled", "_overhead_s", "_paused_s", "_prefill", "_rest",
+        "_run", "_schedule_ahead", "_step_blocks", "_steps", "_steps_per_event", "_stream",
+        "_time_s", "_timeline", "arriving", "clock", "counters", "env", "failures", "limits",
+        "scheduler", "up",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +82,10 @@ class Engine:
         self._number = number
         self._on_done = on_done
         self._on_prefilled = on_prefilled
+        self._prefill = Prefill(
+            clock, self.scheduler, self.counters, self._lower, on_done, on_prefilled,
+            self._overhead_s,
+        )  # fmt: skip
         rule = limits.admission
         self._door = None if rule is None else Door(rule, limits.max_batched_tokens)
         self._stream = stream
@@ -106,13 +103,6 @@ class Engine:
         self._energy_j = 0.0
         self._steps = 0
         self._run = DecodeRun()
-        self._chunks: list[Chunk] = []
-        self._prompt_tokens = 0
-        self._prompt_ends = 0
-        # What prompts take of the step's time, what they add to it, and what it waits for loads.
-        self._prompt_s = 0.0
-        self._added_s = 0.0
-        self._waits_s = 0.0
         # How long the batch has been kept from decoding by steps of prompts alone.
         self._paused_s = 0.0
 
@@ -192,7 +182,8 @@ class Engine:
         self._end.cancel()
         self._rest.cancel()
         self._run.give_up()
-        self._busy, self._chunks = False, []
+        self._prefill.give_up()
+        self._busy = False
         self._paused_s = 0.0
         lost = self.scheduler.clear()
         if self._door is not None:
@@ -217,8 +208,8 @@ class Engine:
             self._began_s = end_s
             self._time_s, self._energy_j = run.curve.run(context, 1)
         part = min(1.0, (now - self._began_s) / self._time_s) if self._time_s else 0.0
-        if self._chunks:
-            self._count_prompts(part)
+        if self._prefill.chunks:
+            self._prefill.count(part)
         self._timeline.add((
             self._number, self._began_s, self._time_s * part, 0, len(batch.sequences), 0, 0,
             self._energy_j * part, self.scheduler.running, self.waiting,
@@ -264,7 +255,9 @@ class Engine:
         if scheduler.waiting.entries or scheduler.prefilling or scheduler.loading:
             chunks, decode = scheduler.plan(now)
             if chunks:
-                self._start_prompts(now, chunks, decode)
+                decoding = len(sequences) if decode else 0
+                self._steps = 1 if decoding else 0
+                self._time_s, self._energy_j = self._prefill.begin(now, chunks, decoding)
         else:
             scheduler.held_back = scheduler.watches_evictions = False
             if scheduler.pool.free < len(sequences) * self._step_blocks:
@@ -287,26 +280,6 @@ class Engine:
     def _on_rest(self, _event: simpy.Event) -> None:
         if not self._busy:
             self._begin(self.env.now)
-
-    def _start_prompts(self, now: float, chunks: list[Chunk], decode: bool) -> None:
-        """Begin a step that computes ``chunks``, beside the batch if that decodes too."""
-        batch = self.scheduler.batch
-        decoding = len(batch.sequences) if decode else 0
-        context = batch.context if decoding else 0.0
-        step = prompt_step(self.clock, chunks, decoding, context)
-        waits_s = 0.0
-        if self._lower is not None:
-            ready_s = max([request.ready_s for request, _ in chunks])
-            waits_s = self._lower.waits_s(ready_s - now, step.time_s)
-        self._prompt_s = step.prompt_s
-        self._added_s = step.added_s
-        self._waits_s = waits_s
-        self._chunks = chunks
-        self._prompt_tokens = step.tokens
-        self._prompt_ends = step.ends
-        self._steps = 1 if decoding else 0
-        self._time_s = step.time_s + waits_s
-        self._energy_j = step.energy_j + waits_s * self.clock.idle_w
 
     def _start_run(self, now: float) -> None:
         """Begin as many decode steps as nothing can interrupt."""
@@ -376,8 +349,8 @@ class Engine:
         stream = self._stream
         if stream is not None and stream.next_s <= now:
             stream.send_until(now)
-        scheduler, chunks, steps = self.scheduler, self._chunks, self._steps
-        batch, pool = scheduler.batch, scheduler.pool
+        scheduler, prefill, steps = self.scheduler, self._prefill, self._steps
+        batch, pool, chunks = scheduler.batch, scheduler.pool, prefill.chunks
         decoding, waiting = len(batch.sequences), len(scheduler.waiting.entries)
         if self._schedule_ahead:
             self._note_last_step(steps)
@@ -397,10 +370,10 @@ class Engine:
         elif decoding:
             self._paused_s += self._time_s
         if chunks:
-            outputs += self._prompt_ends
+            outputs += prefill.step.ends
         self._timeline.add((
             self._number, self._began_s, self._time_s, steps, decoding, outputs,
-            self._prompt_tokens if chunks else 0, self._energy_j,
+            prefill.step.tokens if chunks else 0, self._energy_j,
             decoding + len(scheduler.prefilling), waiting, pool.total - pool.free,
         ))  # fmt: skip
         if ended or chunks:
@@ -411,38 +384,7 @@ class Engine:
                 scheduler.free(request)
                 self._on_done(request, seen_s, FINISHED)
         if chunks:
-            self._count_prompts(1.0)
-            self._chunks = []
-            self._finish_chunks(chunks, now)
-
-    def _finish_chunks(self, chunks: list[Chunk], now: float) -> None:
-        """Where a prompt is done its last row gives a token, and decoding begins."""
-        scheduler, seen_s = self.scheduler, now + self._overhead_s
-        for request, tokens in chunks:
-            request.computed += tokens
-            if request.computed != request.target:
-                continue
-            scheduler.prefilling.remove(request)
-            self.counters.prompt_ends += 1
-            request.generated += 1
-            left = request.output_tokens - request.generated
-            # Who answers from a pool of its own sends the first token too, once the cache is there.
-            if request.first_token_s < 0 and not (left and self._on_prefilled):
-                request.first_token_s = seen_s
-            if left == 0:
-                scheduler.free(request)
-                self._on_done(request, seen_s, FINISHED)
-            elif self._on_prefilled is not None:
-                self._on_prefilled(request, now)
-            else:
-                scheduler.batch.join(request, left)
-
-    def _count_prompts(self, part: float) -> None:
-        """Count what prompts took of the step in progress, or of ``part`` of it."""
-        counters = self.counters
-        counters.prompt_s += self._prompt_s * part
-        counters.prompt_added_s += self._added_s * part
-        counters.load_s += self._waits_s * part
+            prefill.finish(now)
 
     def _note_last_step(self, steps: int) -> None:
         """Remember when the last step of a run began: what came later was not planned for."""
