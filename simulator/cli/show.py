@@ -115,6 +115,11 @@ def show_power_caps(found: "PowerCaps") -> None:
     screen = console()
     screen.print(f"[bold]{found.title}[/bold]")
     screen.print(table([*(Column(name, "right") for name in names), Column("")], rows))
+    if found.caps_w[0] > found.limit_w:
+        limit = humane(found.limit_w, "W")
+        screen.print(
+            f"[dim]the device itself holds {limit}: a cap above that changes nothing[/dim]"
+        )
 
 
 def _tokens(count: float) -> str:

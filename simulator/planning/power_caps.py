@@ -38,6 +38,7 @@ class PowerCaps:
         tokens_per_s: of all devices.
         joules_per_token: of all devices.
         is_kept: where the lowest clock keeps the cap.
+        limit_w: what the device itself holds; a cap above that changes nothing.
     """
 
     title: str
@@ -49,6 +50,7 @@ class PowerCaps:
     tokens_per_s: FloatArray
     joules_per_token: FloatArray
     is_kept: NDArray[np.bool_]
+    limit_w: float
 
     @property
     def best(self) -> int:
@@ -68,6 +70,7 @@ class PowerCaps:
             "devices": self.devices,
             **found,
             "is_kept": self.is_kept.tolist(),
+            "limit_w": self.limit_w,
             "least_joules_cap_w": float(self.caps_w[self.best]),
         }
 
@@ -125,6 +128,7 @@ def power_caps(scenario: Scenario, caps_w: Sequence[float] = ()) -> PowerCaps:
         tokens_per_s=rate,
         joules_per_token=energy_j / time_s * devices / rate,
         is_kept=np.all([step.is_kept for step in steps], axis=0),
+        limit_w=power.limit_w,
     )
 
 

@@ -45,6 +45,12 @@ def test_what_cannot_be_capped_is_told(hardware, fields, caps, told):
         power_caps(question(hardware, "llama-3.1-8b", fields), caps)
 
 
+def test_a_cap_above_what_the_device_holds_is_said_to_change_nothing():
+    asked = ("power", "-w", "h200-sxm", "-m", "llama-3.1-8b", "--caps")
+    assert "changes nothing" in roofsim(*asked, "900,500").stdout
+    assert "changes nothing" not in roofsim(*asked, "600,500").stdout
+
+
 def test_the_command_answers_in_json_and_names_what_is_no_power():
     asked = ("power", "-w", "h100-sxm", "-m", "llama-3.1-8b", "--json")
     found = json.loads(roofsim(*asked, "--caps", "600,0.4 kW").stdout)
