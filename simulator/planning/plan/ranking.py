@@ -14,6 +14,9 @@ from simulator.units import humane, money
 HOURS_PER_MONTH = 730.0
 _MOST_REPLICAS = 4096
 
+TOO_SLOW = "miss an objective however many there are"
+TOO_FEW = "are too few for the traffic, as many as there may be"
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -101,9 +104,7 @@ def placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | R
         return Refused(one.family, one.words, "take more devices than there may be", words)
     found = sized(pace, demand, min(most, _MOST_REPLICAS))
     if isinstance(found, Unmet):
-        kind = "miss an objective however many there are"
-        if found.is_load:
-            kind = "are too few for the traffic, as many as there may be"
+        kind = TOO_FEW if found.is_load else TOO_SLOW
         return Refused(one.family, one.words, kind, found.reason, found.ttft_s, found.tpot_s)
     whole = Ranked(one, pace, found, plan.spare)
     usd, watts = whole.usd_per_month, whole.idle_w

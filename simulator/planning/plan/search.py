@@ -12,7 +12,7 @@ from simulator.planning.plan.demand import Demand, demand_of
 from simulator.planning.plan.draws import sureness
 from simulator.planning.plan.floor import floor_of
 from simulator.planning.plan.front import front
-from simulator.planning.plan.ranking import COSTS, Ranked, most_devices, ranked
+from simulator.planning.plan.ranking import COSTS, TOO_SLOW, Ranked, most_devices, ranked
 from simulator.planning.plan.result import PlanResult
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.load import at_load
@@ -186,8 +186,10 @@ def _counted(refused: Sequence[Refused]) -> str:
 
 def _none_left(refused: Sequence[Refused], demand: Demand) -> InputError:
     wanted, near = demand.objectives, ""
-    ttft_s = min((one.ttft_s for one in refused if one.ttft_s is not None), default=None)
-    tpot_s = min((one.tpot_s for one in refused if one.tpot_s is not None), default=None)
+    # What an overloaded system reaches says nothing of what it could.
+    slow = [one for one in refused if one.kind == TOO_SLOW]
+    ttft_s = min((one.ttft_s for one in slow if one.ttft_s is not None), default=None)
+    tpot_s = min((one.tpot_s for one in slow if one.tpot_s is not None), default=None)
     if ttft_s is not None and wanted.ttft is not None:
         near += f"; the earliest first tokens come within {seconds(ttft_s)}"
     if tpot_s is not None and wanted.tpot is not None:

@@ -156,3 +156,9 @@ def test_a_single_request_has_no_rate() -> None:
     raw["workload"]["requests"] = 1
     with pytest.raises(InputError, match="no rate to plan for"):
         plan(Scenario.model_validate(raw))
+
+
+def test_what_overloaded_systems_reach_is_not_told_as_the_nearest() -> None:
+    with pytest.raises(InputError, match="too few for the traffic") as raised:
+        plan(asked(max_devices=1, rate=1000))
+    assert "first tokens come" not in raised.value.problem
