@@ -26,7 +26,9 @@ def answers_to(tmp_path, text, **options):
     return header, list(rows)
 
 
-ASKED = {"hardware", "model", "engine", "precision", "kv_precision", "devices", "phase"}
+ASKED = {
+    "hardware", "model", "engine", "precision", "kv_precision", "devices", "phase", "cost_rule",
+}  # fmt: skip
 """What an answer repeats of its question."""
 
 
