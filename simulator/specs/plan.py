@@ -6,6 +6,7 @@ from pydantic import Field
 
 from simulator.specs.parallelism import MOST_DEVICES, Degree
 from simulator.specs.quantity import Flag, Number, Spec, Unit, Whole
+from simulator.specs.speculation import Speculation
 
 Least = Literal["usd", "devices", "watts"]
 """What a plan makes small: dollars a month, devices, or watts."""
@@ -28,6 +29,7 @@ class Plan(Spec):
         tp: degrees of tensor parallelism to choose from; absent, 1, 2, 4, 8, … up to what one
             link joins, at most 16.
         dp: degrees of data-parallel attention to choose from, the experts spread over all ranks.
+        speculation: ways to draft tokens to choose from, beside the deployment's own.
         max_batched_tokens: tokens of one step to choose from.
         max_sequences: sequences at once to choose from.
         least: what is made small: usd (a month), devices, or watts.
@@ -47,6 +49,7 @@ class Plan(Spec):
     engine: tuple[str, ...] = ()
     tp: tuple[Degree, ...] = ()
     dp: tuple[Degree, ...] = ()
+    speculation: tuple[Speculation, ...] = ()
     max_batched_tokens: tuple[Tokens, ...] = ()
     max_sequences: tuple[Degree, ...] = ()
     least: Annotated[Least, Flag()] = "usd"

@@ -57,6 +57,10 @@ class Candidate:
         if replica.kv_precision != replica.precision:
             parts.append(f"cache {replica.kv_precision}")
         parts.append(replica.profile.name)
+        drafts = replica.deployment.speculation
+        if drafts is not None:
+            depth = "" if drafts.depth is None else f" {drafts.depth}"
+            parts.append(f"drafting by {drafts.method}{depth}")
         if plan.max_batched_tokens:
             parts.append(f"{limits.max_batched_tokens // limits.ranks:,} tokens a step")
         if plan.max_sequences:
@@ -102,7 +106,7 @@ def candidates(scenario: Scenario, *, needs_price: bool = True) -> Iterator[Cand
             try:
                 pool = resolve(asked).pools[0]
             except InputError as error:
-                words = ", ".join(f"{k} {v}" for k, v in update.items() if v is not None)
+                words = ", ".join(f"{k} {update[k]}" for k in ("tp", "dp", "precision", "engine"))
                 yield Refused(hardware.title, words, _kind(error), error.problem)
                 continue
             yield Candidate(asked, pool.replica, price)
@@ -135,10 +139,11 @@ def _settings(scenario: Scenario, hardware: Hardware) -> Iterator[dict[str, obje
         plan.kv_precision or (own.kv_precision,),
         degrees,
         plan.dp or (own.dp,),
+        (own.speculation, *plan.speculation),
         plan.max_batched_tokens or (own.max_batched_tokens,),
         plan.max_sequences or (own.max_sequences,),
     )
-    for engine, precision, kv_precision, tp, dp, tokens, sequences in choices:
+    for engine, precision, kv_precision, tp, dp, drafts, tokens, sequences in choices:
         yield {
             "engine": engine,
             "precision": precision,
@@ -146,6 +151,7 @@ def _settings(scenario: Scenario, hardware: Hardware) -> Iterator[dict[str, obje
             "tp": tp,
             "dp": dp,
             "ep": tp * dp if dp > 1 else own.ep,
+            "speculation": drafts,
             "max_batched_tokens": tokens,
             "max_sequences": sequences,
             "replicas": 1,

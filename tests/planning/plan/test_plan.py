@@ -162,3 +162,14 @@ def test_what_overloaded_systems_reach_is_not_told_as_the_nearest() -> None:
     with pytest.raises(InputError, match="too few for the traffic") as raised:
         plan(asked(max_devices=1, rate=1000))
     assert "first tokens come" not in raised.value.problem
+
+
+def test_drafting_is_a_choice_and_is_taken_where_it_pays() -> None:
+    """A promise of a pace that plain decoding cannot keep."""
+    promise = {"tpot": "4 ms", "attainment": 0.9}
+    slow = {"hardware": ("h100-sxm",), "tp": (1,), "rate": 2, "objectives": promise}
+    with pytest.raises(InputError, match="the fastest answers take"):
+        plan(asked(**slow))
+    found = plan(asked(**slow, speculation=({"method": "eagle3", "depth": 3, "acceptance": 0.8},)))
+    assert "drafting by eagle3 3" in found.best.ranked.candidate.words
+    assert found.best.served.metrics.tpot_s.mean < 0.004
