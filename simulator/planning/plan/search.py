@@ -77,7 +77,12 @@ def plan(scenario: Scenario, progress: Progress | None = None) -> PlanResult:
         changes=changes(considered, demand, settings),
         sureness=sureness(found, demand, settings) if settings.least == "usd" else None,
         front=front(considered[:MOST_IN_FRONT], demand),
-        notes=(*asked.notes, *told, *_told(asked, considered, simulated)),
+        notes=(
+            *asked.notes,
+            *told,
+            *found[0].ranked.candidate.replica.notes,
+            *_told(asked, considered, simulated),
+        ),
     )
 
 
