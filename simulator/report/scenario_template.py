@@ -104,7 +104,11 @@ def _field(field: SchemaField, path: str, filled: Mapping[str, Any], indent: str
     inner = f"{indent}  "
     if field.type == "list of mapping":
         lines = "\n".join(_fields(path, own, f"{inner}  "))
-        yield from lines.replace(f"{inner}  #", f"{inner}#- ", 1).split("\n")
+        # A remark alone, which stands for fields that are shown elsewhere, begins no entry.
+        is_remark = lines.startswith(f"{inner}  # ") and "\n" not in lines
+        yield from (lines if is_remark else lines.replace(f"{inner}  #", f"{inner}#- ", 1)).split(
+            "\n"
+        )
     else:
         yield from _fields(path, own, inner)
 
