@@ -1,15 +1,16 @@
 """``roofsim plan``: the cheapest systems that keep the promise for a scenario's traffic."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from simulator.cli import options as opt
 from simulator.cli.question import Asked, asks
-from simulator.errors import InputError
+from simulator.errors import InputError, nearest
 from simulator.specs.scenario import Scenario
 
+_SYSTEM, _MAX_RATE = "system", "max-rate"
 _FIND = "max-rate: how much the scenario's own system takes, instead of a system."
 
 
@@ -24,7 +25,7 @@ def plan(
             "--hardware", "-w", help="Devices to choose from, separated by commas; auto for all."
         ),
     ] = "",
-    find: Annotated[Literal["system", "max-rate"], typer.Option(help=_FIND)] = "system",
+    find: Annotated[str, typer.Option(help=_FIND)] = _SYSTEM,
     out: opt.ChartFolder = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -34,10 +35,16 @@ def plan(
     With --phase decode it needs no scenario: it asks which devices take such a step within
     objectives.tpot and --max-watts.
     """
+    if find not in (_SYSTEM, _MAX_RATE):
+        raise InputError(
+            f"nothing called {find!r} can be found",
+            file="--find",
+            remedy=nearest(find, (_SYSTEM, _MAX_RATE)),
+        )
     wanted = _wanted(asked, scenario, hardware)
     if wanted.is_step:
         _steps(wanted, as_json)
-    elif find == "max-rate":
+    elif find == _MAX_RATE:
         _most(wanted, as_json)
     else:
         _system(wanted, out, as_json)
