@@ -21,6 +21,7 @@ from simulator.units import money, percent
 
 HOURS_PER_YEAR = 8766.0
 MONTHS_PER_YEAR = 12.0
+HOURS_PER_MONTH = HOURS_PER_YEAR / MONTHS_PER_YEAR
 
 Costs: TypeAlias = Mapping[str, float]
 """The numbers of an ``Ownership`` by name, and ``device_usd``."""

@@ -1,14 +1,12 @@
 """A ranking of inputs in a folder: its numbers as JSON and CSV, and a tornado."""
 
-import csv
-import io
 from dataclasses import asdict
 from pathlib import Path
 
 from simulator.planning.inputs import Value
 from simulator.planning.sensitivity import Sensitivity
 from simulator.report.charts.tornado import Bar, tornado
-from simulator.report.write import images, json_bytes, write_files
+from simulator.report.write import csv_bytes, images, json_bytes, write_files
 from simulator.simulate.figures import FIGURE
 from simulator.units import humane, significant
 
@@ -49,14 +47,9 @@ def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
     subtitle = f"{_short(found.title)}; {figure.unit}{beside}; {ends}"
     chart = tornado(title, subtitle, found.value, bars, figure.show)
     document, rows = FILES
-    text = io.StringIO()
-    names = list(found.swings[0].__dataclass_fields__) if found.swings else ["path"]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(swing) for swing in found.swings)
     contents = {
         document: json_bytes(found.to_dict()),
-        rows: text.getvalue().encode("utf-8", "backslashreplace"),
+        rows: csv_bytes([asdict(swing) for swing in found.swings]),
         **images("tornado", chart, title),
     }
     return write_files(contents, folder)

@@ -1,5 +1,7 @@
 """A report in a folder, all of it or nothing."""
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,6 +116,16 @@ def images(name: str, figure: "Figure", description: str) -> dict[str, bytes]:
 def json_bytes(content: object) -> bytes:
     """A JSON document as the bytes of a file."""
     return _text_bytes(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Rows as the bytes of a CSV; its columns are all that any row has, in order of appearance."""
+    text = io.StringIO(newline="")
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, header, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return _text_bytes(text.getvalue())
 
 
 def _text_bytes(text: str) -> bytes:

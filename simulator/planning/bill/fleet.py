@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.economics.breakdown import Paid, breakdown
 from simulator.economics.curve import Curve
+from simulator.economics.owned import HOURS_PER_MONTH
 from simulator.economics.price import DevicePrice
 from simulator.economics.rules import Work, rule_words
 from simulator.economics.tokens import TokenRates
@@ -24,8 +25,6 @@ from simulator.simulate.serving_point import whole_or_sample
 from simulator.specs.bill import Traffic
 from simulator.specs.economics import Economics
 from simulator.specs.scenario import Scenario
-
-HOURS_PER_MONTH = SECONDS_PER_MONTH / 3600.0
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simulator.economics.owned import HOURS_PER_MONTH
 from simulator.economics.tokens import MILLION, TokenRates, Tokens
 from simulator.errors import InputError
 from simulator.specs.bill import Traffic
 
-SECONDS_PER_MONTH = 8766.0 * 3600.0 / 12.0
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600.0
 """A twelfth of a year of 365.25 days."""
 
 MOST_TOKENS = 1e18

@@ -1,7 +1,5 @@
 """A bill in a folder: its numbers as JSON and CSV, and two charts."""
 
-import csv
-import io
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from simulator.economics.curve import Curve
 from simulator.planning.bill.answer import OWN, BillAnswer
 from simulator.planning.bill.months import Month
 from simulator.report.charts import bill as charts
-from simulator.report.write import images, json_bytes, write_files
+from simulator.report.write import csv_bytes, images, json_bytes, write_files
 from simulator.units import humane, money
 
 FILES = ("bill.json", "bill.csv")
@@ -32,7 +30,7 @@ def write_bill(found: BillAnswer, folder: Path) -> list[Path]:
     )
     contents = {
         document: json_bytes(found.to_dict()),
-        rows: _csv(found),
+        rows: csv_bytes([_row(month) for month in found.months]),
         **images("months", months, f"{found.title}: {title}, by what dollars are paid for"),
     }
     if found.compared:
@@ -58,6 +56,8 @@ def _usd(curve: Curve, found: BillAnswer, tokens: float) -> float:
 def _verdict(found: BillAnswer, meetings: dict[str, float]) -> str:
     """The finding: up to which volume who is the cheaper."""
     if not meetings:
+        if _is_dearest(found):
+            return "In every month of the forecast the bill is above every alternative"
         return "At no volume the bill is the same as by an alternative"
     name, tokens = min(meetings.items(), key=lambda item: item[1])
     below = tokens / found.tokens_per_request / 2
@@ -65,15 +65,11 @@ def _verdict(found: BillAnswer, meetings: dict[str, float]) -> str:
     return f"Up to {humane(tokens)} tokens a month {name if is_other else OWN} costs less"
 
 
-def _csv(found: BillAnswer) -> bytes:
-    """A row a month; parts and alternatives are columns of their own."""
-    rows = [_row(month) for month in found.months]
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, header, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+def _is_dearest(found: BillAnswer) -> bool:
+    volumes = [month.tokens / found.tokens_per_request for month in found.months]
+    own = found.curves[OWN]
+    others = [curve for name, curve in found.curves.items() if name != OWN]
+    return all(other.usd(v) < own.usd(v) for other in others for v in volumes)
 
 
 def _row(month: Month) -> dict[str, object]:

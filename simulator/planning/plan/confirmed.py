@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.planning.plan.ranking import HOURS_PER_MONTH, Ranked
+from simulator.economics.owned import HOURS_PER_MONTH
+from simulator.planning.plan.ranking import Ranked
 from simulator.serving.cluster import serve
 from simulator.serving.outcome.metrics import ServingMetrics
 from simulator.serving.traffic.request import RequestTable

@@ -10,11 +10,11 @@ from math import log
 
 import numpy as np
 
+from simulator.economics.owned import HOURS_PER_MONTH
 from simulator.graph.step_shape import FloatArray, StepShape
 from simulator.planning.bound.pace import Pace
 from simulator.planning.plan.confirmed import Confirmed
 from simulator.planning.plan.demand import Demand
-from simulator.planning.plan.ranking import HOURS_PER_MONTH
 from simulator.planning.plan.sizing import Sized, sized
 from simulator.specs.plan import Plan
 
@@ -47,24 +47,17 @@ class Sureness:
 def sureness(found: Sequence[Confirmed], demand: Demand, plan: Plan, seed: int = 0) -> Sureness:
     """Draw the costs of all simulated systems; the first is the plan's."""
     rng = np.random.default_rng(seed)
-    families = list(dict.fromkeys(one.ranked.candidate.family for one in found))
+    names = [one.ranked.candidate.family for one in found]
     traffic = rng.standard_normal(COUNT)
-    speeds = {name: rng.standard_normal(COUNT) for name in families}
-    prices = {name: rng.standard_normal(COUNT) for name in families}
-    costs = np.array(
-        [
-            _Costs.of(one, demand, plan)(
-                traffic,
-                speeds[one.ranked.candidate.family],
-                prices[one.ranked.candidate.family],
-            )
-            for one in found
-        ]
-    )
+    speeds = {name: rng.standard_normal(COUNT) for name in dict.fromkeys(names)}
+    prices = {name: rng.standard_normal(COUNT) for name in dict.fromkeys(names)}
+    of_each = [_Costs.of(one, demand, plan) for one in found]
+    drawn = zip(of_each, names, strict=True)
+    costs = np.array([of(traffic, speeds[name], prices[name]) for of, name in drawn])
     first = np.argmin(costs, axis=0)
     low, high = np.percentile(costs[0], (10, 90))
-    causes = _causes(_Costs.of(found[0], demand, plan), seed)
-    family = found[0].ranked.candidate.family
+    causes = _causes(of_each[0], seed)
+    family = names[0]
     remedies = {
         "traffic": "a measured forecast of the traffic",
         "speed": f"steps of {family} measured with this model (roofsim calibrate)",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from simulator.economics.owned import HOURS_PER_MONTH
+from simulator.economics.site import limits_checked
 from simulator.planning.bound.pace import Pace, pace_of
 from simulator.planning.plan.candidates import Candidate, Refused
 from simulator.planning.plan.demand import Demand
@@ -11,9 +13,9 @@ from simulator.specs.parallelism import MOST_DEVICES
 from simulator.specs.plan import Least, Plan
 from simulator.units import humane, money
 
-HOURS_PER_MONTH = 730.0
 _MOST_REPLICAS = 4096
 
+NO_POWER = "take more power than there is"
 TOO_SLOW = "miss an objective however many there are"
 TOO_FEW = "are too few for the traffic, as many as there may be"
 
@@ -95,6 +97,12 @@ def most_devices(one: Candidate, plan: Plan) -> int:
     return most
 
 
+def over_limits(one: Candidate, devices: int) -> str | None:
+    """Which limit of racks or of the site so many devices of a candidate break; None for none."""
+    checked = limits_checked(one.replica.hardware, one.scenario.economics, devices)
+    return next((each.words for each in checked if not each.fits), None)
+
+
 def placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | Refused:
     """A candidate with the replicas that it needs, or which limit keeps it out."""
     most = most_devices(one, plan) // one.devices - plan.spare
@@ -113,5 +121,7 @@ def placed(one: Candidate, pace: Pace, demand: Demand, plan: Plan) -> Ranked | R
         return Refused(one.family, one.words, "are over the budget", words)
     if plan.max_watts is not None and watts > plan.max_watts:
         words = f"{humane(watts, 'W')} at least"
-        return Refused(one.family, one.words, "take more power than there is", words)
+        return Refused(one.family, one.words, NO_POWER, words)
+    if (over := over_limits(one, whole.devices)) is not None:
+        return Refused(one.family, one.words, NO_POWER, over)
     return whole

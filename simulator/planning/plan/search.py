@@ -9,10 +9,17 @@ from simulator.planning.plan.candidates import Refused, candidates
 from simulator.planning.plan.changes import changes
 from simulator.planning.plan.confirmed import Confirmed, Failed, confirmed
 from simulator.planning.plan.demand import Demand, demand_of
-from simulator.planning.plan.draws import sureness
+from simulator.planning.plan.draws import TRAFFIC_SIGMA, sureness
 from simulator.planning.plan.floor import floor_of
 from simulator.planning.plan.front import front
-from simulator.planning.plan.ranking import COSTS, TOO_SLOW, Ranked, most_devices, ranked
+from simulator.planning.plan.ranking import (
+    COSTS,
+    TOO_SLOW,
+    Ranked,
+    most_devices,
+    over_limits,
+    ranked,
+)
 from simulator.planning.plan.result import PlanResult
 from simulator.serving.traffic.request import RequestTable
 from simulator.simulate.load import at_load
@@ -168,7 +175,7 @@ def _over(tried: Confirmed, settings: Plan) -> str | None:
         return f"{money(tried.usd_per_month)} a month are over the budget"
     if settings.max_watts is not None and tried.watts > settings.max_watts:
         return f"{humane(tried.watts, 'W')} are more than there is"
-    return None
+    return over_limits(tried.ranked.candidate, tried.devices)
 
 
 def _told(scenario: Scenario, considered: Sequence[Ranked], simulated: int) -> list[str]:
@@ -177,6 +184,8 @@ def _told(scenario: Scenario, considered: Sequence[Ranked], simulated: int) -> l
         update={"ttft": None, "tpot": None, "e2e": None}
     ):
         told.append("no objectives are given: a system is kept where its queue does not grow")
+    if scenario.plan.least == "usd":
+        told.append(f"the forecast of the traffic is taken to be off by {percent(TRAFFIC_SIGMA)}")
     left = len(considered) - simulated
     if left:
         told.append(f"{left:,} further systems were bounded and not simulated")

@@ -77,18 +77,17 @@ def step_query(scenario: Scenario) -> StepQuery:
                 f"a step has no {name}", field=f"objectives.{name}", remedy="give tpot instead"
             )
     plan = scenario.plan
-    names = plan.hardware or tuple(device.name for device in catalogue.all_hardware())
+    devices = {name: catalogue.hardware(name) for name in plan.hardware}
+    devices = devices or {device.name: device for device in catalogue.all_hardware()}
     found: list[Stepped] = []
     refused: dict[str, str] = {}
-    for name in names:
+    for name, device in devices.items():
         for tp in plan.tp or (scenario.deployment.tp,):
             deployment = scenario.deployment.model_copy(update={"tp": tp, "devices": None})
             asked = scenario.on(name).model_copy(update={"deployment": deployment})
             try:
-                found.extend(_stepped(asked, name))
+                found.extend(_stepped(asked, name, device.title))
             except InputError as error:
-                if plan.hardware and not _is_known(name):
-                    raise
                 refused[name] = error.problem
     least = {
         "usd": lambda one: (one.usd_per_hour is None, one.usd_per_hour or 0.0, one.power_w),
@@ -100,15 +99,7 @@ def step_query(scenario: Scenario) -> StepQuery:
     return StepQuery(scenario, tuple(kept), tuple(missed), refused)
 
 
-def _is_known(name: str) -> bool:
-    try:
-        catalogue.hardware(name)
-    except InputError:
-        return False
-    return True
-
-
-def _stepped(asked: Scenario, name: str) -> Iterator[Stepped]:
+def _stepped(asked: Scenario, name: str, title: str) -> Iterator[Stepped]:
     step, plan = answer(asked), asked.plan
     figures = step.figures
     tpot_s = float(figures["tpot_s"])
@@ -123,7 +114,7 @@ def _stepped(asked: Scenario, name: str) -> Iterator[Stepped]:
     by = max(factors, key=lambda key: factors[key]) if factors else ""
     yield Stepped(
         name,
-        catalogue.hardware(name).title,
+        title,
         devices,
         tpot_s,
         power_w,

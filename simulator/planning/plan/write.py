@@ -1,12 +1,10 @@
 """A plan in a folder: its numbers, the scenario of the system to take, and the front."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.economics.owned import HOURS_PER_MONTH
 from simulator.planning.plan.result import PlanResult, confirmed_dict
 from simulator.planning.taken_over import TakenOver
 from simulator.specs.plan import Plan
@@ -26,13 +24,13 @@ def write_plan(found: PlanResult, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written.
     """
-    from simulator.report.write import images, json_bytes, write_files
+    from simulator.report.write import csv_bytes, images, json_bytes, write_files
 
     document, systems, front, scenario = FILES
     contents = {
         document: json_bytes(found.to_dict()),
-        systems: _csv([confirmed_dict(one) for one in found.found]),
-        front: _csv([asdict(point) for point in found.front]),
+        systems: csv_bytes([confirmed_dict(one) for one in found.found]),
+        front: csv_bytes([asdict(point) for point in found.front]),
         scenario: _yaml(found),
         **images("front", front_chart(found), front_title(found)),
     }
@@ -63,7 +61,7 @@ def front_chart(found: PlanResult) -> "Figure":
     best = [(p.tokens_per_s_per_user, gained(p)) for p in found.front if p.is_best]
     metrics = found.best.served.metrics
     tokens_per_s = metrics.output_tokens_per_s
-    usd_per_s = found.best.usd_per_month / (730.0 * 3600.0)
+    usd_per_s = found.best.usd_per_month / (HOURS_PER_MONTH * 3600.0)
     at = tokens_per_s / usd_per_s if is_priced and usd_per_s else tokens_per_s / found.best.devices
     limit = found.scenario.objectives.tpot
     return front(
@@ -75,14 +73,6 @@ def front_chart(found: PlanResult) -> "Figure":
         (1.0 / metrics.tpot_s.mean, at),
         None if limit is None else 1.0 / limit,
     )
-
-
-def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _yaml(found: PlanResult) -> bytes:

@@ -111,16 +111,7 @@ def _points(row: Mapping[str, str], *, is_faster: bool = False) -> Iterator[Poin
         return
     users = _users(row)
     layout = _layout(row)
-    asked: dict[str, Any] = {
-        "engine": row["backend"],
-        "precision": _precision(row, model),
-        "kv_precision": _cache(row),
-        **layout,
-        "isl": whole(row["isl"], "isl"),
-        "osl": whole(row["osl"], "osl"),
-        "concurrency": users,
-        "length_spread": LENGTH_SPREAD,
-    }
+    asked = _question(row, model) | layout
     own = layout["tp"] * layout.get("dp", 1)
     ranks = _size(row, "attention_dp_size")
     # Requests in flight are counted over all replicas, the batch size for one rank of attention.
@@ -150,12 +141,9 @@ def _points(row: Mapping[str, str], *, is_faster: bool = False) -> Iterator[Poin
         yield Point(hardware, model, "serve", quantity, value, asked, source, settings=settings)
 
 
-def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterator[Point]:
-    """What was served by pools of their own for prompts and for answers.
-
-    Nothing is known of how their servers were set, but that the client starts all users together.
-    """
-    asked: dict[str, Any] = {
+def _question(row: Mapping[str, str], model: str) -> dict[str, Any]:
+    """What is asked of any row, whatever its layout."""
+    return {
         "engine": row["backend"],
         "precision": _precision(row, model),
         "kv_precision": _cache(row),
@@ -164,6 +152,14 @@ def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterato
         "concurrency": _users(row),
         "length_spread": LENGTH_SPREAD,
     }
+
+
+def _pooled_points(row: Mapping[str, str], model: str, hardware: str) -> Iterator[Point]:
+    """What was served by pools of their own for prompts and for answers.
+
+    Nothing is known of how their servers were set, but that the client starts all users together.
+    """
+    asked = _question(row, model)
     for pool in ("prefill", "decode"):
         own = {name: row.get(f"{pool}_{name}", "") for name in _OF_A_POOL}
         if not own["tp_size"]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from simulator.errors import InputError
+from simulator.planning.bill.mix import SECONDS_PER_MONTH
 from simulator.planning.bound.pace import pace_of
 from simulator.planning.plan.candidates import Candidate, candidates
 from simulator.planning.plan.confirmed import Confirmed, confirmed
@@ -173,3 +174,21 @@ def test_drafting_is_a_choice_and_is_taken_where_it_pays() -> None:
     found = plan(asked(**slow, speculation=({"method": "eagle3", "depth": 3, "acceptance": 0.8},)))
     assert "drafting by eagle3 3" in found.best.ranked.candidate.words
     assert found.best.served.metrics.tpot_s.mean < 0.004
+
+
+def test_limits_of_racks_and_of_the_site_hold_for_plans_too() -> None:
+    raw = asked(hardware=("h100-sxm",), tp=(1,), rate=100, finalists=1)
+    free = plan(raw).best
+    roomy = raw.economics.model_copy(update={"site_watts": 1e6})
+    assert plan(raw.model_copy(update={"economics": roomy})).best.devices == free.devices
+    tight = raw.economics.model_copy(update={"site_watts": 500.0})
+    with pytest.raises(InputError, match="more power than there is"):
+        plan(raw.model_copy(update={"economics": tight}))
+
+
+def test_a_month_of_a_plan_is_as_long_as_one_of_a_bill() -> None:
+    best = plan(asked(hardware=("h100-sxm",), tp=(1,), finalists=1)).best
+    price = best.ranked.candidate.price
+    assert price is not None
+    hours = SECONDS_PER_MONTH / 3600
+    assert best.usd_per_month == pytest.approx(best.devices * price.usd_per_hour * hours)
