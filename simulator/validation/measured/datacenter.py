@@ -152,7 +152,7 @@ def datacenter_point(row: Mapping[str, str]) -> Point:
     engine = _ENGINES_OF[part].get(row["engine"].split(" ")[0], "generic")
     asked: dict[str, Any] = {"engine": engine, "precision": _precision(row), "tp": devices}
     if part == "trt_old" and asked["precision"] == "fp8":
-        # Quantised as that page has it: --qformat fp8 --kv_cache_dtype fp8.
+        # Assumed: an 8-bit cache beside 8-bit weights, as these checkpoints were usually quantised.
         asked["kv_precision"] = "fp8"
     if row["metric"] in ("watts", "joules_per_output_token"):
         raise UnaskedError(f"it does not say over what its {row['metric']} were taken")
